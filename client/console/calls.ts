@@ -24,6 +24,7 @@ const calls = {
   'namespace.mkdir': namespace.mkdir,
   'namespace.rename': namespace.rename,
   'namespace.remove': namespace.remove,
+  'namespace.attributes': namespace.setAttributes,
   'quota.get': quota.get,
   'quota.set': quota.set,
   'snapshot.create': snapshot.create,

@@ -168,6 +168,9 @@ test('snapshots, quotas, attributes, and the structure of a Parquet file', async
   await call('quota.set', { path: '/kept', names: 100 })
   expect((await call('quota.get', { path: '/kept' })).quota.limit).toEqual({ names: 100 })
   expect(await (await login('eve')).call('quota.set', { path: '/kept', names: 1 })).toMatchObject({ error: { code: 'EACCES' } })
+  expect(await call('namespace.attributes', { path: '/kept', mode: 0o750 })).toMatchObject({ mode: 0o750 })
+  const eve = await login('eve')
+  expect(await eve.call('namespace.attributes', { path: '/kept', mode: 0o777 })).toMatchObject({ error: { code: 'EACCES' } })
   const { entries } = await call('namespace.list', { path: '/kept' })
   const { path } = entries.find((entry: { path: string }) => entry.path.endsWith('.parquet'))
   expect(await ask(`ask/parquet?path=${path}`)).toMatchObject({

@@ -3,17 +3,24 @@
 import type { FileStatus, LocatedBlock } from '../../../../src/protocol/namespace.ts'
 import { call } from '../api.ts'
 import { formatBytes, formatCount, formatMode, plural, visible } from '../format.ts'
+import { standOf } from '../holders.ts'
 import { Badge, Facts, Panel, Time } from '../parts/small.tsx'
 import { Empty, Shown, useAsked } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
+import { BlockMap } from '../parts/blockmap.tsx'
 import { AttributeList } from '../parts/attributes.tsx'
 import { LineageView } from '../parts/lineage.tsx'
 import { Preview } from '../parts/preview.tsx'
 import { Views, viewOf } from '../parts/views.tsx'
 
-const views = [['contents', 'Contents'], ['lineage', 'Lineage'], ['attributes', 'Attributes']] as const
+const views = [['contents', 'Contents'], ['lineage', 'Lineage'], ['attributes', 'Owner and attributes']] as const
 
-function View({ status }: { readonly status: FileStatus }) {
+interface FileViewProps {
+  readonly status: FileStatus
+  readonly reload: () => void
+}
+
+function View({ status, reload }: FileViewProps) {
   switch (viewOf(views)) {
     case 'lineage':
       return (
@@ -23,8 +30,8 @@ function View({ status }: { readonly status: FileStatus }) {
       )
     case 'attributes':
       return (
-        <Panel title="Attributes">
-          <AttributeList status={status} />
+        <Panel title="Owner and attributes">
+          <AttributeList status={status} reload={reload} />
         </Panel>
       )
     default:
@@ -39,7 +46,7 @@ function View({ status }: { readonly status: FileStatus }) {
   }
 }
 
-export function FileView({ status }: { readonly status: FileStatus }) {
+export function FileView({ status, reload }: FileViewProps) {
   return (
     <>
       <Facts
@@ -60,7 +67,7 @@ export function FileView({ status }: { readonly status: FileStatus }) {
         ]}
       />
       <Views label="Views of the file" views={views} />
-      <View status={status} />
+      <View status={status} reload={reload} />
     </>
   )
 }
@@ -85,8 +92,8 @@ const columnsFor = (target: number): readonly TableColumn<LocatedBlock>[] => [
   {
     title: 'Replicas',
     value: ({ nodes }) => nodes.length,
-    cell: ({ nodes }) => (
-      <Badge tone={nodes.length === 0 ? 'bad' : nodes.length < target ? 'warn' : 'good'}>
+    cell: ({ length, nodes }) => (
+      <Badge tone={standOf({ length, nodes }, target)}>
         {nodes.length} of {target}
       </Badge>
     ),
@@ -111,14 +118,14 @@ const columnsFor = (target: number): readonly TableColumn<LocatedBlock>[] => [
   },
 ]
 
-function Blocks({ status: { path, id, replication, length } }: { readonly status: FileStatus }) {
+function Blocks({ status: { path, id, replication } }: { readonly status: FileStatus }) {
   const asked = useAsked(signal => blocksOf(path, signal), [path, id])
   return (
     <Panel title="Blocks">
       <Shown asked={asked} what="the blocks">
         {blocks => (
           <>
-            <BlockStrip blocks={blocks} length={length} target={replication} />
+            <BlockMap blocks={blocks} target={replication} />
             <Table
               label="blocks"
               columns={columnsFor(replication)}
@@ -131,28 +138,5 @@ function Blocks({ status: { path, id, replication, length } }: { readonly status
         )}
       </Shown>
     </Panel>
-  )
-}
-
-interface BlockStripProps {
-  readonly blocks: readonly LocatedBlock[]
-  readonly length: number
-  readonly target: number
-}
-
-/** The file as a strip of its blocks, each as wide as it is long. */
-function BlockStrip({ blocks, length, target }: BlockStripProps) {
-  const lacking = formatCount(blocks.filter(({ nodes }) => nodes.length < target).length)
-  return (
-    <div class="strip" role="img" aria-label={`${plural(blocks.length, 'block')}; ${lacking} with fewer than ${target} replicas`}>
-      {blocks.slice(0, 400).map(({ id, length: bytes, nodes }) => (
-        <i
-          key={id}
-          class={nodes.length === 0 ? 'bad' : nodes.length < target ? 'warn' : 'good'}
-          style={{ flexGrow: bytes / Math.max(1, length) }}
-          title={`${formatBytes(bytes)} on ${nodes.length} nodes`}
-        />
-      ))}
-    </div>
   )
 }

@@ -26,11 +26,11 @@ export function FilesPage({ path }: { readonly path: string }) {
       <Shown asked={asked} what={visible(path)}>
         {status =>
           status.type === 'directory' ? (
-            <Directory status={status} />
+            <Directory status={status} changed={asked.reload} />
           ) : (
             <>
               <Trail path={path} actions={<FileActions status={status} />} />
-              <FileView status={status} />
+              <FileView status={status} reload={asked.reload} />
             </>
           )
         }
@@ -189,7 +189,7 @@ const columns: readonly TableColumn<FileStatus>[] = [
   { title: 'Modified', value: ({ mtimeMs }) => mtimeMs, cell: ({ mtimeMs }) => <Time ms={mtimeMs} /> },
 ]
 
-function Directory({ status }: { readonly status: FileStatus }) {
+function Directory({ status, changed }: { readonly status: FileStatus; readonly changed: () => void }) {
   const { path } = status
   const { listing, more, reload } = useListing(path)
   const uploads = useUploads(path, reload)
@@ -209,27 +209,29 @@ function Directory({ status }: { readonly status: FileStatus }) {
       </p>
       <Uploads uploads={uploads} />
       <Views label="Views of the directory" views={status.version === undefined ? directoryViews : outputViews} />
-      <DirectoryView status={status} reload={reload}>
+      <DirectoryView status={status} reload={reload} changed={changed}>
         {listing ? <Names path={path} listing={listing} more={more} reload={reload} /> : <Loading what={visible(path)} />}
       </DirectoryView>
     </div>
   )
 }
 
-const directoryViews = [['contents', 'Contents'], ['snapshots', 'Snapshots'], ['attributes', 'Quota and attributes']] as const
+const directoryViews = [['contents', 'Contents'], ['snapshots', 'Snapshots'], ['attributes', 'Owner, quota and attributes']] as const
 const outputViews = [
   ['contents', 'Contents'], ['versions', 'Versions'], ['lineage', 'Lineage'], ['snapshots', 'Snapshots'],
-  ['attributes', 'Quota and attributes'],
+  ['attributes', 'Owner, quota and attributes'],
 ] as const
 
 interface DirectoryViewProps {
   readonly status: FileStatus
   readonly reload: () => void
+  /** The status of the directory itself has changed. */
+  readonly changed: () => void
   readonly children: preact.ComponentChildren
 }
 
 /** `children`: the names in the directory. */
-function DirectoryView({ status, reload, children }: DirectoryViewProps) {
+function DirectoryView({ status, reload, changed, children }: DirectoryViewProps) {
   const { path, version } = status
   switch (viewOf(version === undefined ? directoryViews : outputViews)) {
     case 'versions':
@@ -252,8 +254,8 @@ function DirectoryView({ status, reload, children }: DirectoryViewProps) {
       )
     case 'attributes':
       return (
-        <Panel title="Quota and attributes">
-          <AttributeList status={status} />
+        <Panel title="Owner, quota and attributes">
+          <AttributeList status={status} reload={changed} />
         </Panel>
       )
     default:

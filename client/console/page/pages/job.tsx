@@ -13,6 +13,7 @@ import { Failed, Loading, Shown, useAsked } from '../parts/states.tsx'
 import { Failure, LogText } from '../parts/failure.tsx'
 import { StageGraph } from '../parts/stagegraph.tsx'
 import { StageTable, TaskTable } from '../parts/tasktable.tsx'
+import { Spreads } from '../parts/spreads.tsx'
 import { Timeline } from '../parts/timeline.tsx'
 import { fileUrl, go } from '../route.ts'
 import { formatTime } from '../times.ts'
@@ -157,7 +158,7 @@ function startAgain({ job, name, output }: JobStatus): void {
 }
 
 function Head({ status }: { readonly status: JobStatus }) {
-  const { state, submittedMs, finishedMs, output, user, job, driver } = status
+  const { state, submittedMs, finishedMs, output, user, job, driver, queue, waits } = status
   const percent = `${Math.floor(fractionOf(status) * 100)} %`
   return (
     <Facts
@@ -188,6 +189,8 @@ function Head({ status }: { readonly status: JobStatus }) {
           ),
         ],
         ['User', visible(user)],
+        ...(queue === undefined ? [] : [['Queue', visible(queue)] as const]),
+        ...(waits === undefined ? [] : [['Waits', visible(waits)] as const]),
         ['Id', <span class="mono">{job}</span>],
         ...(driver ? [['Program', `step ${driver.step + 1} (${visible(driver.method)}) of run ${driver.id}`] as const] : []),
       ]}
@@ -236,6 +239,9 @@ function Tasks({ status }: { readonly status: JobStatus }) {
         <>
           <Panel title="Timeline">
             <Timeline tasks={tasks} stages={stageNames} running={!isOver(status)} />
+          </Panel>
+          <Panel title="Distribution and locality">
+            <Spreads tasks={tasks} stages={stageNames} />
           </Panel>
           <Panel title="Tasks">
             <TaskTable tasks={tasks} stages={stageNames} job={status.job} />

@@ -1,9 +1,9 @@
-// Overview: is all well, and if not, what; capacity, nodes, running jobs, and the last hour.
+// Overview: is all well, and if not, what; work under way, capacity, nodes, running jobs, and the last hour.
 
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
 import { spaceOf } from '../../../../src/protocol/space.ts'
 import type { LiveSample } from '../../live.ts'
-import { formatBytes, formatCount, formatDuration, formatPercent, plural } from '../format.ts'
+import { formatBytes, formatCount, formatDuration, formatPercent, plural, visible } from '../format.ts'
 import { live } from '../live.ts'
 import { Chart } from '../parts/chart.tsx'
 import { JobTable } from '../parts/jobtable.tsx'
@@ -11,6 +11,7 @@ import { Title } from '../parts/shell.tsx'
 import { Bar, Panel, Time } from '../parts/small.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { problemsOf } from '../problems.ts'
+import { underWay } from '../underway.ts'
 
 export function OverviewPage() {
   const { status, jobs, samples, since } = live.value
@@ -33,6 +34,7 @@ export function OverviewPage() {
         }
       />
       <Health status={status} since={since} />
+      <UnderWay status={status} />
       <Tiles status={status} />
       <Hour samples={samples} untilMs={status.nowMs} />
       <Panel title={running.length > 0 ? 'Running jobs' : 'Latest jobs'} actions={<a href="/jobs">All jobs</a>}>
@@ -85,6 +87,24 @@ function Health({ status, since }: { readonly status: ClusterStatus; readonly si
         ))}
       </ul>
     </section>
+  )
+}
+
+/** Nothing is shown while nothing goes on. */
+function UnderWay({ status }: { readonly status: ClusterStatus }) {
+  const work = underWay(status)
+  if (work.length === 0) return null
+  return (
+    <Panel title="Under way" actions={<a href="/nodes">Nodes</a>}>
+      <ul class="changes">
+        {work.map(({ title, text, url, done }) => (
+          <li key={`${title} ${url}`}>
+            <a href={url}>{title}</a>{' '}
+            {done && <Bar part={done.part} whole={done.whole} label={`${formatPercent(done.part, done.whole)} done`} />} {visible(text)}
+          </li>
+        ))}
+      </ul>
+    </Panel>
   )
 }
 

@@ -1,10 +1,11 @@
-// Extended attributes of a file or directory, and the quota of a directory.
+// Owner, mode, replicas and extended attributes of a file or directory, and the quota of a directory.
 
 import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import type { CallReply } from '../../calls.ts'
 import { attributeText, bytesFrom } from '../attributetext.ts'
 import { call } from '../api.ts'
-import { formatBytes, formatCount, formatPercent, visible } from '../format.ts'
+import { formatBytes, formatCount, formatMode, formatPercent, visible } from '../format.ts'
+import { modeFrom, modeText, ownerFrom, replicasFrom } from '../rights.ts'
 import { ask } from './dialog.tsx'
 import { Bar, Facts } from './small.tsx'
 import { Empty, Shown, useAsked } from './states.tsx'
@@ -69,10 +70,18 @@ const columnsFor = (path: string, reload: () => void): readonly TableColumn<Attr
   },
 ]
 
-export function AttributeList({ status: { path, type } }: { readonly status: FileStatus }) {
+interface AttributeListProps {
+  readonly status: FileStatus
+  /** Called when the status has changed. */
+  readonly reload: () => void
+}
+
+export function AttributeList({ status, reload }: AttributeListProps) {
+  const { path, type } = status
   const asked = useAsked(signal => call('xattr.list', { path }, signal), [path])
   return (
     <>
+      <Rights status={status} reload={reload} />
       {type === 'directory' && <Quota path={path} />}
       <Shown asked={asked} what="the attributes">
         {({ attributes }) => (
@@ -94,6 +103,64 @@ export function AttributeList({ status: { path, type } }: { readonly status: Fil
       </Shown>
     </>
   )
+}
+
+interface Change {
+  readonly what: string
+  readonly hint: string
+  readonly label: string
+  readonly now: string
+  readonly read: (text: string) => ReturnType<typeof modeFrom>
+}
+
+const changeOf = (path: string, { what, hint, label, now, read }: Change, done: () => void): void =>
+  ask({
+    title: `Change the ${what}`,
+    text: hint,
+    action: 'Change',
+    input: { label, value: now },
+    run: async text => {
+      await call('namespace.attributes', { path, ...read(text) })
+      done()
+      return `Changed the ${what} of ${visible(path)}`
+    },
+  })
+
+/** The superuser changes an owner; the owner changes the rest. */
+function Rights({ status: { path, type, owner, group, mode, replication }, reload }: AttributeListProps) {
+  const row = (title: string, shown: string, change: Change) =>
+    [
+      title,
+      <>
+        <span class="mono">{visible(shown)}</span>{' '}
+        <button type="button" class="quiet" onClick={() => changeOf(path, change, reload)}>
+          Change<span class="sr"> the {change.what}</span>…
+        </button>
+      </>,
+    ] as const
+  const own = `${owner}:${group}`
+  const facts = [
+    row('Owner', own, { what: 'owner', hint: 'Only the superuser gives a file away.', label: 'USER:GROUP', now: own, read: ownerFrom }),
+    row('Mode', formatMode(mode, type), {
+      what: 'mode',
+      hint: 'Rights to read, write and search of the owner, the group and the others.',
+      label: 'Octal digits, such as 644',
+      now: modeText(mode),
+      read: modeFrom,
+    }),
+    ...(type === 'directory'
+      ? []
+      : [
+          row('Replicas', formatCount(replication), {
+            what: 'number of replicas',
+            hint: 'Copies are made, or removed, in the background.',
+            label: 'Replicas of each block',
+            now: String(replication),
+            read: replicasFrom,
+          }),
+        ]),
+  ]
+  return <Facts facts={facts} />
 }
 
 /** A number, or nothing for no limit. */

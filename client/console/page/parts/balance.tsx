@@ -1,6 +1,5 @@
 // Balancing of the datanodes: whether it runs, what it has moved, and starting and stopping it.
 
-import { useEffect } from 'preact/hooks'
 import type { BalanceState } from '../../../../src/protocol/service.ts'
 import { call } from '../api.ts'
 import { formatBytes, formatCount, visible } from '../format.ts'
@@ -30,13 +29,10 @@ function begin(done: () => void): void {
 const stop = (done: () => void): Promise<void> =>
   call('service.stopBalance', {}).then(done, (error: unknown) => tell((error as Error).message, true))
 
-/** Asked again with each news of the cluster, while it runs. */
+/** Asked again with each news of a balance that runs, and when one begins or ends. */
 export function Balance() {
-  const asked = useAsked(signal => call('service.balanceStatus', {}, signal), [])
-  const { atMs } = live.value
-  useEffect(() => {
-    if (asked.data?.running) asked.reload()
-  }, [atMs])
+  const { balancing } = live.value.status ?? {}
+  const asked = useAsked(signal => call('service.balanceStatus', {}, signal), [JSON.stringify(balancing)])
   return <Shown asked={asked} what="the balance">{state => <Shape state={state} reload={asked.reload} />}</Shown>
 }
 

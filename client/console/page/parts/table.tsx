@@ -3,6 +3,7 @@
 
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { copyText } from '../clipboard.ts'
 import { csvField } from '../csv.ts'
 import { formatCount } from '../format.ts'
 import { tell } from './dialog.tsx'
@@ -150,7 +151,7 @@ async function copy<T>(columns: readonly TableColumn<T>[], rows: readonly T[], l
   const lines = [columns.map(({ title }) => csvField(title)), ...rows.map(row => columns.map(({ value }) => csvField(value(row))))]
   const text = `${lines.map(fields => fields.join(',')).join('\n')}\n`
   try {
-    await navigator.clipboard.writeText(text)
+    await copyText(text)
     tell(`Copied ${formatCount(rows.length)} rows of ${label}`)
   } catch {
     tell('The browser does not let the page copy: open the console at localhost, or over HTTPS', true)

@@ -1,8 +1,9 @@
 // Tables of a job's stages and tasks.
 
 import { useState } from 'preact/hooks'
-import type { AttemptStatus, StageStatus, TaskStatus } from '../../../../src/protocol/job.ts'
+import type { StageStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import { formatBytes, formatCount, formatDuration, visible } from '../format.ts'
+import { shownAttempt, tookOf } from '../spread.ts'
 import { Failure, LogText } from './failure.tsx'
 import { Badge, Bar, jobTones, Time } from './small.tsx'
 import { Empty } from './states.tsx'
@@ -80,12 +81,6 @@ export const StageTable = ({ stages }: { readonly stages: readonly StageStatus[]
   />
 )
 
-const lastOf = ({ attempts }: TaskStatus): AttemptStatus | undefined => attempts.at(-1)
-const tookOf = (task: TaskStatus): number => {
-  const last = lastOf(task)
-  return last?.finishedMs === undefined ? 0 : last.finishedMs - last.startedMs
-}
-
 const columnsFor = (stages: readonly string[], open: (task: TaskStatus) => void): readonly TableColumn<TaskStatus>[] => [
   {
     title: 'Task',
@@ -98,20 +93,20 @@ const columnsFor = (stages: readonly string[], open: (task: TaskStatus) => void)
   },
   { title: 'State', value: ({ state }) => state, cell: ({ state }) => <Badge tone={jobTones[state] ?? 'dim'}>{state}</Badge> },
   { title: 'Attempts', number: true, value: ({ attempts }) => attempts.length, cell: ({ attempts }) => formatCount(attempts.length) },
-  { title: 'Host', wide: true, value: task => lastOf(task)?.host ?? '', cell: task => visible(lastOf(task)?.host ?? '–') },
-  { title: 'Locality', wide: true, value: task => lastOf(task)?.locality ?? '', cell: task => lastOf(task)?.locality ?? '–' },
+  { title: 'Host', wide: true, value: task => shownAttempt(task)?.host ?? '', cell: task => visible(shownAttempt(task)?.host ?? '–') },
+  { title: 'Locality', wide: true, value: task => shownAttempt(task)?.locality ?? '', cell: task => shownAttempt(task)?.locality ?? '–' },
   {
     title: 'Bytes in',
     number: true,
     wide: true,
-    value: task => lastOf(task)?.counters['bytesIn'] ?? 0,
-    cell: task => formatBytes(lastOf(task)?.counters['bytesIn'] ?? 0),
+    value: task => shownAttempt(task)?.counters['bytesIn'] ?? 0,
+    cell: task => formatBytes(shownAttempt(task)?.counters['bytesIn'] ?? 0),
   },
   {
     title: 'Took',
     number: true,
-    value: tookOf,
-    cell: task => (lastOf(task)?.finishedMs === undefined ? '–' : formatDuration(tookOf(task))),
+    value: task => tookOf(task) ?? 0,
+    cell: task => (tookOf(task) === undefined ? '–' : formatDuration(tookOf(task)!)),
   },
   {
     title: 'Details',
@@ -129,21 +124,6 @@ const columnsFor = (stages: readonly string[], open: (task: TaskStatus) => void)
   },
 ]
 
-/** A skewed stage has a task that takes, or reads, many times what the middle one does. */
-function Skew({ tasks }: { readonly tasks: readonly TaskStatus[] }) {
-  const times = tasks
-    .filter(({ state }) => state === 'done')
-    .map(tookOf)
-    .sort((a, b) => a - b)
-  if (times.length < 3) return null
-  const at = (part: number): string => formatDuration(times[Math.min(times.length - 1, Math.floor(times.length * part))]!)
-  return (
-    <p class="dim">
-      Times of ended tasks: fastest {at(0)}, middle {at(0.5)}, 90 % within {at(0.9)}, slowest {at(1)}.
-    </p>
-  )
-}
-
 export function TaskTable({
   tasks,
   stages,
@@ -157,7 +137,6 @@ export function TaskTable({
   const task = tasks.find(each => each.stage === chosen?.stage && each.task === chosen.task)
   return (
     <>
-      <Skew tasks={tasks} />
       {task && <TaskView task={task} name={`${stages[task.stage] ?? ''} ${task.task}`} job={job} close={() => setChosen(undefined)} />}
       <Table
         label="tasks"
@@ -199,7 +178,11 @@ function TaskView({
           {failure && <Failure failure={failure} />}
         </div>
       ))}
-      <LogText key={`${task.stage}.${task.task}`} url={`/api/logs/${job}?stage=${task.stage}&task=${task.task}`} />
+      <LogText
+        key={`${task.stage}.${task.task}`}
+        url={`/api/logs/${job}?stage=${task.stage}&task=${task.task}`}
+        follow={task.state === 'running'}
+      />
     </section>
   )
 }

@@ -1,8 +1,9 @@
 // Attempts of a job over time, a row for each slot that a host has used, drawn on a canvas: ten thousand tasks are ten thousand rectangles.
 
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useCallback, useMemo, useState } from 'preact/hooks'
 import type { AttemptStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import { formatDuration, plural, visible } from '../format.ts'
+import { useDrawing, type Drawing } from './canvas.ts'
 import { Empty } from './states.tsx'
 
 interface Placed extends Pick<AttemptStatus, 'host' | 'state' | 'startedMs'> {
@@ -63,17 +64,7 @@ const tones: Readonly<Record<AttemptStatus['state'], string>> = {
   lost: '--warn',
 }
 
-function draw(canvas: HTMLCanvasElement, { attempts, hosts, rows, fromMs, toMs }: Lanes, width: number): void {
-  const style = getComputedStyle(canvas)
-  const color = (name: string): string => style.getPropertyValue(name)
-  const scale = devicePixelRatio || 1
-  const height = rows * rowPixels + axisPixels
-  canvas.width = width * scale
-  canvas.height = height * scale
-  const pen = canvas.getContext('2d')!
-  pen.scale(scale, scale)
-  pen.clearRect(0, 0, width, height)
-  pen.font = `12px ${style.fontFamily}`
+function draw({ pen, width, height, color }: Drawing, { attempts, hosts, fromMs, toMs }: Lanes): void {
   pen.fillStyle = color('--dim')
   for (const { host, row } of hosts) pen.fillText(visible(host).slice(0, 22), 0, row * rowPixels + 11, labelPixels - 8)
   const x = (ms: number): number => labelPixels + ((ms - fromMs) / (toMs - fromMs)) * (width - labelPixels)
@@ -97,27 +88,10 @@ export function Timeline({
   readonly stages: readonly string[]
   readonly running: boolean
 }) {
-  const canvas = useRef<HTMLCanvasElement>(null)
-  const [width, setWidth] = useState(900)
-  const [dark, setDark] = useState(matchMedia('(prefers-color-scheme: dark)').matches)
   const [at, setAt] = useState<Placed | undefined>(undefined)
   const lanes = useMemo(() => lanesOf(tasks, stages, Date.now()), [tasks, stages, running])
-  useEffect(() => {
-    const box = canvas.current?.parentElement
-    if (!box) return
-    const observer = new ResizeObserver(() => setWidth(Math.max(320, box.clientWidth)))
-    observer.observe(box)
-    const theme = matchMedia('(prefers-color-scheme: dark)')
-    const turn = (): void => setDark(theme.matches)
-    theme.addEventListener('change', turn)
-    return () => {
-      observer.disconnect()
-      theme.removeEventListener('change', turn)
-    }
-  }, [lanes.rows > 0])
-  useEffect(() => {
-    if (canvas.current) draw(canvas.current, lanes, width)
-  }, [lanes, width, dark])
+  const height = lanes.rows === 0 ? 0 : lanes.rows * rowPixels + axisPixels
+  const { canvas, width } = useDrawing({ height, draw: useCallback(drawing => draw(drawing, lanes), [lanes]) })
   if (lanes.rows === 0) return <Empty title="No attempt has started yet" />
   const find = (event: PointerEvent): void => {
     const box = canvas.current!.getBoundingClientRect()
@@ -133,7 +107,7 @@ export function Timeline({
       <canvas
         ref={canvas}
         role="img"
-        style={{ width: `${width}px`, height: `${lanes.rows * rowPixels + axisPixels}px` }}
+        style={{ width: `${width}px`, height: `${height}px` }}
         aria-label={told}
         onPointerMove={find}
         onPointerLeave={() => setAt(undefined)}

@@ -8,10 +8,15 @@ import { attributeText, bytesFrom } from '../../../../client/console/page/attrib
 import { chartOf } from '../../../../client/console/page/chartpoints.ts'
 import { compareJobs } from '../../../../client/console/page/comparison.ts'
 import { csvField } from '../../../../client/console/page/csv.ts'
+import { blockAt, holdersOf, standOf } from '../../../../client/console/page/holders.ts'
 import { problemsOf } from '../../../../client/console/page/problems.ts'
+import { modeFrom, modeText, ownerFrom, replicasFrom } from '../../../../client/console/page/rights.ts'
 import { rowsOf } from '../../../../client/console/page/rows.ts'
 import { accepted, isExplained, piecesOf, placeAt, suggestionsFor } from '../../../../client/console/page/sqltext.ts'
-import type { JobStatus } from '../../../../src/protocol/job.ts'
+import { localityOf, shownAttempt, spreadsOf, tookOf } from '../../../../client/console/page/spread.ts'
+import { underWay } from '../../../../client/console/page/underway.ts'
+import { address, nodeId } from '../../../../src/base/ids.ts'
+import type { JobStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
 import { readSources, root } from '../../../tidy/source.ts'
 
@@ -159,4 +164,79 @@ test('a query that begins with EXPLAIN, also behind comments, is told apart, how
   // A pattern that tries each end of each comment would not come back.
   expect(isExplained(`${'/* a */ '.repeat(400)}SELECT 1`)).toBe(false)
   expect(isExplained(`${'/**/'.repeat(400)}EXPLAIN SELECT 1`)).toBe(true)
+})
+
+test('work under way is named: repair, deletions, balance, and datanodes that leave', () => {
+  const of = (more: object) => underWay({ ...well, pendingDeletions: 0, ...more } as unknown as ClusterStatus)
+  expect(of({})).toEqual([])
+  const leaving = { ...node, service: 'decommissioning' }
+  expect(of({
+    pendingReplications: 2, underReplicated: 1, pendingDeletions: 1, balancing: { sinceMs: 1, moves: 3, movedBytes: 2048, pending: 4 },
+    nodes: [
+      { ...leaving, held: { blocks: 10, remaining: 4, short: 1 } }, { ...leaving, node: 'n2' },
+      { ...node, node: 'n3', service: 'maintenance' }, { ...node, service: 'decommissioned' },
+    ],
+  })).toEqual([
+    { title: 'Repair', text: '2 copies under way; 1 block lacks replicas', url: '/nodes' },
+    { title: 'Deletion', text: '1 replica to be deleted', url: '/nodes' },
+    { title: 'Balance', text: '3 blocks moved (2.0 KiB), 4 on the way', url: '/nodes' },
+    {
+      title: 'Decommission', url: '/nodes/n1', done: { part: 6, whole: 10 },
+      text: 'a:1: 4 blocks of 10 still to be copied elsewhere; 1 block cannot be copied: there are too few datanodes',
+    },
+    { title: 'Decommission', text: 'a:1 begins', url: '/nodes/n2' },
+    { title: 'Maintenance', text: 'a:1 may be away', url: '/nodes/n3' },
+  ])
+})
+
+/** Ended tasks of a stage with these times and bytes. */
+const ended = (stage: number, shape: readonly (readonly [ms: number, bytes: number])[]): TaskStatus[] =>
+  shape.map(([ms, bytes], task) => ({
+    stage, task, state: 'done',
+    attempts: [{ state: 'done', locality: 'node', startedMs: 1000, finishedMs: 1000 + ms, counters: { bytesIn: bytes } }],
+  })) as unknown as TaskStatus[]
+
+test('the distribution of tasks has times and sizes of each stage, and names the task that a skewed stage waits for', () => {
+  const tasks = [...ended(1, [[5, 0], [5, 0]]), ...ended(0, [[100, 10], [200, 10], [150, 10], [4_000, 5 * 1024 ** 2], [120, 10]])]
+  const [times, sizes, ...others] = spreadsOf(tasks)
+  expect(times).toMatchObject({
+    stage: 0, measure: 'time', count: 5, least: 100, middle: 150, high: 4_000, most: 4_000, mostTask: 3, isSkewed: true,
+  })
+  expect([times!.bins.length, times!.bins[0], times!.bins.at(-1), times!.bins.reduce((a, b) => a + b)]).toEqual([16, 4, 1, 5])
+  expect(sizes).toMatchObject({ stage: 0, measure: 'bytes in', middle: 10, most: 5 * 1024 ** 2, mostTask: 3, isSkewed: true })
+  expect(others).toMatchObject([{ stage: 1, measure: 'time', bins: [2], isSkewed: false }, { stage: 1, measure: 'bytes in', bins: [2] }])
+  expect(spreadsOf(ended(0, [[1, 1], [1, 1], [1, 1], [900, 1000]])).map(({ isSkewed }) => isSkewed)).toEqual([false, false])
+  expect(spreadsOf(tasks.map(task => ({ ...task, state: 'running' })))).toEqual([])
+})
+
+test('a task has the time of the attempt whose output counts, not of the one that was killed beside it', () => {
+  const [task] = ended(0, [[100, 7]])
+  const killed = { ...task!.attempts[0]!, state: 'killed' as const, finishedMs: 9_000, locality: 'any' as const, counters: {} }
+  const both = { ...task!, attempts: [...task!.attempts, killed] }
+  expect([tookOf(both), shownAttempt(both)?.counters]).toEqual([100, { bytesIn: 7 }])
+  expect(spreadsOf([both])).toMatchObject([{ most: 100 }, { most: 7 }])
+  expect(localityOf([both])).toEqual({ node: 1, rack: 0, any: 1 })
+  const { finishedMs: _, ...running } = { ...killed, state: 'running' as const }
+  expect(tookOf({ attempts: [running] })).toBeUndefined()
+})
+
+test('the nodes of a file are those that hold its blocks, each with the places of its blocks', () => {
+  const on = (length: number, ...names: string[]) =>
+    ({ length, nodes: names.map(name => ({ node: nodeId(name), address: address(`h:${name}`) })) })
+  const blocks = [on(10, '10', '9'), on(10, '9'), on(5)]
+  expect(holdersOf(blocks)).toEqual([
+    { node: '9', address: 'h:9', blocks: [0, 1] }, { node: '10', address: 'h:10', blocks: [0] },
+  ])
+  expect(blocks.map(block => standOf(block, 2))).toEqual(['good', 'warn', 'bad'])
+  expect([0, 0.3, 0.4, 0.79, 0.8, 1].map(part => blockAt(blocks, part))).toEqual([0, 0, 1, 1, 2, 2])
+})
+
+test('modes, owners and numbers of replicas are read as they are written, and others refused', () => {
+  expect(['644', ' 1777', '0600'].map(modeFrom)).toEqual([{ mode: 0o644 }, { mode: 0o1777 }, { mode: 0o600 }])
+  expect([0o644, 0o1777, 0].map(modeText)).toEqual(['644', '1777', '000'])
+  expect(['ada', 'ada:staff', ':staff'].map(ownerFrom)).toEqual([{ owner: 'ada' }, { owner: 'ada', group: 'staff' }, { group: 'staff' }])
+  expect(replicasFrom('2')).toEqual({ replication: 2 })
+  for (const text of ['', '9', '888', '2777', '0o644', 'rwx']) expect(() => modeFrom(text)).toThrow('octal')
+  for (const text of ['', ':', 'a:b:c']) expect(() => ownerFrom(text)).toThrow('USER')
+  for (const text of ['', '0', '1.5', '-1', 'two']) expect(() => replicasFrom(text)).toThrow('whole number')
 })
