@@ -1,8 +1,10 @@
 // Package as a user gets it: built, packed, installed into an empty folder, started through its bin. It holds no TypeScript sources, works
 // in plain Node, and its library, test kit and bin do their work.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -128,6 +130,28 @@ test('its test kit starts a cluster of processes, and a simulated one, in plain 
     `}`,
   ].join('\n'))
   expect((await exec(process.execPath, ['kit.ts'], { cwd: app, env })).stdout).toBe('process rye oats rye\nsim rye oats rye\n')
+})
+
+test('its console is built ahead: it is served without the packages that it is made of', async () => {
+  const args = [join(app, 'node_modules/.bin/gristmill'), 'console', '--json', '--port', '0']
+  const child = spawn(process.execPath, args, { cwd: app, env, stdio: ['ignore', 'pipe', 'inherit'] })
+  const closed = once(child, 'close')
+  try {
+    const lines = createInterface(child.stdout)
+    const first = await Promise.race([once(lines, 'line'), closed.then(() => { throw new Error('the console has ended') })])
+    const { url } = JSON.parse(first[0] as string) as { url: string }
+    const html = await (await fetch(url)).text()
+    for (const [ending, kind] of [['js', 'script'], ['css', 'styles']] as const) {
+      const path = new RegExp(`"(/assets/console-[0-9a-f]+\\.${ending})"`).exec(html)![1]!
+      const served = await (await fetch(url + path)).text()
+      const packed = await readFile(join(app, 'node_modules/gristmill/client/console/assets', `console.${ending}`), 'utf8')
+      expect(served === packed, kind).toBe(true)
+    }
+    await expect(readFile(join(app, 'node_modules/preact/package.json'))).rejects.toThrow('ENOENT')
+  } finally {
+    child.kill()
+    await closed
+  }
 })
 
 test('its bin brings a cluster up, stores, runs a job, and takes it down', async () => {

@@ -27,21 +27,23 @@ test('the catalog calls each command by its own name', async () => {
   for (const { commands } of catalog) for (const [name, load] of Object.entries(commands)) expect((await load()).name).toBe(name)
 })
 
-test('a start loads no command, and the help of all commands loads no server', () => {
-  const sources = new Map(readSources(['client', 'src', 'namenode', 'datanode']).map(source => [source.path, source]))
-  /** Files that these load before their first call. */
-  const loadedBy = (paths: readonly string[]): Set<string> => {
-    const seen = new Set<string>()
-    const visit = (path: string): void => {
-      const source = sources.get(path)
-      if (!source || seen.has(path)) return
-      seen.add(path)
-      for (const { specifier, typeOnly, dynamic } of importsOf(source))
-        if (!typeOnly && !dynamic && specifier.startsWith('.')) visit(posix.join(posix.dirname(path), specifier))
-    }
-    paths.forEach(visit)
-    return seen
+const sources = new Map(readSources(['client', 'src', 'namenode', 'datanode']).map(source => [source.path, source]))
+
+/** Files that these load before their first call. */
+function loadedBy(paths: readonly string[]): Set<string> {
+  const seen = new Set<string>()
+  const visit = (path: string): void => {
+    const source = sources.get(path)
+    if (!source || seen.has(path)) return
+    seen.add(path)
+    for (const { specifier, typeOnly, dynamic } of importsOf(source))
+      if (!typeOnly && !dynamic && specifier.startsWith('.')) visit(posix.join(posix.dirname(path), specifier))
   }
+  paths.forEach(visit)
+  return seen
+}
+
+test('a start loads no command, and the help of all commands loads no server', () => {
   const isCommand = (path: string): boolean => /^client\/cli\/(files|jobs|cluster)\//.test(path)
   const start = loadedBy(['client/cli/main.ts'])
   expect([...start].filter(isCommand)).toEqual([])
@@ -49,4 +51,14 @@ test('a start loads no command, and the help of all commands loads no server', (
   const help = loadedBy([...sources.keys()].filter(isCommand))
   expect([...help].filter(path => /^(namenode|datanode|client\/(process|embedded|mill))\b/.test(path))).toEqual([])
   expect(help.size).toBeGreaterThan(40)
+})
+
+test('a process that serves no console loads nothing of it', () => {
+  const isConsole = (path: string): boolean => path.startsWith('client/console/')
+  const servesIt = 'client/process/console.ts'
+  const processes = [...sources.keys()].filter(path => /^(namenode|datanode|client\/(process|embedded|cli|index))\b/.test(path))
+    .filter(path => path !== servesIt)
+  expect([...loadedBy(processes)].filter(isConsole)).toEqual([])
+  expect(processes.length).toBeGreaterThan(100)
+  expect([...loadedBy([servesIt])].filter(isConsole)).not.toEqual([])
 })
