@@ -75,3 +75,15 @@ export async function picture({ page, screens }: Pick<Stage, 'page' | 'screens'>
 /** The library, connected to the cluster of the stage. */
 export const millOf = ({ cluster }: Pick<Stage, 'cluster'>): Promise<Mill> =>
   connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
+
+/** Collects tasks of the page's thread that take 50 ms and longer. */
+export const observeLongTasks = `window.longTasks = []; new PerformanceObserver(list => {
+  for (const { duration } of list.getEntries()) window.longTasks.push(Math.round(duration))
+}).observe({ type: 'longtask', buffered: true })`
+
+/** Tasks since `observeLongTasks`, for the reader of the run. */
+export async function longTasksOf(page: Page): Promise<string> {
+  const found = await page.evaluate('window.longTasks') as number[]
+  const most = found.toSorted((a, b) => b - a).slice(0, 5).join(', ')
+  return `${found.length} turns of the page of 50 ms and longer${most && `; the longest ones took ${most} ms`}`
+}

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { goTo, linkOf, openPage, says, type Stage } from '../stage.ts'
+import { goTo, linkOf, longTasksOf, observeLongTasks, openPage, picture, says, type Stage } from '../stage.ts'
 
 const watchMs = 30_000
 /** Clock ticks in a second, as the kernel counts them for processes. */
@@ -22,11 +22,6 @@ function costOf(pid: number): Cost {
 const many = `import { program } from 'gristmill'
 export default program(async mill => { await mill.range(10_000, { partitions: 10_000 }).save('/many-tasks') })
 `
-
-/** Collects tasks of the page's thread that take 50 ms and longer. */
-const observe = `window.longTasks = []; new PerformanceObserver(list => {
-  for (const { duration } of list.getEntries()) window.longTasks.push(Math.round(duration))
-}).observe({ type: 'longtask', buffered: true })`
 
 export async function costs(stage: Stage): Promise<void> {
   const { page, browser, cluster, dir, errors, isLarge } = stage
@@ -49,6 +44,7 @@ export async function costs(stage: Stage): Promise<void> {
   }))
   await goTo(stage, '/')
   show('namenode with three pages', await watched())
+  await picture(stage, 'overview', false)
   for (const other of others) await other.context().close()
   if (!isLarge) return
   await writeFile(join(dir, 'many.ts'), many)
@@ -56,11 +52,9 @@ export async function costs(stage: Stage): Promise<void> {
   await goTo(stage, '/jobs?state=running')
   await page.getByRole('link', { name: /^many/ }).first().click()
   await says(page, 'running')
-  await page.evaluate(observe)
+  await page.evaluate(observeLongTasks)
   const { code, stderr } = await run
   if (code !== 0) throw new Error(stderr)
   await says(page, 'succeeded')
-  const longest = await page.evaluate('window.longTasks') as number[]
-  const most = longest.toSorted((a, b) => b - a).slice(0, 5).join(', ')
-  console.log(`  10,000 tasks: ${longest.length} turns of the page of 50 ms and longer; the longest ones took ${most || 'less'} ms`)
+  console.log(`  10,000 tasks: ${await longTasksOf(page)}`)
 }

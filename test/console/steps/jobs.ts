@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ServerProcess } from '../../kit/process/server.ts'
-import { goTo, openPage, says, type Stage } from '../stage.ts'
+import { goTo, openPage, picture, says, type Stage } from '../stage.ts'
 
 /** Waits in its map function until it is killed. */
 const slow = `import { mapReduce } from 'gristmill'
@@ -34,6 +34,13 @@ export default mapReduce({
 export async function jobs(stage: Stage): Promise<void> {
   const { page, dir, cluster } = stage
   for (const [name, text] of [['slow', slow], ['failing', failing]] as const) await writeFile(join(dir, `${name}.ts`), text)
+  await goTo(stage, '/jobs?q=wordcount')
+  await page.getByRole('link', { name: 'wordcount' }).last().click()
+  await says(page, /Locality: [1-9]\d* attempts? on a node/)
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await picture(stage, `job-${colorScheme}`)
+  }
   await goTo(stage, '/jobs')
   const input = ['--input', '/data/events.jsonl']
   const start = (name: string) => cluster.run(['run', '--detach', join(dir, `${name}.ts`), ...input, '--output', `/${name}`])
@@ -42,6 +49,10 @@ export async function jobs(stage: Stage): Promise<void> {
   await page.getByRole('link', { name: 'failing', exact: true }).click()
   await says(page, /cannot read <script>alert\(2\)<\/script>/)
   await says(page, /failing\.ts:4/)
+  await cluster.run(['run', join(dir, 'failing.ts'), '--name', '<img src=x onerror=alert(7)>', ...input, '--output', '/<i>out'])
+  await goTo(stage, '/jobs?state=failed')
+  await page.getByRole('link', { name: '<img src=x onerror=alert(7)>', exact: true }).click()
+  await says(page, '/<i>out')
   await start('slow')
   await goTo(stage, '/jobs?state=running')
   await page.getByRole('link', { name: 'slow', exact: true }).click()
@@ -69,6 +80,7 @@ export async function rerun({ browser, cluster, dir, errors }: Stage): Promise<v
     await page.getByRole('dialog').getByRole('button', { name: 'Run again' }).click()
     await page.waitForURL(url => /\/jobs\/job-/.test(url.pathname) && url.href !== first)
     await says(page, 'succeeded')
+    await page.getByRole('table', { name: 'distribution of tasks' }).locator('svg.bars').first().waitFor()
     assert.equal((await cluster.ok(['cat', '/lines/*'])).trim(), 'lines\t3000')
     await page.context().close()
   } finally {
