@@ -62,6 +62,25 @@ test('the namenode\'s power is cut, it is frozen, cut off and restarted, and not
   expect(String(await cluster.check())).toBe('all invariants hold')
 })
 
+test('older versions of objects are files to the verdict: their blocks are theirs, and damage to them is told', async () => {
+  await using cluster = await start({ seed: 8 })
+  const { mill, datanodes } = cluster
+  await mill.mkdir('/bucket')
+  await mill.objects.versioning('/bucket', 'Enabled')
+  for (const content of [text, `${text}again`]) {
+    const writer = await mill.objects.open()
+    await writer.write(Buffer.from(content))
+    await writer.publish('/bucket/harvest', { base: '/bucket' })
+  }
+  await cluster.waitQuiet()
+  expect(String(await cluster.check())).toBe('all invariants hold')
+  const [older] = (await mill.objects.versions('/bucket')).entries.filter(({ latest }) => !latest)
+  const [block] = await Array.fromAsync(mill.locate(older!.status!.path))
+  const replica = (await datanodes[0]!.replicas()).find(each => each.block === block!.id.toString(16).padStart(16, '0'))
+  await replica!.damage('flip')
+  expect((await cluster.check()).broken.join()).toContain(`of ${older!.status!.path} is bad on`)
+})
+
 test('a damaged replica is looked past by readers and replaced, and the verdict names what is not mended yet', async () => {
   await using cluster = await start({ seed: 7 })
   const { mill, datanodes } = cluster

@@ -4,6 +4,7 @@
 
 import { hasCode } from '../../src/base/errors.ts'
 import { snapshotPath } from '../../client/files/snapshots.ts'
+import { olderObjects } from '../kit/check/check.ts'
 import type { Cluster } from '../kit/contract.ts'
 import { settle, unreported } from './settle.ts'
 
@@ -69,6 +70,7 @@ async function* filesBelow(cluster: Cluster, directory: string): AsyncGenerator<
       continue
     }
     yield* filesBelow(cluster, path)
+    if (!path.includes('/.snapshot/')) for await (const { path: older } of olderObjects(cluster.mill, path)) yield older
     for (const version of await olderVersions(cluster, path)) yield* filesBelow(cluster, version)
   }
 }

@@ -40,6 +40,11 @@ async function remove(path: string, { mill }: Cluster, { acks, mayBeDamaged, add
   // Intermediate files of jobs are not in the model.
   const ours = !path.startsWith('/.gristmill')
   if (ours && !mayBeDamaged(path)) add(`${path}: has lost blocks, though nobody touched it since the backup was made`)
+  const [, above, key, id] = /^(.*)\/\.snapshot\/\.objects\/([^/]+)\/([^/]+)$/.exec(path) ?? []
+  if (above !== undefined && key !== undefined && id !== undefined) {
+    await mill.objects.rmVersion(`${above}/${key}`, id)
+    return
+  }
   const [, directory, name] = /^(.*)\/\.snapshot\/([^/]+)\//.exec(path) ?? []
   if (directory !== undefined && name !== undefined) {
     if (await removeSnapshot(mill, directory, name))

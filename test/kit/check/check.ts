@@ -114,6 +114,8 @@ async function filesBelow(cluster: Cluster, directory: string): Promise<Found['f
   for await (const status of cluster.mill.list(directory)) {
     if (status.type === 'directory') {
       files.push(...await filesBelow(cluster, status.path))
+      for await (const older of olderObjects(cluster.mill, status.path))
+        files.push({ status: older, blocks: await Array.fromAsync(cluster.mill.locate(older.path)) })
       for (const version of await olderVersions(cluster, status.path)) files.push(...await filesBelow(cluster, version))
     } else files.push({ status, blocks: await Array.fromAsync(cluster.mill.locate(status.path)) })
   }
@@ -129,6 +131,17 @@ async function olderVersions({ mill }: Cluster, path: string): Promise<string[]>
     if (hasCode(error, 'EINVAL')) return []
     throw error
   }
+}
+
+/** Older versions of the objects in a directory, which no listing of it shows. */
+export async function* olderObjects(mill: Cluster['mill'], directory: string): AsyncGenerator<FileStatus> {
+  const keys: string[] = []
+  try {
+    for await (const { path } of mill.list(`${directory === '/' ? '' : directory}/.snapshot/.objects`)) keys.push(path)
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error
+  }
+  for (const key of keys) for await (const status of mill.list(key)) if (status.type === 'file') yield status
 }
 
 export function verdictOf(broken: readonly string[]): Verdict {
