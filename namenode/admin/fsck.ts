@@ -14,6 +14,8 @@ import { contentOf, isIntact } from '../namespace/content.ts'
 import { isInlined, type NameEntry } from '../namespace/entry.ts'
 import { blocksOf, type Block } from '../namespace/file.ts'
 import { childrenOf, find, type FoundName } from '../namespace/asof.ts'
+import { snapshotsName } from '../namespace/reserved.ts'
+import { child, objectShelfName, objectsName } from '../namespace/resolve.ts'
 import { versionsOf } from '../versions/lookup.ts'
 
 /** Names and chunks of blocks (256 each) per page, and between two turns of the event loop. */
@@ -135,7 +137,10 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
   if (!readable(actor, directory)) return
   const [begun, ...deeper] = rest
   let first = begun
-  if (begun !== undefined) {
+  // Older versions of objects come before the names.
+  if (begun === undefined || begun === snapshotsName) yield* olderObjects(view, actor, directory, deeper.slice(1), again)
+  if (begun === snapshotsName) first = undefined
+  else if (begun !== undefined) {
     const named = childNamed(view, actor, directory, begun)
     // The last page ended in an older version of an output, which may have been freed since: names continue after the output.
     const version = named && named.number === undefined ? undefined : splitVersion(begun)
@@ -158,9 +163,9 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
   for (let after = directory.path === '/' && first === system ? undefined : first; ;) {
     const page = [...take(childrenOf(view, directory, after), entriesMax)]
     for (const { name, entry } of page) {
-      // In `.snapshot` each entry is resolved as of its snapshot.
+      // In `.snapshot` each entry is resolved as of its snapshot, and older versions of objects have the rights of their directory.
       const named =
-        directory.of === undefined
+        directory.of === undefined && !directory.path.includes(`/${objectsName}`)
           ? { path: join(directory.path, name), entry, at: directory.at }
           : childNamed(view, actor, directory, name)
       if (!named) continue
@@ -171,6 +176,13 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
     after = page.at(-1)?.name
     if (page.length < entriesMax) return
   }
+}
+
+/** Older versions of the objects in a directory, by key. */
+function* olderObjects(view: View, actor: Actor, directory: Named, rest: readonly string[], again: boolean): Generator<Named> {
+  if (directory.at !== undefined || !child(view, directory.entry.id, objectShelfName)) return
+  const shelf = childNamed(view, actor, directory, `${snapshotsName}/${objectsName}`)
+  if (shelf) yield* inside(view, actor, shelf, rest, again)
 }
 
 /**

@@ -1,5 +1,6 @@
 // Safe mode by hand, effects of lost operations, and fsck, on a namenode's rooms with manual time.
 
+import { crc32c } from '@node-rs/crc32'
 import { expect, test } from 'vitest'
 import { fsckPage, noCounts } from '../../../../namenode/admin/fsck.ts'
 import { Authority, type Precedence } from '../../../../namenode/succession/authority.ts'
@@ -8,6 +9,9 @@ import { lostRoutes } from '../../../../namenode/admin/lost.ts'
 import { recovered } from '../../../../namenode/succession/recovered.ts'
 import { mkdir, remove, rename, touch } from '../../../../namenode/namespace/names.ts'
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
+import { put as putObject } from '../../../../namenode/objects/mutations.ts'
+import { remove as removeObject } from '../../../../namenode/objects/removal.ts'
+import { setVersioning } from '../../../../namenode/objects/versioning.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
@@ -255,6 +259,27 @@ test('fsck names a block of which only bad replicas are known', async () => {
   await sim.until('its node has said so', () => sim.house.blocks.reports.isCorrupt(id))
   expect((await fsck(sim, '/')).counts).toMatchObject({ corrupt: 1, missing: 0 })
   await sim.house.stop()
+})
+
+test('fsck shows older versions of objects, from page to page, and those of a directory that holds nothing else', async () => {
+  const sim = await Sim.calm(6, 1)
+  const { bench } = sim.house
+  await bench.do(mkdir, { path: '/b' })
+  await bench.do(setVersioning, { path: '/b', state: 'Enabled' })
+  const keys = ['gone/k', 'last', ...Array.from({ length: 700 }, (_, n) => `${n % 2 === 0 ? 'd/' : ''}k${n}`)]
+  const content = { data: Buffer.from('x').toString('base64'), crc: crc32c(Buffer.from('x')) }
+  const plain = { base: '/b', parents: true, content, replication: 1, blockBytes: 4096 }
+  const write = (key: string) => bench.do(putObject, { ...plain, to: `/b/${key}` })
+  for (let i = 0; i < 2; i++) await Promise.all(keys.map(write))
+  for (const key of keys.slice(0, 2)) await bench.do(removeObject, { path: `/b/${key}`, keep: '/b', directory: false })
+  const { files, counts, pages } = await fsck(sim, '/b')
+  const older = [...files.keys()].filter(path => path.includes('/.snapshot/.objects/'))
+  const names = keys.map(key => `/b/${key.includes('/') ? `${key.split('/')[0]}/` : ''}.snapshot/.objects/${key.split('/').at(-1)}`)
+  // Two of each of the deleted keys, one of each other key.
+  expect(older.map(path => path.slice(0, path.lastIndexOf('/'))).sort()).toEqual([...names, ...names.slice(0, 2)].sort())
+  expect(files.size).toBe(older.length + keys.length - 2)
+  expect(counts.files).toBe(files.size)
+  expect(pages).toBeGreaterThan(1)
 })
 
 test('fsck goes on from page to page over deep trees and long files, and shows each file and block once', async () => {
