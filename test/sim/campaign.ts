@@ -11,6 +11,7 @@ import { Nemesis } from './nemesis.ts'
 import type { Action, Plan } from './plan.ts'
 import { endDoubt, tidyUp } from './tidyup.ts'
 import { outputOf } from './programs.ts'
+import { Versions, VersionsKnown, versionedBucket } from './versions.ts'
 
 /** Virtual time after the last fault: longer than the death of a node, copying its blocks, and every retry in between. */
 const restMs = 300_000
@@ -35,11 +36,12 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
   const found: string[] = []
   const findings: Findings = { all: found, add: what => { if (found.length < 100) found.push(what) } }
   const acks = new Acks()
+  const known = new VersionsKnown()
   const nemesis = new Nemesis(cluster, acks, { bounded: plan.profile !== 'beyond' })
   let ops = 0
   await cluster.waitActive()
   const waiting = new Map<number, Action>()
-  const clients = runClients({ cluster, acks, findings, ops: plan.ops, waiting, healed: () => nemesis.healed }).then(
+  const clients = runClients({ cluster, acks, findings, ops: plan.ops, waiting, healed: () => nemesis.healed, known }).then(
     done => {
       ops = done
     },
@@ -74,12 +76,16 @@ export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
     if (plan.profile === 'beyond') {
       await compare(cluster, acks, findings, await lostFiles(cluster, findings.add))
       await tidyUp(cluster, { acks, mayBeDamaged: () => true, add: findings.add })
-    } else if (restored) await tidyUp(cluster, { acks, mayBeDamaged: path => acks.touchedSince(path, restored), add: findings.add })
+    } else if (restored) {
+      const mayBeDamaged = (path: string): boolean => path.startsWith(`${versionedBucket}/`) || acks.touchedSince(path, restored)
+      await tidyUp(cluster, { acks, mayBeDamaged, add: findings.add })
+    }
   } catch (error) {
     findings.add(`an operator cannot tidy up: ${(error as Error).message}`)
   }
   for (const line of await rest(cluster)) findings.add(line)
   await compare(cluster, acks, findings)
+  if (plan.profile !== 'beyond') await new Versions({ cluster, mill: cluster.mill, acks, findings, known }).check()
   await checkQuotas(cluster.mill, ms => cluster.advance(ms), findings.add).catch((error: unknown) =>
     findings.add(`quotas cannot be asked for: ${(error as Error).message}`),
   )

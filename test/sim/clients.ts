@@ -6,12 +6,14 @@ import { parentOf } from '../../src/base/paths.ts'
 import { absent, keyOf, type Acks, type State } from './acks.ts'
 import { BuildModel, Builds, isBuilt } from './builds.ts'
 import { Care } from './care.ts'
+import { Edits } from './edits.ts'
 import { change, codeOf, isOneOf, notNow, type Findings, type Refusal } from './change.ts'
 import { bytesOf } from './content.ts'
 import { Jobs } from './jobs.ts'
 import { ObjectCounts } from './objectcounts.ts'
 import { Objects } from './objects.ts'
 import type { Action, Content, Op } from './plan.ts'
+import { Versions, type VersionsKnown } from './versions.ts'
 import type { Cluster } from '../kit/contract.ts'
 
 export interface ClientsOptions {
@@ -23,16 +25,17 @@ export interface ClientsOptions {
   readonly waiting: Map<number, Action>
   /** True once all faults have been undone. */
   readonly healed: () => boolean
+  readonly known: VersionsKnown
 }
 
-export async function runClients({ cluster, acks, findings, ops, waiting, healed }: ClientsOptions): Promise<number> {
+export async function runClients({ cluster, acks, findings, ops, waiting, healed, known }: ClientsOptions): Promise<number> {
   const numbers = [...new Set(ops.map(op => op.client))].sort((a, b) => a - b)
   const counts = new ObjectCounts()
   const model = new BuildModel()
   let done = 0
   await Promise.all(numbers.map(async number => {
     const mill = await cluster.connect({ hostName: `client${number}` })
-    const client = new Client({ cluster, mill, acks, findings, healed, counts, model })
+    const client = new Client({ cluster, mill, acks, findings, healed, counts, model, known })
     for (const { client: owner, pauseMs, action } of ops) {
       if (owner !== number) continue
       if (pauseMs > 0) await cluster.advance(pauseMs)
@@ -47,7 +50,7 @@ export async function runClients({ cluster, acks, findings, ops, waiting, healed
   return done
 }
 
-interface Parts extends Pick<ClientsOptions, 'cluster' | 'acks' | 'findings' | 'healed'> {
+interface Parts extends Pick<ClientsOptions, 'cluster' | 'acks' | 'findings' | 'healed' | 'known'> {
   readonly mill: Mill
   readonly counts: ObjectCounts
   readonly model: BuildModel
@@ -59,12 +62,16 @@ class Client {
   readonly #care: Care
   readonly #jobs: Jobs
   readonly #objects: Objects
+  readonly #edits: Edits
+  readonly #versions: Versions
   constructor(parts: Parts) {
     this.#parts = parts
     this.#builds = new Builds(parts)
     this.#care = new Care(parts)
     this.#jobs = new Jobs(parts)
     this.#objects = new Objects(parts)
+    this.#edits = new Edits(parts)
+    this.#versions = new Versions(parts)
   }
 
   async act(action: Action): Promise<void> {
@@ -81,6 +88,8 @@ class Client {
       case 'rollback': return isBuilt(action.path) ? this.#builds.act(action) : this.#jobs.act(action)
       case 'job': case 'elsewhere': return this.#jobs.act(action)
       case 'object': return void await this.#objects.act(action)
+      case 'edit': return this.#edits.act(action)
+      case 'version': return this.#versions.act(action)
       default: return this.#care.act(action)
     }
   }

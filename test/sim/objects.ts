@@ -1,26 +1,17 @@
 // Clients of S3 in the simulation: each action is the dialect's own operation on a client of the cluster, without HTTP and signatures.
 // Their answers are compared with the model, and counted: a condition is met by one writer, and an upload ends once.
 
-import { createHash } from 'node:crypto'
 import type { Mill } from 'gristmill'
-import { operationOf } from '../../client/gateway/s3/operations.ts'
-import { S3Error } from '../../client/gateway/s3/errors.ts'
-import type { S3Answer, S3Call, S3Operation } from '../../client/gateway/s3/operation.ts'
-import { Query } from '../../client/gateway/s3/target.ts'
+import type { S3Answer, S3Operation } from '../../client/gateway/s3/operation.ts'
 import { compareKeys, namesOfKey } from '../../src/protocol/objectkey.ts'
 import { absent, keyOf, type Acks, type State } from './acks.ts'
-import { codeOf, isOneOf, notNow, type Findings } from './change.ts'
+import { isOneOf, notNow, type Findings } from './change.ts'
 import { bytesOf } from './content.ts'
 import type { ObjectCounts } from './objectcounts.ts'
 import { contentKey, type Action, type Content } from './plan.ts'
+import { askS3, md5, s3NameOf, type S3Asked } from './s3door.ts'
 
 export type ObjectAction = Extract<Action, { readonly kind: 'object' }>
-
-interface Asked {
-  readonly query?: Readonly<Record<string, string>>
-  readonly headers?: Readonly<Record<string, string>>
-  readonly body?: Buffer | string
-}
 
 interface Parts { readonly mill: Mill; readonly acks: Acks; readonly findings: Findings; readonly counts: ObjectCounts }
 
@@ -43,11 +34,8 @@ function answerOf({ ended }: Completed): S3Answer {
   const ok = ended.find(each => each.status === 'fulfilled')
   if (ok) return ok.value
   const refused = ended as readonly PromiseRejectedResult[]
-  throw (refused.find(each => isOneOf(notNow, nameOf(each.reason))) ?? refused[0]!).reason
+  throw (refused.find(each => isOneOf(notNow, s3NameOf(each.reason))) ?? refused[0]!).reason
 }
-
-/** Smallest part but the last: objects of the simulation are small. */
-const partBytesMin = 1
 
 export class Objects {
   readonly #parts: Parts
@@ -68,23 +56,9 @@ export class Objects {
     }
   }
 
-  /** One request, as the dialect answers it once the signature was verified. */
-  async #ask(method: S3Operation['method'], path: string, { query = {}, headers = {}, body = '' }: Asked = {}): Promise<S3Answer> {
-    const [, bucket = '', ...names] = path.split('/')
-    const key = names.join('/')
-    const asked = new Query(new Map(Object.entries(query)))
-    const bytes = Buffer.from(body)
-    const payload = {
-      length: bytes.length, kind: undefined, checksum: undefined, hasDigest: true, md5: md5(bytes), text: async () => bytes.toString(),
-      async *bytes() { yield bytes },
-    }
-    const operation = operationOf(method, { bucket, key: key || undefined, query: asked, rawPath: path }, headers)
-    const call = {
-      mill: this.#parts.mill, user: 'root', bucket, key, root: '/', query: asked, headers, signal: new AbortController().signal,
-      payload: () => payload, newId: () => md5(String(this.#parts.counts.next())).slice(0, 24), nowMs: () => 0, pause: async () => {},
-      partBytesMin,
-    }
-    return operation.answer(call as unknown as S3Call)
+  #ask(method: S3Operation['method'], path: string, asked: S3Asked = {}): Promise<S3Answer> {
+    const { mill, counts } = this.#parts
+    return askS3({ mill, next: () => counts.next() }, method, path, asked)
   }
 
   /** Announces a change to the model, makes it, and returns the answer if it was acknowledged, or the name of the refusal. */
@@ -96,7 +70,7 @@ export class Objects {
       pending.acknowledged()
       return answer
     } catch (error) {
-      const name = nameOf(error)
+      const name = s3NameOf(error)
       if (isOneOf(notNow, name) && !isOneOf(['ENOSPC', 'EBUSY', 'SAFE_MODE', 'LEASE_EXPIRED'], name)) {
         pending.unknown()
         return 'unknown'
@@ -174,7 +148,7 @@ export class Objects {
         headers: { 'x-amz-copy-source': encodeURI(path), 'x-amz-metadata-directive': 'REPLACE', 'x-amz-meta-n': String(counts.next()) },
       })
     } catch (error) {
-      name = nameOf(error)
+      name = s3NameOf(error)
       if (!isOneOf([...notNow, ...conditional], name) && !acks.restored && acks.certain(bucketOf(path))?.kind === 'directory')
         findings.add(`${path}: a copy onto itself was refused with ${name}: ${(error as Error).message}`)
     }
@@ -200,7 +174,7 @@ export class Objects {
       await Promise.all(pieces.map((piece, i) => send(i + 1, piece)))
       return uploadId
     } catch (error) {
-      const name = nameOf(error)
+      const name = s3NameOf(error)
       if (!isOneOf([...notNow, ...conditional, 'NoSuchBucket'], name) && !acks.restored)
         findings.add(`${path}: an upload was refused with ${name}: ${(error as Error).message}`)
       return undefined
@@ -215,7 +189,8 @@ export class Objects {
     if (beside === 'abort') await this.#ask('DELETE', path, { query }).then(() => { isAborted = true }, () => {})
     if (beside === 'part') await this.#ask('PUT', path, { query: { ...query, partNumber: '1' }, body: 'too late' }).catch(() => {})
     const ended = await completions
-    const told = ended.map(each => (each.status === 'rejected' ? nameOf(each.reason) : completedTag.exec(each.value.xml ?? '')?.[1] ?? ''))
+    const tagOf = ({ xml = '' }: S3Answer): string => completedTag.exec(xml)?.[1] ?? ''
+    const told = ended.map(each => (each.status === 'rejected' ? s3NameOf(each.reason) : tagOf(each.value)))
     return { ended, told, isAborted }
   }
 
@@ -269,7 +244,7 @@ export class Objects {
       for await (const piece of answer.chunks ?? []) pieces.push(Buffer.from(piece))
       found = Buffer.concat(pieces)
     } catch (error) {
-      const name = nameOf(error)
+      const name = s3NameOf(error)
       if (!isOneOf(['NoSuchKey', 'ENOENT', 'ESTALE'], name)) {
         if (!isOneOf([...notNow, 'OperationAborted'], name))
           findings.add(`${path}: reading failed with ${name}: ${(error as Error).message}`)
@@ -304,7 +279,7 @@ export class Objects {
         more = token !== undefined
       }
     } catch (error) {
-      const name = nameOf(error)
+      const name = s3NameOf(error)
       for (const { stop } of watched) stop()
       if (!isOneOf(notNow, name) && !acks.restored && acks.certain(bucket)?.kind === 'directory')
         findings.add(`${bucket}: listing failed with ${name}: ${(error as Error).message}`)
@@ -323,11 +298,7 @@ export class Objects {
   }
 }
 
-const md5 = (bytes: string | Buffer): string => createHash('md5').update(bytes).digest('hex')
-
 const bucketOf = (path: string): string => `/${path.split('/')[1]}`
 
 /** Path in the cluster of a bucket and key, under which the model knows the object. */
 const pathOf = (path: string): string => `${bucketOf(path)}/${namesOfKey(path.slice(bucketOf(path).length + 1)).join('/')}`
-
-const nameOf = (error: unknown): string => (error instanceof S3Error ? error.name3 : codeOf(error))

@@ -280,6 +280,29 @@ export const canaries = {
     workload: 'objects',
     changes: [{ file: 'client/gateway/s3/storing.ts', from: '(isItself ? { id: source.status.id } : undefined)', to: 'undefined' }],
   },
+  'never-uncovered': {
+    about: 'a version that a directory keeps from becoming the object stays an older version when the directory is gone',
+    workload: 'versions', profile: 'calm',
+    changes: [{ file: 'namenode/objects/removal.ts', from: 'if (isWaitedFor) restoreCovered(draft, place, path)', to: '' }],
+  },
+  'replaced-object': {
+    about: 'in a bucket with versioning a replaced object is removed',
+    workload: 'versions', profile: 'calm',
+    changes: [{ file: 'namenode/objects/mutations.ts', from: 'if (state) setAside(', to: 'if (state && !there) setAside(' }],
+  },
+  'joined-and-left': {
+    caughtBy: 4,
+    about: 'the files that were joined to another one stay as well, with the blocks that are its own now',
+    workload: 'edits', profile: 'calm',
+    changes: [{
+      file: 'namenode/writing/concat.ts', from: 'for (const each of [first!, ...others]) vacate(draft, each)', to: 'vacate(draft, first!)',
+    }],
+  },
+  'cut-long': {
+    about: 'a file that is cut keeps one byte more',
+    workload: 'edits', profile: 'calm',
+    changes: [{ file: 'client/files/append.ts', from: 'end: keep - 1', to: 'end: keep' }],
+  },
   'replaced-input': {
     about: 'a build takes an input for unchanged that was replaced by as many files', workload: 'builds', profile: 'calm',
     changes: [{ file: 'client/jobs/why.ts', from: 'now?.digest === pin.digest', to: 'now?.files === pin.files' }],

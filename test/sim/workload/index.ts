@@ -4,6 +4,7 @@ import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
 import { builds } from './builds.ts'
 import { care } from './care.ts'
+import { edits } from './edits.ts'
 import { files } from './files.ts'
 import { flows } from './flows.ts'
 import { jobs } from './jobs.ts'
@@ -11,11 +12,12 @@ import { names } from './names.ts'
 import { objects } from './objects.ts'
 import { operators } from './operators.ts'
 import { small } from './small.ts'
+import { versions } from './versions.ts'
 import { writers } from './writers.ts'
 
 export type MakeOps = (random: Random, cluster: { readonly datanodes: number }) => Op[]
 
 export const workloads = {
-  files, names, writers, jobs, operators, care, flows, small, objects, builds,
+  files, names, writers, jobs, operators, care, flows, small, objects, builds, versions, edits,
 } as const satisfies Record<string, MakeOps>
 export type Workload = keyof typeof workloads
