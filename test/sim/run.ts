@@ -98,7 +98,7 @@ async function runKept(): Promise<void> {
   const directory = new URL('./kept/', import.meta.url)
   const tally = new Tally()
   for (const name of readdirSync(directory).sort()) {
-    const { plan } = JSON.parse(readFileSync(new URL(name, directory), 'utf8')) as { found: string; plan: Plan }
+    const plan = planIn(new URL(name, directory))
     const result = await runSimulated(plan)
     tally.add(result)
     if (result.outcome.findings.length > 0) {
@@ -120,7 +120,7 @@ async function runOne(): Promise<void> {
 }
 
 /** Reads a plan file, or one of kept/. */
-function planIn(file: string): Plan {
+function planIn(file: string | URL): Plan {
   const read = JSON.parse(readFileSync(file, 'utf8')) as Plan | { plan: Plan }
   return 'plan' in read ? read.plan : read
 }
