@@ -1,7 +1,7 @@
 // Submits the jobs of a loaded program: its only one, or that of each step, with the options of the run.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { inputsWith, isDelimited, type InputOptions } from '../../src/base/formats.ts'
+import { inputsWith, isBinary, isDelimited, type InputOptions } from '../../src/base/formats.ts'
 import { normalise } from '../../src/base/paths.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { isOutputChanged, resultsDirectory, type Origin } from '../../src/protocol/job.ts'
@@ -176,6 +176,7 @@ function inputOver(own: InputOptions, { encoding, delimiter }: RunOptions, { own
       'EINVAL',
       `${name} reads ${own.format}, which has no delimiter; leave it out, or set format: '${inputsWith('delimiter').join("' or '")}' in the program's input`,
     )
-  if (encoding !== undefined && own.bytes) throw new GristmillError('EINVAL', `${name} reads bytes, which have no encoding; leave it out`)
+  if (encoding !== undefined && (own.bytes || isBinary(own.format)))
+    throw new GristmillError('EINVAL', `${name} reads bytes, which have no encoding; leave it out`)
   return { ...own, ...encoding !== undefined && { encoding }, ...delimiter !== undefined && { delimiter } }
 }

@@ -1,10 +1,10 @@
 // Divides a job's input into splits, one per task. A block that begins and ends at record boundaries is a split of its own, and so
 // is any block of lines or JSON lines (a record belongs to the block in which it starts). One task reads a whole file if it is CSV
-// whose blocks end anywhere or at boundaries of another delimiter, if it is a single record, compressed, or in UTF-16. Small pieces
-// are packed together.
+// whose blocks end anywhere or at boundaries of another delimiter, if it is a single record, compressed, or in UTF-16. Blocks of Avro are
+// splits, too: a reader goes on to the next marker. Small pieces are packed together.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { isDelimited, recordEnd, type InputOptions } from '../../src/base/formats.ts'
+import { isBinary, isDelimited, recordEnd, type InputOptions } from '../../src/base/formats.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../../src/protocol/namespace.ts'
@@ -80,20 +80,21 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   const aligned = blocks.every(block => block.aligned)
   // A single task reads the whole file and inspects it by itself. A file that most readers refuse is inspected before the job starts.
   const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, claimed))
-  if (input.bytes || (single && !isDoubtful(file.path))) return whole()
+  if (input.bytes || (single && (isBinary(format) || !isDoubtful(file.path)))) return whole()
+  // A reader looks at the bytes before its range, and reads on to the end of its last record.
+  const wider = (index: number) => blocks.slice(Math.max(0, index - 1), index + 2)
+  const unaligned = (): SplitPiece[] =>
+    blocks.map(({ offset, length }, index) => piece(file, wider(index), { start: offset, end: offset + length, aligned: false }))
+  if (isBinary(format)) return unaligned()
   const bytes = await head(file, Math.min(headBytes, file.length), signal)
   const { divisible, dialect } = inspect(bytes, { path: file.path, isAll: bytes.length >= file.length, input, delimiter: claimed })
   if (single || !divisible || !splittable(format, aligned && fits(file, input, dialect.delimiter))) return whole()
   const separated =
     isDelimited(format) && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}
   const kept = aligned && fits(file, input, dialect.delimiter)
-  return blocks.map((block, index) => {
-    const start = block.offset
-    const end = block.offset + block.length
-    if (kept) return piece(file, [block], { start, end, aligned: true, ...separated })
-    // A reader looks at the byte before its range, and reads on to the end of its last record.
-    return piece(file, blocks.slice(Math.max(0, index - 1), index + 2), { start, end, aligned: false })
-  })
+  if (!kept) return unaligned()
+  return blocks.map(block =>
+    piece(file, [block], { start: block.offset, end: block.offset + block.length, aligned: true, ...separated }))
 }
 
 /**

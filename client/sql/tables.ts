@@ -165,7 +165,9 @@ function tableOf(name: string, files: readonly SqlFile[]): SqlTable {
     const kind = kindOf(path)
     if (kind === undefined)
       throw new GristmillError(
-        'EINVAL', `${path} is no table that SQL reads: its name ends in none of ${known}; those of text also with .gz or .zst`, { details: { path } },
+        'EINVAL', `${path} is no table that SQL reads: its name ends in none of ${known}; those of text also with .gz or .zst${
+          /\.avro$/i.test(path) ? "; a program makes JSON lines of it: mill.avro(path).save(output, { format: 'jsonl' })" : ''}`,
+        { details: { path } },
       )
     if (!found.has(kind)) found.set(kind, path)
   }

@@ -4,6 +4,7 @@
 import { assert } from '../../src/base/assert.ts'
 import { asError, GristmillError } from '../../src/base/errors.ts'
 import type { AttemptId, JobId } from '../../src/base/ids.ts'
+import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Commands } from '../../src/ports/command.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { OpenDatabase } from '../../src/ports/database.ts'
@@ -49,6 +50,7 @@ interface ChildWorld {
   readonly started?: Started | undefined
   /** Time and random numbers of programs that are replayed; a simulation has none. */
   readonly globals?: ProgramGlobals | undefined
+  readonly loadAvro?: LoadAvro | undefined
 }
 
 export class TaskRunnerChild {

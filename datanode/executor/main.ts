@@ -31,7 +31,8 @@ async function begin(): Promise<void> {
     clock: systemClock, disk: localDisk, random: systemRandom(), net: systemNet, seeded,
     print: (...parts) => console.log(...parts),
     started: watchStarted(), globals, commands: systemCommands,
-    openDatabase: async options => (await import('../../src/world/duckdb.ts')).openDuckDB(options), isChanged: () => isChanged(),
+    openDatabase: async options => (await import('../../src/world/duckdb.ts')).openDuckDB(options),
+    loadAvro: async () => (await import('../../src/world/avro.ts')).loadAvro(), isChanged: () => isChanged(),
     setEnvironment(env) {
       for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]
       Object.assign(process.env, env)

@@ -2,7 +2,7 @@
 // nothing, and every read of it has succeeded.
 
 import { hasCode } from '../../src/base/errors.ts'
-import { formats, type InputOptions } from '../../src/base/formats.ts'
+import { readFormatOf, type InputOptions } from '../../src/base/formats.ts'
 import { join } from '../../src/base/paths.ts'
 import type { WriteNode } from '../../src/plan/node.ts'
 import type { ComputedOutput } from '../../src/program/definition.ts'
@@ -53,7 +53,7 @@ export async function checkOutput({ session, work, written, check, pause }: Chec
 }
 
 const formatOf = ({ format, delimiter, header }: WriteNode['output']): InputOptions =>
-  ({ format: formats[format].output.as, ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header } })
+  ({ format: readFormatOf(format), ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header } })
 
 interface Previous { readonly path: string; readonly directory: string; readonly count?: number | undefined }
 

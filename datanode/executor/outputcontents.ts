@@ -16,7 +16,7 @@ const sampledMax = 1000
 const typesMax = 1000
 
 interface ContentsDeps {
-  readonly session: Pick<ExecutorSession, 'caller' | 'files' | 'setup'>
+  readonly session: Pick<ExecutorSession, 'caller' | 'files' | 'setup' | 'loadAvro'>
   /** Called between batches of rows. */
   readonly pause: () => Promise<void> | undefined
   /** Takes errors of reading, as opposed to those of rows. */
@@ -110,8 +110,9 @@ export class StoredContents implements OutputContents {
   }
 
   async *#batches(input: InputOptions): AsyncGenerator<readonly unknown[], void, undefined> {
+    const { loadAvro } = this.#deps.session
     try {
-      for await (const { values } of readRecords(this.#ranges(), { input, counters: newReadCounters() })) {
+      for await (const { values } of readRecords(this.#ranges(), { input, counters: newReadCounters(), loadAvro })) {
         yield values
         await this.#deps.pause()
       }

@@ -2,6 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { SqlWork } from '../../src/operator/sqlwork.ts'
+import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { DatabaseFunction } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -42,6 +43,7 @@ interface ExecutorSessionOptions {
   readonly started?: Started | undefined
   /** Default: programs are replayed with the time and the random numbers of the machine. */
   readonly globals?: ProgramGlobals | undefined
+  readonly loadAvro?: LoadAvro | undefined
 }
 
 /** Programs kept in the cache, the newest ones. Each job has its own instance of its module, which stays in memory in any case. */
@@ -56,6 +58,7 @@ export class ExecutorSession {
   readonly files: FileClient
   readonly wires: Wires
   readonly tokens: BlockTokens
+  readonly loadAvro: LoadAvro | undefined
   readonly #modules: Modules | undefined
   readonly #started: Started | undefined
   readonly #globals: ProgramGlobals | undefined
@@ -64,12 +67,13 @@ export class ExecutorSession {
   /** By the run of the program. */
   readonly #replays = new Map<string, Replays>()
 
-  constructor({ clock, disk, random, net: open, log, setup, modules, started, globals }: ExecutorSessionOptions) {
+  constructor({ clock, disk, random, net: open, log, setup, modules, started, globals, loadAvro }: ExecutorSessionOptions) {
     const { secret, user, cluster, namenode, node, host, scratch } = setup
     this.clock = clock
     this.disk = disk
     this.log = log
     this.setup = setup
+    this.loadAvro = loadAvro
     this.#modules = modules
     this.#started = started
     this.#globals = globals

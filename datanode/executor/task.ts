@@ -224,7 +224,7 @@ export class TaskAttempt {
     const [head] = options.steps
     if (head?.kind === 'command') return this.#mapCommand(head, { source, read, fractionOf }, sink)
     await this.#records(
-      readRecords(source.ranges(), { input: source.options, counters: read }),
+      readRecords(source.ranges(), { input: source.options, counters: read, loadAvro: this.#options.session.loadAvro }),
       { options, sink, read, badRecords: source.options.badRecords }, fractionOf,
     )
   }

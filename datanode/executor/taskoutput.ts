@@ -13,6 +13,7 @@ import type { Sink } from '../../src/operator/operator.ts'
 import { Overflow } from '../../src/operator/overflow.ts'
 import { ShuffleSink } from '../../src/operator/shufflesink.ts'
 import { FileSink, type SinkFile } from '../../src/operator/filesink.ts'
+import { avroWriter } from '../../src/record/avrowriter.ts'
 import { RawWriter } from '../../src/record/rawwriter.ts'
 import type { Combine } from '../../src/shuffle/combiner.ts'
 import { MapOutput, type MapOutputCounters } from '../../src/shuffle/mapoutput.ts'
@@ -104,15 +105,17 @@ async function openShuffle(
 }
 
 async function openFile(
-  { disk, files, setup }: ExecutorSession, work: TaskWork, { sink: end }: Stage,
+  { disk, files, setup, loadAvro }: ExecutorSession, work: TaskWork, { sink: end }: Stage,
   { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>,
 ): Promise<OpenOutput> {
   const options = end.kind === 'write' ? end.output : undefined
+  const { schema, codec } = options ?? {}
   const name = `part-${String(work.task).padStart(5, '0')}${extensionOf(format)}`
   const path = join(join(work.staging, work.attempt), name)
   const sink = new FileSink<FileStatus>({
     output: { format, delimiter: options?.delimiter, header: options?.header, columns: options?.columns },
     ...options?.raw && { writer: new RawWriter() },
+    ...format === 'avro' && { writer: await avroWriter({ schema, codec }, loadAvro) },
     overflow: await Overflow.open(disk, `${setup.scratch}/${work.attempt}.overflow`),
     open: async () =>
       asOutput(

@@ -37,7 +37,13 @@ export interface OutputOptions {
   readonly header?: boolean | undefined
   /** csv: the columns of the value, in this order, the same in all parts; default: those of each part's first record. */
   readonly columns?: readonly string[] | undefined
+  /** avro, required: the schema of a record, as an object or as its JSON. */
+  readonly schema?: object | string | undefined
+  /** avro: compression of blocks; default: deflate. */
+  readonly codec?: typeof avroCodecs[number] | undefined
 }
+
+export const avroCodecs = ['deflate', 'null'] as const
 
 /** `latin1`: ISO 8859-1, each byte is the code of its character. `windows1252`: the "ANSI" code page of Windows in Western Europe. */
 export const textEncodings = ['utf8', 'latin1', 'windows1252', 'utf16le', 'utf16be'] as const
@@ -49,10 +55,10 @@ export const largeIntegersModes = ['bigint', 'string', 'error'] as const
 
 interface Format {
   /**
-   * End of a record: at any newline; at a newline outside of quotes, which depends on all bytes before it; with its file. Files of a
-   * format without records are cut anywhere.
+   * End of a record: at any newline; at a newline outside of quotes, which depends on all bytes before it; with its file; in a group of
+   * records, which ends with a marker that the file's beginning names. Files of a format without records are cut anywhere.
    */
-  readonly recordEnd?: 'newline' | 'row' | 'file'
+  readonly recordEnd?: 'newline' | 'row' | 'file' | 'marker'
   /** Number in stored metadata, never changed. It has two bits: a fifth one needs a new version of entries and leases. */
   readonly stored?: 0 | 1 | 2 | 3
   /** `put` stores files with these extensions in this format. */
@@ -61,11 +67,15 @@ interface Format {
   readonly delimited?: true
   /** The first record of a file may name the fields of all others. */
   readonly header?: true
+  /** Its records are no text: it has no encoding. */
+  readonly binary?: true
   /** Jobs read it. `options`: those that only some formats have. */
   readonly input?: { readonly options: ReadonlyArray<Exclude<keyof InputOptions, 'format'>> }
   /** Jobs write it. `as`: format in which the files are stored. */
   readonly output?: {
-    readonly as: 'lines' | 'jsonl' | 'csv'
+    readonly as: 'lines' | 'jsonl' | 'csv' | 'bytes'
+    /** Format in which jobs read them; default: `as`. */
+    readonly read?: 'avro'
     readonly extension: string
     readonly options: ReadonlyArray<Exclude<keyof OutputOptions, 'format'>>
   }
@@ -87,6 +97,11 @@ export const formats = {
   },
   /** One record per file. */
   whole: { recordEnd: 'file', input: { options: ['bytes'] } },
+  /** Object container files of Avro. */
+  avro: {
+    recordEnd: 'marker', binary: true, input: { options: [] },
+    output: { as: 'bytes', read: 'avro', extension: '.avro', options: ['schema', 'codec'] },
+  },
 } as const satisfies Readonly<Record<string, Format>>
 
 type Formats = typeof formats
@@ -112,12 +127,19 @@ export const outputFormatDefault = 'text' satisfies OutputFormat
 export const recordEnd = (format: keyof Formats): Format['recordEnd'] => factsOf(format).recordEnd
 export const isDelimited = (format: keyof Formats): boolean => factsOf(format).delimited === true
 export const hasHeader = (format: keyof Formats): boolean => factsOf(format).header === true
+export const isBinary = (format: keyof Formats): boolean => factsOf(format).binary === true
 
 /** Formats of inputs, or of outputs, that have the option. */
 export const inputsWith = (option: string): readonly string[] =>
   inputFormats.filter(name => (formats[name].input.options as readonly string[]).includes(option))
 export const outputsWith = (option: string): readonly string[] =>
   outputFormats.filter(name => (formats[name].output.options as readonly string[]).includes(option))
+
+/** Format in which jobs read the files of an output. */
+export const readFormatOf = (format: OutputFormat): InputFormat => {
+  const { as, read } = factsOf(format).output!
+  return read ?? as as InputFormat
+}
 
 /** Extension of output files, with its dot. */
 export const extensionOf = (format: OutputFormat): string => formats[format].output.extension

@@ -43,7 +43,7 @@ function kindOf(node: PlanNode): string {
     case 'join': case 'lookup': return node.kind
     case 'shuffle': return `shuffle ${exchangeOf(node)}${node.partitions === undefined ? '' : ` into ${node.partitions}`}`
     case 'write': {
-      const { format, ...options } = node.output
+      const { format, schema: _, ...options } = node.output
       const place = node.path === undefined ? '' : ` ${node.path}`
       return `write ${format}${place}${optionsOf(options)}${node.check === undefined ? '' : ', checked'}`
     }

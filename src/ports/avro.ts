@@ -1,18 +1,25 @@
-// Port: types of Avro. In JavaScript, integers of 64 bits are bigints, bytes are buffers, timestamps and dates are Dates or texts, decimals
-// are texts of digits, and a union is the value itself unless its branches look the same.
+// Port: types of Avro. In JavaScript, integers of 64 bits are bigints, bytes are buffers, and a union is the value itself unless its
+// branches look the same. Logical types are texts with all their digits: decimals as digits; dates, times and timestamps as in ISO 8601;
+// UUIDs. A Date may be written as a timestamp or a date. A logical type that is not known, or does not fit its type, is the value below it.
+
+/** `read`, `write`: rows of files, see `typeOf`. `message`: values that become JSON, or come from it. */
+export type AvroUse = 'message' | 'read' | 'write'
 
 export interface AvroType {
   /** Throws Error for bytes that are not one value of this type. */
   fromBuffer(bytes: Buffer): unknown
-  /** REQUIRES: the value fits. */
-  toBuffer(value: unknown): Uint8Array
-  /** What of a value, as JSON has it, does not fit: undefined if all does. */
-  misfit(value: unknown): string | undefined
+  /** The value that begins at an offset, and the offset behind it. Throws Error for bytes that are none. */
+  read(bytes: Buffer, offset: number): { readonly value: unknown; readonly end: number }
+  /** Throws EINVAL that names the part of the value that does not fit. */
+  encode(value: unknown): Uint8Array
 }
 
 export interface Avro {
-  /** Throws Error for what is no schema. */
-  typeOf(schema: unknown): AvroType
+  /**
+   * Throws Error for what is no schema. For `read` and `write`, records are plain objects, integers of 64 bits are numbers up to 2^53,
+   * and any Uint8Array is bytes; `write` refuses fields that the schema does not have, and `read` does not look at defaults of fields.
+   */
+  typeOf(schema: unknown, use?: AvroUse): AvroType
 }
 
 /** Throws CONFIG_INVALID if the package is not there. */

@@ -8,11 +8,15 @@ import type { OutputOptions } from '../base/formats.ts'
 
 /** Options of `save`, beside the output's path. */
 export interface SaveOptions {
-  /** `text` (default): a value a line; a pair [key, value] as key, tab, value. `jsonl`; `csv`. */
+  /** `text` (default): a value a line; a pair [key, value] as key, tab, value. `jsonl`; `csv`; `avro`, with its `schema`. */
   readonly format?: OutputOptions['format'] | undefined
   readonly delimiter?: string | undefined
   readonly header?: boolean | undefined
   readonly columns?: readonly string[] | undefined
+  /** avro: the schema of a value, as an object or as its JSON. */
+  readonly schema?: object | string | undefined
+  /** avro: `deflate` (default) or `null`. */
+  readonly codec?: OutputOptions['codec']
   /** Replicas of the output files; default: the cluster's. */
   readonly replication?: number | undefined
   /** Of a table of PostgreSQL: rows take the places of all others (swap, default), are added, or replace those of the same `key`. */
@@ -34,8 +38,10 @@ export function saving(node: Recipe, path: string, options: SaveOptions): Action
     throw new TypeError(`mode and key of save belong to a table of PostgreSQL, postgres://HOST/DATABASE/TABLE, and the path is ${showGiven(path)}`)
   if (isTopic(path) && mode !== undefined) throw new TypeError('mode of save belongs to a table of PostgreSQL; a topic of Kafka gets messages more')
   const { format = isRows ? 'jsonl' : 'text', replication, ...output } = others
-  if (isRows && format === 'text')
-    throw new TypeError(`a ${isTable(path) ? 'table of PostgreSQL' : 'topic of Kafka'} takes objects, as jsonl (default) or csv, and not text`)
+  if (isRows && (format === 'text' || format === 'avro'))
+    throw new TypeError(
+      `a ${isTable(path) ? 'table of PostgreSQL' : 'topic of Kafka'} takes objects, as jsonl (default) or csv, and not ${format}`,
+    )
   const root: Recipe = {
     kind: 'write', inputs: [node], path, output: { format, ...output, ...replication !== undefined && { replication } },
     ...check !== undefined && { check: checkFunction('the check of save', check) },

@@ -63,7 +63,7 @@ export interface Output extends Given<OutputOptions> {
 /** The record that `map` gets: what the schema returns, else by the input's format. */
 export type RecordOf<I> =
   I extends { schema: StandardSchema<infer T> } ? T
-    : I extends { format: 'jsonl' } ? unknown
+    : I extends { format: 'jsonl' | 'avro' } ? unknown
     : I extends { format: 'csv'; header: false } ? string[]
       : I extends { format: 'csv' } ? Record<string, string>
         : I extends { format: 'whole'; bytes: true } ? { path: string; bytes: Uint8Array }

@@ -1,7 +1,8 @@
 // Checks of the options of a program's input and output, by the table of record formats. Part of every bundle, as authoring.ts is.
 
 import {
-  badRecordsModes, inputFormats, inputsWith, invalidUtf8Modes, largeIntegersModes, outputFormats, outputsWith, textEncodings,
+  avroCodecs, badRecordsModes, inputFormats, inputsWith, invalidUtf8Modes, isBinary, largeIntegersModes, outputFormats, outputsWith,
+  textEncodings,
 } from '../base/formats.ts'
 import type { Output, StandardSchema } from './definition.ts'
 
@@ -19,15 +20,28 @@ const oneAscii: OptionRule['kind'] = [
 ]
 const flag = [true, false]
 
+/** The package for Avro, which only tasks load, reads it. */
+function isAvroSchema(value: unknown): boolean {
+  if (typeof value === 'object') return value !== null
+  try {
+    const parsed = JSON.parse(String(value)) as unknown
+    return typeof parsed === 'object' && parsed !== null
+  } catch {
+    return false
+  }
+}
+
 function isSchema(value: unknown): boolean {
   const facts = (value as Partial<StandardSchema> | null)?.['~standard']
   return typeof facts?.validate === 'function'
 }
 
+const texts = inputFormats.filter(format => !isBinary(format))
+
 /** Options of `input` and `output` beside `path` and `format`. */
 const inputRules: Readonly<Record<string, OptionRule>> = {
-  encoding: { values: textEncodings },
-  invalidUtf8: { values: invalidUtf8Modes },
+  encoding: { formats: texts, values: textEncodings },
+  invalidUtf8: { formats: texts, values: invalidUtf8Modes },
   badRecords: { values: badRecordsModes },
   schema: { kind: ["a schema with the property ~standard, such as one of Zod's, Valibot's or ArkType's", isSchema] },
   delimiter: { formats: inputsWith('delimiter'), kind: oneAscii },
@@ -39,6 +53,8 @@ const outputRules: Readonly<Record<string, OptionRule>> = {
   delimiter: { formats: outputsWith('delimiter'), kind: oneAscii },
   header: { formats: outputsWith('header'), values: flag },
   columns: { formats: outputsWith('columns') },
+  schema: { formats: outputsWith('schema'), kind: ['a schema of Avro, as an object or as its JSON', isAvroSchema] },
+  codec: { formats: outputsWith('codec'), values: avroCodecs },
   replication: { kind: ['an integer from 1 to 16', value => Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 16] },
   blockBytes: { kind: ['a number of bytes, an integer', value => Number.isInteger(value) && (value as number) > 0] },
 }
@@ -77,6 +93,11 @@ export function checkOptions(what: string, given: unknown, part: 'input' | 'outp
     if (value !== undefined) checkOption(`${name} of ${what}`, value, rule, format)
   }
   if (part === 'output') checkColumns(what, given as Output)
+  if (part === 'output' && format === 'avro' && (given as Output).schema === undefined)
+    throw new TypeError(
+      `${what} has no schema, which Avro needs: { format: 'avro', schema: `
+      + "{ type: 'record', name: 'Row', fields: [{ name: 'id', type: 'long' }] } }",
+    )
 }
 
 /** Throws TypeError for an option that is invalid or has no effect for the format: the result would not show the mistake. */

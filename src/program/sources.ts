@@ -44,6 +44,14 @@ export class Sources {
   files(paths: Paths, options: OptionsOf<'whole'> = {}): Dataset<any> { return this.#read('files', 'whole', paths, options) }
 
   /**
+   * Records of container files of Avro: objects, or what a schema returns. Integers beyond 2^53 are bigints, bytes are buffers; decimals,
+   * dates, times, timestamps and UUIDs are texts with all their digits. Needs the package avsc beside gristmill.
+   */
+  avro<T>(paths: Paths, options: OptionsOf<'avro'> & Schema<T>): Dataset<T>
+  avro(paths: Paths, options?: OptionsOf<'avro'>): Dataset<unknown>
+  avro(paths: Paths, options: OptionsOf<'avro'> = {}): Dataset<unknown> { return this.#read('avro', 'avro', paths, options) }
+
+  /**
    * Rows of a query in SQL, as objects with the values that `mill.sql` of the library gives. It runs once, as a job of its own, before the
    * first step that reads them. `tables`: Datasets that it names as tables.
    */

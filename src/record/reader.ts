@@ -3,6 +3,8 @@
 
 import { unreachable } from '../base/assert.ts'
 import { recordEnd, type InputOptions } from '../base/formats.ts'
+import type { LoadAvro } from '../ports/avro.ts'
+import { avroBatches } from './avroreader.ts'
 import { createScanner, type Dialect } from './boundary.ts'
 import type { Batch, ReadCounters, RecordRange } from './records.ts'
 import { jsonBatch } from './jsonl.ts'
@@ -17,6 +19,8 @@ interface RecordReadOptions {
   readonly input: InputOptions
   readonly counters: ReadCounters
   readonly signal?: AbortSignal | undefined
+  /** Required for files of Avro. */
+  readonly loadAvro?: LoadAvro | undefined
 }
 
 /** Yields non-empty batches. Throws EINVAL with path and offset for a bad record, CORRUPT if a source ends early. */
@@ -26,7 +30,15 @@ export async function* readRecords(
 ): AsyncGenerator<Batch> {
   for await (const range of ranges) {
     options.signal?.throwIfAborted()
-    yield* recordEnd(options.input.format) === 'file' ? readWhole(range, options) : readRange(range, options)
+    yield* readOne(range, options)
+  }
+}
+
+function readOne(range: RecordRange, options: RecordReadOptions): AsyncGenerator<Batch> {
+  switch (recordEnd(options.input.format)) {
+    case 'file': return readWhole(range, options)
+    case 'marker': return avroBatches(range, options)
+    default: return readRange(range, options)
   }
 }
 
@@ -76,8 +88,8 @@ function batcher(
       const rows = new RowReader(range, dialect, input, counters)
       return chunk => rows.batch(chunk)
     }
-    case 'whole':
-      throw new Error('whole files are not read in chunks')
+    case 'whole': case 'avro':
+      throw new Error(`${input.format} is not read in chunks of text`)
     default:
       return unreachable(input.format)
   }

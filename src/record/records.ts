@@ -84,12 +84,12 @@ export function recordError(message: string, place: { path: string; offset: numb
 }
 
 /**
- * True if one file can be read as several ranges: lines and JSON lines always; CSV only at record boundaries, because all bytes before
- * a newline decide whether it is inside quotes; a whole file never.
+ * True if one file can be read as several ranges: lines, JSON lines and Avro always; CSV only at record boundaries, because all bytes
+ * before a newline decide whether it is inside quotes; a whole file never.
  */
 export function splittable(format: InputFormat, aligned: boolean): boolean {
   switch (recordEnd(format)) {
-    case 'newline': return true
+    case 'newline': case 'marker': return true
     case 'row': return aligned
     default: return false
   }

@@ -41,7 +41,7 @@ const refused: readonly Kind[] = [
   kind('tar', '7573746172', unpackTar, { at: 257, binary: true }),
   kind('Parquet', '50415231', convert, { binary: true }),
   kind('Parquet', '50415245', convert, { binary: true }),
-  kind('ORC', '4f5243', convert, { binary: true }), kind('Avro', '4f626a01', convert), kind('Arrow', '4152524f57310000', convert),
+  kind('ORC', '4f5243', convert, { binary: true }), kind('Avro', '4f626a01', 'read it with mill.avro(path), or with the format "avro"'), kind('Arrow', '4152524f57310000', convert),
   kind('a Hadoop sequence file', '53455106', convert),
   kind('SQLite', '53514c69746520666f726d6174203300', convert),
   kind('an Office document (OLE)', 'd0cf11e0a1b11ae1', 'save the sheet as CSV before it is put'),

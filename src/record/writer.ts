@@ -10,7 +10,7 @@
 //
 // Text escapes nothing, so a string with a newline becomes two lines; JSON and CSV keep it in one record.
 
-import { unreachable } from '../base/assert.ts'
+import { AssertionFailed, unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { OutputOptions } from '../base/formats.ts'
 import { asWrongUse, wrongUse } from '../base/wronguse.ts'
@@ -39,6 +39,7 @@ export function createWriter(options: OutputOptions): RecordWriter {
     case 'text': return new TextWriter()
     case 'jsonl': return new JsonWriter()
     case 'csv': return new CsvWriter(options)
+    case 'avro': throw new AssertionFailed('a writer of Avro is made with its package (src/record/avrowriter.ts)')
     default: return unreachable(options.format)
   }
 }

@@ -2,7 +2,11 @@
 
 import type * as Package from 'avsc'
 import { GristmillError } from '../base/errors.ts'
-import type { Avro, AvroType, LoadAvro } from '../ports/avro.ts'
+import { showValue } from '../base/show.ts'
+import type { Avro, AvroType, AvroUse, LoadAvro } from '../ports/avro.ts'
+import {
+  dateText, daysOf, decimalBytes, decimalText, instantOf, instantText, isUuid, timeOf, timeText, uuidText, type Digits,
+} from './avrotexts.ts'
 
 export const loadAvro: LoadAvro = async () => {
   let avsc: typeof Package
@@ -17,13 +21,11 @@ export const loadAvro: LoadAvro = async () => {
   return avroOf(avsc)
 }
 
-const dayMs = 86_400_000
-
 function avroOf(avsc: typeof Package): Avro {
   const { types, Type } = avsc
   /** Integers of 64 bits, with all their digits. */
-  const long = types.LongType.__with({
-    fromBuffer: (bytes: Buffer) => bytes.readBigInt64LE(),
+  const longOf = (read: (value: bigint) => bigint | number): Package.Type => types.LongType.__with({
+    fromBuffer: (bytes: Buffer) => read(bytes.readBigInt64LE()),
     toBuffer: (value: bigint | number) => {
       const bytes = Buffer.alloc(8)
       bytes.writeBigInt64LE(BigInt(value))
@@ -32,84 +34,204 @@ function avroOf(avsc: typeof Package): Avro {
     fromJSON: BigInt, toJSON: Number, compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
     isValid: (value: unknown) => typeof value === 'bigint' ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value),
   })
-
-  /** Text of digits. */
-  class Decimal extends types.LogicalType {
-    readonly #scale: number
-    constructor(schema: Package.Schema, options?: object) {
-      super(schema as never, options as never)
-      this.#scale = Number((schema as { scale?: number }).scale ?? 0)
-    }
-    override _fromValue(bytes: Buffer): string {
-      const value = bytes.length === 0 ? 0n : BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`))
-      const digits = String(value < 0n ? -value : value).padStart(this.#scale + 1, '0')
-      const [whole, part] = [digits.slice(0, digits.length - this.#scale), digits.slice(digits.length - this.#scale)]
-      return `${value < 0n ? '-' : ''}${whole}${part === '' ? '' : `.${part}`}`
-    }
-    override _toValue(given: unknown): Buffer | undefined {
-      const [, sign, whole, part = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(String(given)) ?? []
-      if (whole === undefined || part.length > this.#scale) return undefined
-      const value = BigInt(`${sign}${whole}${part.padEnd(this.#scale, '0')}`)
-      let length = 1
-      while (BigInt.asIntN(length * 8, value) !== value) length++
-      return Buffer.from(BigInt.asUintN(length * 8, value).toString(16).padStart(length * 2, '0'), 'hex')
-    }
-  }
-
-  /** Over the package's own numbers, which it refuses beyond 2^53: in microseconds the year 2255. */
-  const times = (perMs: number) => class extends types.LogicalType {
-    override _fromValue(value: number): string {
-      const below = ((value % perMs) + perMs) % perMs
-      const iso = new Date((value - below) / perMs).toISOString()
-      return perMs === 1 ? iso : iso.replace('Z', `${String(below).padStart(String(perMs).length - 1, '0')}Z`)
-    }
-    override _toValue(given: unknown): number | undefined {
-      const ms = typeof given === 'string' ? Date.parse(given) : Number.NaN
-      return Number.isFinite(ms) ? ms * perMs : undefined
-    }
-  }
-
-  class Day extends types.LogicalType {
-    override _fromValue(days: number): string { return new Date(days * dayMs).toISOString().slice(0, 10) }
-    override _toValue(given: unknown): number | undefined {
-      const days = typeof given === 'string' && /^\d{4}-\d\d-\d\d$/.test(given) ? Date.parse(`${given}T00:00:00Z`) / dayMs : Number.NaN
-      return Number.isFinite(days) ? days : undefined
-    }
-  }
-
-  const logicalTypes = { decimal: Decimal, 'timestamp-millis': times(1), 'timestamp-micros': times(1000), date: Day }
+  const exact = longOf(value => value)
+  const short = longOf(value => (isSafe(value) ? Number(value) : value))
+  const logicalTypes = logicalTypesOf(avsc, exact)
   return {
-    typeOf: schema => {
+    typeOf(schema, use = 'message') {
+      const long = use === 'message' ? exact : short
       // A new registry for each schema: the package adds its names, and two versions of a schema have the same ones.
-      const type = Type.forSchema(plain(schema) as Package.Schema, { registry: { long }, logicalTypes } as never)
+      const type = Type.forSchema(plain(schema, use) as Package.Schema, { registry: { long }, logicalTypes } as never)
+      const convert = (use === 'message' ? undefined : converterOf(type, use)) ?? (value => value)
       return {
-        fromBuffer: bytes => type.fromBuffer(bytes) as unknown, toBuffer: value => type.toBuffer(value),
-        misfit: value => misfitOf(type, value),
+        fromBuffer: bytes => convert(type.fromBuffer(bytes)),
+        read(bytes, offset) {
+          const { value, offset: end } = type.decode(bytes, offset) as { value: unknown; offset: number }
+          if (end < 0) throw new Error('the bytes end within a value')
+          return { value: convert(value), end }
+        },
+        encode(given) {
+          const value = convert(given)
+          const wrong = misfitOf(type, value, use)
+          if (wrong !== undefined) throw new GristmillError('EINVAL', wrong)
+          return type.toBuffer(value)
+        },
       } satisfies AvroType
     },
   }
 }
 
+const isSafe = (value: bigint): boolean => value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER
+
+interface Logical {
+  /** Avro's names of the types that it stands over. Over others the logical type does not count, as the specification has it. */
+  readonly over: readonly unknown[]
+  /** Throws Error for a schema without what the logical type needs. */
+  readonly of?: (schema: Record<string, unknown>) => Pick<Logical, 'from' | 'to'>
+  readonly from?: (value: never) => unknown
+  /** Undefined: it does not fit. */
+  readonly to?: (given: unknown) => unknown
+}
+
+const instant = (over: string, digits: Digits, zone: 'Z' | ''): Logical => ({
+  over: [over], from: (value: bigint) => instantText(value, digits, zone), to: given => instantOf(given, digits, zone),
+})
+
+const logicals: Readonly<Record<string, Logical>> = {
+  decimal: {
+    over: ['bytes', 'fixed'],
+    of({ precision, scale = 0, size }) {
+      const isWhole = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0
+      if (!isWhole(precision) || !isWhole(scale) || precision === 0 || scale > precision) throw new Error('a decimal without its digits')
+      const facts = { precision, scale, size: size as number | undefined }
+      return { from: (bytes: Buffer) => decimalText(bytes, scale), to: given => decimalBytes(given, facts) }
+    },
+  },
+  uuid: {
+    over: ['string', 'fixed'],
+    of({ type, size }) {
+      if (type === 'string') return { from: (text: string) => text, to: given => (isUuid(given) ? given : undefined) }
+      if (size !== 16) throw new Error('a UUID has 16 bytes')
+      return { from: uuidText, to: given => (isUuid(given) ? Buffer.from(given.replaceAll('-', ''), 'hex') : undefined) }
+    },
+  },
+  date: { over: ['int'], from: dateText, to: daysOf },
+  'time-millis': {
+    over: ['int'], from: (value: number) => timeText(BigInt(value), 3),
+    to(given) {
+      const value = timeOf(given, 3)
+      return value === undefined ? undefined : Number(value)
+    },
+  },
+  'time-micros': { over: ['long'], from: (value: bigint) => timeText(value, 6), to: given => timeOf(given, 6) },
+  'timestamp-millis': instant('long', 3, 'Z'), 'timestamp-micros': instant('long', 6, 'Z'), 'timestamp-nanos': instant('long', 9, 'Z'),
+  'local-timestamp-millis': instant('long', 3, ''), 'local-timestamp-micros': instant('long', 6, ''),
+  'local-timestamp-nanos': instant('long', 9, ''),
+}
+
+function logicalTypesOf({ types }: typeof Package, long: Package.Type): object {
+  return Object.fromEntries(Object.entries(logicals).map(([name, { over, of, from, to }]) => [name, class extends types.LogicalType {
+    readonly #from: (value: never) => unknown
+    readonly #to: (given: unknown) => unknown
+    constructor(schema: Record<string, unknown>, options?: object) {
+      super(schema as never, options as never)
+      // The package makes another type of it without a logical type.
+      if (!over.includes(schema['type'])) throw new Error(`${name} does not stand over ${String(schema['type'])}`)
+      const own = of?.(schema) ?? { from, to }
+      this.#from = own.from!
+      this.#to = own.to!
+      // The package's own integers of 64 bits are refused beyond 2^53: in microseconds, the year 2255.
+      if (schema['type'] === 'long') Object.assign(this, { _underlyingType: long })
+    }
+    override _fromValue(value: unknown): unknown { return this.#from(value as never) }
+    override _toValue(given: unknown): unknown { return this.#to(given) }
+  }]))
+}
+
 const primitives: ReadonlySet<unknown> = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 
 /** `{"type": "long"}` as `"long"`: the package has its own integers for the first. */
-function plain(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(plain)
+function plain(schema: unknown, use: AvroUse): unknown {
+  if (Array.isArray(schema)) return schema.map(each => plain(each, use))
   if (typeof schema !== 'object' || schema === null) return schema
   const { type, logicalType, fields, items, values } = schema as Record<string, unknown>
   if (primitives.has(type) && logicalType === undefined) return type
+  const field = (given: Record<string, unknown>): object => {
+    const { default: own, ...rest } = given
+    return { ...rest, type: plain(given['type'], use), ...own !== undefined && use !== 'read' && { default: own } }
+  }
   return {
-    ...schema, ...typeof type === 'object' && { type: plain(type) }, ...items !== undefined && { items: plain(items) },
-    ...values !== undefined && { values: plain(values) },
-    ...Array.isArray(fields) && { fields: fields.map((field: Record<string, unknown>) => ({ ...field, type: plain(field['type']) })) },
+    ...schema, ...typeof type === 'object' && { type: plain(type, use) }, ...items !== undefined && { items: plain(items, use) },
+    ...values !== undefined && { values: plain(values, use) }, ...Array.isArray(fields) && { fields: fields.map(field) },
   }
 }
 
-function misfitOf(type: Package.Type, value: unknown): string | undefined {
+type Convert = (value: unknown) => unknown
+
+/**
+ * Makes records plain objects, bytes buffers, and bigints that are written as smaller numbers these. Undefined: there are none. A value
+ * that does not fit stays one.
+ */
+function converterOf(root: Package.Type, use: AvroUse): Convert | undefined {
+  const made = new Map<Package.Type, Convert>()
+  const of = (type: Package.Type): Convert | undefined => {
+    const { typeName } = type
+    if (typeName === 'bytes' || typeName === 'fixed') return asBuffer
+    if (use === 'write' && numbers.has(typeName)) return asNumber
+    if (typeName === 'record' || typeName === 'error') return made.get(type) ?? ofRecord(type as Package.types.RecordType)
+    if (typeName === 'array') {
+      const item = of((type as Package.types.ArrayType).itemsType)
+      return item && (value => (Array.isArray(value) ? value.map(item) : value))
+    }
+    if (typeName === 'map') {
+      const each = of((type as Package.types.MapType).valuesType)
+      return each && (value => (isObject(value)
+        ? Object.fromEntries(Object.entries(value).map(([name, own]) => [name, each(own)])) : value))
+    }
+    return typeName.startsWith('union:') ? ofUnion(type as Package.types.UnwrappedUnionType) : undefined
+  }
+  const ofRecord = (type: Package.types.RecordType): Convert => {
+    const fields: Array<readonly [string, Convert]> = []
+    const convert: Convert = value => {
+      if (!isObject(value)) return value
+      const record: Record<string, unknown> = { ...value }
+      for (const [name, each] of fields) if (record[name] !== undefined) record[name] = each(record[name])
+      return record
+    }
+    made.set(type, convert)
+    for (const { name, type: own } of type.fields) {
+      if (name === '__proto__') throw new Error('the record has a field __proto__, which no object in JavaScript can have')
+      const each = of(own)
+      if (each) fields.push([name, each])
+    }
+    return convert
+  }
+  const ofUnion = ({ typeName, types }: { readonly typeName: string; readonly types: readonly Package.Type[] }): Convert => {
+    if (typeName === 'union:wrapped') {
+      const branches = new Map(types.map(type => [type.branchName, of(type)]))
+      return value => (isObject(value)
+        ? Object.fromEntries(Object.entries(value).map(([name, own]) => [name, branches.get(name)?.(own) ?? own])) : value)
+    }
+    // At most one branch has lists, and one has objects.
+    const [object, list] = [['record', 'error', 'map'], ['array']].map(names => types.find(type => names.includes(type.typeName)))
+    const [ofObject, ofList] = [object && of(object), list && of(list)]
+    const hasNumber = types.some(type => numbers.has(type.typeName))
+    return value => {
+      if (hasNumber && typeof value === 'bigint') return asNumber(value)
+      if (Array.isArray(value)) return ofList?.(value) ?? value
+      return value instanceof Uint8Array ? asBuffer(value) : isObject(value) ? ofObject?.(value) ?? value : value
+    }
+  }
+  return of(root)
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) && !(value instanceof Date)
+
+const numbers: ReadonlySet<string> = new Set(['int', 'float', 'double'])
+
+/** A bigint that no number can be becomes a text, which is refused. */
+const asNumber: Convert = value => (typeof value !== 'bigint' ? value : isSafe(value) ? Number(value) : String(value))
+
+const asBuffer: Convert = value =>
+  value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
+
+function undeclaredIn(type: Package.Type, value: Record<string, unknown>): string | undefined {
+  if (type.typeName !== 'record' && type.typeName !== 'error') return undefined
+  const known = new Set((type as Package.types.RecordType).fields.map(({ name }) => name))
+  return Object.keys(value).find(name => !known.has(name))
+}
+
+function misfitOf(type: Package.Type, value: unknown, use: AvroUse): string | undefined {
   let found: string | undefined
   const errorHook = (path: readonly string[], each: unknown, wanted: Package.Type): void => {
-    const seen = typeof each === 'bigint' ? String(each) : JSON.stringify(each) ?? String(each)
-    found ??= `${path.length === 0 ? 'the value' : path.join('.')} is ${seen}, and not ${String(wanted)}`
+    if (found !== undefined) return
+    const place = path.length === 0 ? 'the value' : path.join('.')
+    const more = use === 'write' && isObject(each) ? undeclaredIn(wanted, each) : undefined
+    found = more === undefined
+      ? `${place} is ${showValue(each)}, and not ${String(wanted)}`
+      : `${place} has the field ${JSON.stringify(more)}, which the schema does not have`
   }
-  return type.isValid(value, { errorHook } as never) ? undefined : found ?? 'it does not fit the schema'
+  const options = { errorHook, noUndeclaredFields: use === 'write' }
+  return type.isValid(value, options as never) ? undefined : found ?? 'it does not fit the schema'
 }

@@ -144,6 +144,55 @@ test('the run says in which encoding the text is, over the program', async () =>
   })
 })
 
+test('Avro is written by several tasks, and read block by block, with all digits and logical types', async () => {
+  const schema = {
+    type: 'record', name: 'Sale',
+    fields: [
+      { name: 'id', type: 'long' }, { name: 'price', type: { type: 'bytes', logicalType: 'decimal', precision: 12, scale: 2 } },
+      { name: 'at', type: { type: 'long', logicalType: 'timestamp-micros' } }, { name: 'note', type: ['null', 'string'] },
+    ],
+  }
+  const program = await local('avro.ts', `import { program } from 'gristmill'
+const schema = ${JSON.stringify(schema)}
+export default program(async mill => {
+  const sales = mill.range(4000, { partitions: 2 }).map(i => ({
+    id: 9007199254740990n + BigInt(i), price: (i / 100).toFixed(2), at: new Date(i * 1000), note: i % 3 ? 'n' + 'x'.repeat(i % 97) : null,
+  }))
+  const check = async sales => {
+    const [first] = await sales.rows()[Symbol.asyncIterator]().next().then(({ value }) => [value])
+    if (await sales.count() !== 4000 || first.at !== '1970-01-01T00:00:00.000000Z') return 'rows are not what was saved'
+  }
+  await sales.save('/avro/avro', { format: 'avro', schema, codec: 'null', check })
+  await mill.avro('/avro/avro').groupBy(sale => sale.note === null).map((isNull, all) => {
+    const rows = [...all]
+    return { isNull, count: rows.length, ids: rows.reduce((sum, { id }) => sum + BigInt(id), 0n) }
+  }).save('/avro/counts', { format: 'jsonl' })
+})
+`)
+  await (await mill.run(program)).wait()
+  const paths: string[] = []
+  for await (const path of mill.glob('/avro/avro/part-*.avro')) paths.push(path)
+  expect(paths).toHaveLength(2)
+  // Stored again in blocks of 4 KiB, whose ends are no ends of records.
+  for (const path of paths) await mill.writeFile(`/small${path}`, await mill.readFile(path), { blockSize: 4096, parents: true })
+  const { values, tasks, counters } = await records('/small/avro/avro', "format: 'avro'")
+  expect([values.length, counters['recordsIn']]).toEqual([4000, 4000])
+  expect(tasks).toBeGreaterThan(5)
+  const sale = (values as Array<{ id: number; price: string; at: string }>).find(({ price }) => price === '39.99')
+  expect(sale).toMatchObject({ price: '39.99', at: '1970-01-01T01:06:39.000000Z' })
+  const counts = []
+  for await (const path of mill.glob('/avro/counts/part-*')) counts.push(...(await mill.readFile(path, 'utf8')).trim().split('\n'))
+  const sum = (of: (i: number) => boolean) =>
+    Array.from({ length: 4000 }, (_, i) => (of(i) ? 9_007_199_254_740_990n + BigInt(i) : 0n)).reduce((a, b) => a + b)
+  expect(counts.toSorted()).toEqual([
+    `{"isNull":false,"count":2666,"ids":${sum(i => i % 3 !== 0)}}`, `{"isNull":true,"count":1334,"ids":${sum(i => i % 3 === 0)}}`,
+  ])
+  await expect(records(paths[0]!, "format: 'lines'")).rejects.toThrow('mill.avro(path)')
+  await expect(records(paths[0]!, "format: 'avro'", { encoding: 'latin1' })).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(records(paths[0]!, "format: 'avro', encoding: 'latin1'")).rejects.toThrow('encoding')
+  await expect(mill.sql(`SELECT * FROM '${paths[0]!}'`).collect()).rejects.toThrow('a program makes JSON lines of it: mill.avro(path)')
+})
+
 test('compressed and UTF-16 files are read by one task each, whatever their blocks claim', async () => {
   const text = table(';', '\n')
   for (const [bytes, encoding] of [

@@ -50,7 +50,7 @@ export class SchemaRegistry {
       )
     }
     const type = await this.#parsed(told)
-    return { id: Number(told.id), encode: value => encoded(type, value) }
+    return { id: Number(told.id), encode: value => type.encode(value) }
   }
 
   async #typeOf(schema: number): Promise<AvroType> {
@@ -101,10 +101,4 @@ export class SchemaRegistry {
       }
     }, signal)
   }
-}
-
-function encoded(type: AvroType, value: unknown): Uint8Array {
-  const wrong = type.misfit(value)
-  if (wrong !== undefined) throw misfit(wrong)
-  return type.toBuffer(value)
 }

@@ -50,6 +50,16 @@ test('a file that is one record is one range, even if it is empty; empty files h
   expect(await splits({ '/e': {} }, 'lines')).toEqual([])
 })
 
+test('blocks of Avro are a split each, wherever they were cut, and their beginning is not looked at', async () => {
+  expect(await splits({ '/f.avro': { blocks: three } }, 'avro')).toEqual([
+    ['/f.avro[0,4000)~ 1,2'], ['/f.avro[4000,8000)~ 1,2,3'], ['/f.avro[8000,12000)~ 2,3'],
+  ])
+  expect(await splits({ '/f.avro': { blocks: [[4000, 'a']] } }, 'avro')).toEqual([['/f.avro[0,4000) 1']])
+  const none = () => { throw new Error('it was looked at') }
+  const { ask } = namespaceOf({ '/f.avro': { blocks: three } })
+  expect(await splitInputs(ask, ['/'], { input: { format: 'avro' }, head: none })).toHaveLength(3)
+})
+
 test('a single block is aligned whatever its writer claimed: both its ends are the ends of the file', async () => {
   expect(await splits({ '/f': { blocks: [[4000, 'a']] } }, 'csv')).toEqual([['/f[0,4000) 1']])
 })

@@ -2,8 +2,8 @@
 
 import { expect, test } from 'vitest'
 import {
-  extensionOf, formatOfName, formats, hasHeader, inputFormatDefault, inputFormats, inputsWith, isDelimited, outputFormatDefault,
-  outputFormats, outputsWith, recordEnd, recordFormats,
+  extensionOf, formatOfName, formats, hasHeader, inputFormatDefault, inputFormats, inputsWith, isBinary, isDelimited, outputFormatDefault,
+  outputFormats, outputsWith, readFormatOf, recordEnd, recordFormats,
 } from '../../../../src/base/formats.ts'
 
 test('the stored number of a format is its index, and never changes', () => {
@@ -12,14 +12,15 @@ test('the stored number of a format is its index, and never changes', () => {
 })
 
 test('inputs and outputs are named in the order of messages, the default first', () => {
-  expect(inputFormats).toEqual(['lines', 'jsonl', 'csv', 'whole'])
-  expect(outputFormats).toEqual(['text', 'jsonl', 'csv'])
+  expect(inputFormats).toEqual(['lines', 'jsonl', 'csv', 'whole', 'avro'])
+  expect(outputFormats).toEqual(['text', 'jsonl', 'csv', 'avro'])
   expect([inputFormats[0], outputFormats[0]]).toEqual([inputFormatDefault, outputFormatDefault])
 })
 
 test('an option belongs to the formats that list it', () => {
   expect(['delimiter', 'header', 'bytes', 'largeIntegers', 'columns'].map(inputsWith)).toEqual([['csv'], ['csv'], ['whole'], ['jsonl'], []])
-  expect(['delimiter', 'header', 'columns', 'bytes'].map(outputsWith)).toEqual([['csv'], ['csv'], ['csv'], []])
+  expect(['delimiter', 'header', 'columns', 'bytes', 'schema', 'codec'].map(outputsWith))
+    .toEqual([['csv'], ['csv'], ['csv'], [], ['avro'], ['avro']])
 })
 
 test('an extension belongs to one format, and the files of an output are stored in the format of their extension', () => {
@@ -31,8 +32,11 @@ test('an extension belongs to one format, and the files of an output are stored 
 
 test('only CSV has rows, a delimiter and a header', () => {
   expect([...recordFormats, ...inputFormats, ...outputFormats].map(recordEnd)).toEqual([
-    undefined, 'newline', 'newline', 'row', 'newline', 'newline', 'row', 'file', 'newline', 'newline', 'row',
+    undefined, 'newline', 'newline', 'row', 'newline', 'newline', 'row', 'file', 'marker', 'newline', 'newline', 'row',
+    'marker',
   ])
   expect(recordFormats.filter(isDelimited)).toEqual(['csv'])
   expect(inputFormats.filter(hasHeader)).toEqual(['csv'])
+  expect(inputFormats.filter(isBinary)).toEqual(['avro'])
+  expect(outputFormats.map(readFormatOf)).toEqual(['lines', 'jsonl', 'csv', 'avro'])
 })

@@ -188,6 +188,8 @@ test('the types of a Dataset flow through its steps', () => {
     expectTypeOf(mill.csv(input)).toEqualTypeOf<Dataset<Record<string, string>>>()
     expectTypeOf(mill.csv(input, { header: false })).toEqualTypeOf<Dataset<string[]>>()
     expectTypeOf(mill.jsonl(input)).toEqualTypeOf<Dataset<unknown>>()
+    expectTypeOf(mill.avro(input)).toEqualTypeOf<Dataset<unknown>>()
+    expectTypeOf(mill.avro(input, { schema: z.object({ id: z.number() }) })).toEqualTypeOf<Dataset<{ id: number }>>()
     expectTypeOf(mill.jsonl(input, { schema: z.object({ id: z.number() }) })).toEqualTypeOf<Dataset<{ id: number }>>()
     expectTypeOf(mill.files(input, { bytes: true })).toEqualTypeOf<Dataset<{ path: string; bytes: Uint8Array }>>()
     const words = lines.flatMap(line => line.split(' ')).filter(word => word.length > least)

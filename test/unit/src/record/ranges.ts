@@ -6,6 +6,7 @@ import { Boundary, type Dialect } from '../../../../src/record/boundary.ts'
 import type { Batch, ReadCounters, RecordRange } from '../../../../src/record/records.ts'
 import { newReadCounters } from '../../../../src/record/records.ts'
 import { readRecords } from '../../../../src/record/reader.ts'
+import { loadAvro } from '../../../../src/world/avro.ts'
 import type { Dice } from '../../../kit/dice.ts'
 
 /** A range over `bytes` whose source reuses one buffer for pieces of random lengths, as real sources may. */
@@ -54,7 +55,7 @@ export async function readAll(ranges: RecordRange[], input: InputOptions, counte
     batch.values.forEach((value, index) => found.push({ value, offset: batch.offset(index), path: batch.path }))
     expect(batch.values.map((_, index) => batch.offset(index))).toEqual(backwards)
   }
-  for await (const batch of readRecords(ranges, { input, counters })) take(batch)
+  for await (const batch of readRecords(ranges, { input, counters, loadAvro })) take(batch)
   return found
 }
 
