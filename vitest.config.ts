@@ -22,7 +22,7 @@ const slow = [
   'namenode/backup/recover', 'namenode/blocks/{repair,storms}', 'namenode/jobs/scheduler/random', 'namenode/jobs/store/store',
   'namenode/namespace/asof', 'namenode/snapshots/snapshots', 'src/file/{failover,giveup,pipeline,roundtrip}',
   'src/record/{compressed,sources}', 'src/rpc/{serve,strangers}', 'src/shuffle/output', 'src/sql/{plan,random}',
-  'src/world/{browser,command,pages,process,store,wire}',
+  'src/world/{browser,command,kafka,pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 
 /**

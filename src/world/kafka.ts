@@ -2,6 +2,7 @@
 // need it. Records are fetched through the protocol call of the package and not through its consumer: that one drops aborted records only
 // if their marker is in the same reply, and reads them as committed otherwise (2.12.1). src/connector/kafka/committed.ts drops them.
 
+import { isIP } from 'node:net'
 import type * as Package from '@platformatic/kafka'
 import { abortError } from '../base/abort.ts'
 import { GristmillError, type ErrorCode } from '../base/errors.ts'
@@ -60,11 +61,12 @@ class RealClient implements KafkaClient {
           ...tls.key !== undefined && { key: tls.key }, ...tls.passphrase !== undefined && { passphrase: tls.passphrase },
           ...!tls.checkHost && { checkServerIdentity: () => undefined },
         },
-        tlsServerName: true,
+        // The name of the host for brokers that share an address (SNI). It is no address.
+        tlsServerName: !brokers.every(broker => isIP(broker.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')) !== 0),
       },
       ...sasl && { sasl },
     }
-    this.#admin = new kafka.Admin({ ...this.#options })
+    this.#admin = watched(new kafka.Admin({ ...this.#options }))
     signal?.addEventListener('abort', this.#onAbort, { once: true })
   }
 
@@ -135,7 +137,7 @@ class RealClient implements KafkaClient {
 
   producer(transactionalId: string): Promise<KafkaProducer> {
     return this.#run(async () => {
-      const producer = new this.#kafka.Producer({ ...this.#options, ...repeats, idempotent: true, transactionalId })
+      const producer = watched(new this.#kafka.Producer({ ...this.#options, ...repeats, idempotent: true, transactionalId }))
       this.#producers.push(producer)
       // -1: the id and epoch of no producer before. Without them the package asks as producer 0, which the coordinator may refuse.
       const first = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 })
@@ -154,9 +156,20 @@ class RealClient implements KafkaClient {
     try {
       return await work()
     } catch (error) {
-      throw this.#signal?.aborted ? abortError(this.#signal) : kafkaError(error)
+      throw this.#signal?.aborted ? abortError(this.#signal) : kafkaError(error, this.#options.tls !== undefined)
     }
   }
+}
+
+/**
+ * Takes all errors of the client's connections. The package takes the first one of each: a broker that breaks off a connection whose user
+ * it has refused causes a second one, which would end this process.
+ */
+function watched<C extends Package.Admin | Package.Producer>(client: C): C {
+  for (const event of ['client:broker:connect', 'client:broker:failed'] as const) {
+    client.on(event, ({ connection }: { readonly connection?: Package.Connection }) => { connection?.on('error', () => undefined) })
+  }
+  return client
 }
 
 class RealProducer implements KafkaProducer {
@@ -215,7 +228,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   MESSAGE_TOO_LARGE: 'TOO_LARGE', RECORD_LIST_TOO_LARGE: 'TOO_LARGE', TOPIC_AUTHORIZATION_FAILED: 'EACCES',
   CLUSTER_AUTHORIZATION_FAILED: 'EACCES', TRANSACTIONAL_ID_AUTHORIZATION_FAILED: 'EACCES', SASL_AUTHENTICATION_FAILED: 'UNAUTHENTICATED',
   INVALID_TXN_STATE: 'UNAVAILABLE', OUT_OF_ORDER_SEQUENCE_NUMBER: 'UNAVAILABLE', UNKNOWN_PRODUCER_ID: 'UNAVAILABLE',
-  KAFKA_STORAGE_ERROR: 'UNAVAILABLE',
+  KAFKA_STORAGE_ERROR: 'UNAVAILABLE', UNSUPPORTED_SASL_MECHANISM: 'CONFIG_INVALID', ILLEGAL_SASL_STATE: 'CONFIG_INVALID',
 }
 
 interface Failure { readonly apiId?: string; readonly code?: string; readonly message?: string; readonly canRetry?: boolean }
@@ -230,17 +243,55 @@ function failuresIn(error: unknown, depth = 0): Failure[] {
 /** The broker's name of the error. */
 const nameOf = (error: unknown): string | undefined => failuresIn(error).findLast(({ apiId }) => apiId !== undefined)?.apiId
 
-function kafkaError(error: unknown): GristmillError {
+/** What to set, by the broker's name of the error. */
+const advices: Readonly<Record<string, string>> = {
+  UNSUPPORTED_SASL_MECHANISM: '; set another KAFKA_SASL_MECHANISM',
+  ILLEGAL_SASL_STATE: '; set KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_MECHANISM as the listener of the broker has them',
+}
+
+/** Codes of certificates that Node does not trust. */
+const isUntrusted = (code: string): boolean =>
+  /^(?:CERT_|DEPTH_ZERO_SELF_SIGNED_CERT$|SELF_SIGNED_CERT_IN_CHAIN$|UNABLE_TO_(?:GET|VERIFY|DECODE)_|INVALID_CA$|ERR_TLS_CERT_)/.test(code)
+
+const isHandshake = ({ code, message }: Failure): boolean =>
+  code?.startsWith('ERR_SSL_') === true || message?.startsWith('TLS handshake failed') === true
+
+/** Why a connection with or without TLS failed, where the settings may be the reason. */
+function unconnected(failures: readonly Failure[], isTls: boolean, cause: unknown): GristmillError | undefined {
+  const wrong = failures.find(({ code }) => code !== undefined && isUntrusted(code))
+  if (wrong) {
+    const advice = wrong.code === 'ERR_TLS_CERT_ALTNAME_INVALID'
+      ? 'name the broker as its certificate does, or set KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM= (empty)'
+      : 'set KAFKA_SSL_CA_LOCATION to a file with the certificate of its authority'
+    return new GristmillError('CONFIG_INVALID', `the certificate of the broker is not trusted: ${wrong.message}; ${advice}`, { cause })
+  }
+  const has = (code: string): boolean => failures.some(each => each.code === code)
+  const isOther = isTls ? has('EPROTO') || failures.some(isHandshake) : undefined
+  const needsTls = !isTls && failures.some(({ message }) => message === 'Broker requires TLS.' || message === 'Connection closed')
+  if (!isOther && !needsTls) return undefined
+  return new GristmillError(
+    'UNAVAILABLE', `the connection to Kafka has failed: ${failures.at(-1)!.message}; ${isTls
+      ? 'if the port is one without TLS, set KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SASL_PLAINTEXT; if the broker asks for a certificate, '
+        + 'set KAFKA_SSL_CERTIFICATE_LOCATION and KAFKA_SSL_KEY_LOCATION'
+      : 'if the port is one with TLS, set KAFKA_SECURITY_PROTOCOL to SSL or SASL_SSL; if the broker asks for a user, to SASL_PLAINTEXT'}`,
+    { cause },
+  )
+}
+
+function kafkaError(error: unknown, isTls: boolean): GristmillError {
   if (error instanceof GristmillError) return error
   const failures = failuresIn(error)
   const told = failures.findLast(({ apiId }) => apiId !== undefined)
   if (told) {
     const code = codes[told.apiId!] ?? (told.canRetry === false ? 'EINVAL' : 'UNAVAILABLE')
-    return new GristmillError(code, `Kafka: ${told.message} (${told.apiId})`, { cause: error, details: { kafka: told.apiId! } })
+    const details = { kafka: told.apiId! }
+    return new GristmillError(code, `Kafka: ${told.message} (${told.apiId})${advices[told.apiId!] ?? ''}`, { cause: error, details })
   }
   const last = failures.at(-1)
   if (failures.some(({ code }) => code === 'PLT_KFK_AUTHENTICATION'))
     return new GristmillError('UNAUTHENTICATED', 'Kafka has refused the user or the password', { cause: error })
+  const settings = unconnected(failures, isTls, error)
+  if (settings) return settings
   if (failures.some(({ code }) => code === 'PLT_KFK_USER') && !failures.some(({ code }) => code === 'PLT_KFK_NETWORK'))
     return new GristmillError('UNAVAILABLE', `the client of Kafka has failed: ${last?.message ?? String(error)}`, { cause: error })
   return new GristmillError('UNAVAILABLE', `the connection to Kafka has failed: ${last?.message ?? String(error)}`, { cause: error })
