@@ -97,7 +97,7 @@ export class TaskRunnerChild {
     const context = new TaskContext({
       work, params: program.params, assets: program.assets,
       random: seeded(`${work.seed} ${work.stage} ${work.task}`), seeded: name => seeded(`${work.seed} step ${name}`),
-      print,
+      print, tellDoing: text => this.#send({ kind: 'doing', attempt: work.attempt, text }),
     })
     const task = new TaskAttempt({
       session, work, program, context, started, isFirst, ...commands && { commands: { commands, log: bytes => log.write(bytes) } },

@@ -8,6 +8,7 @@
 import { posix } from 'node:path'
 import { GristmillError } from '../../src/base/errors.ts'
 import { ExactSum } from '../../src/base/exactsum.ts'
+import { attemptParts } from '../../src/base/ids.ts'
 import type { PlaceOf } from '../../src/operator/async.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Context, Params } from '../../src/program/authoring.ts'
@@ -21,7 +22,17 @@ interface ContextOptions {
   /** Random numbers by the name of their use, the same in every attempt of the job. */
   readonly seeded: (name: string) => Random
   readonly print: (...parts: unknown[]) => void
+  /** Tells the datanode what the attempt does, at once: it is kept if the process ends. */
+  readonly tellDoing?: ((text: string) => void) | undefined
 }
+
+/**
+ * Method of contexts for steps of the library that call native code: `context[doing](of, text)`. A text `of` the task is told; one of a
+ * batch only in an attempt that is not the first of its task, because it costs as much as a small batch.
+ */
+const doing = Symbol.for('gristmill.doing')
+/** Part of the message of a failure. */
+const doingMax = 500
 
 /** The namenode keeps counters in memory: a program must not create one per word of its input. */
 const countersMax = 200
@@ -43,6 +54,8 @@ export class TaskContext implements Context {
   readonly #seeded: (name: string) => Random
   readonly #assets: ReadonlyMap<string, string>
   readonly #print: (...parts: unknown[]) => void
+  readonly #tellDoing: ((text: string) => void) | undefined
+  readonly #isRepeated: boolean
   /** The object lent to map, reduce and teardown; from here until `release`. */
   #lent: Context | undefined
   /** Reachable from every function of `#lent`. */
@@ -52,7 +65,7 @@ export class TaskContext implements Context {
   /** Exact sums: the order in which a program's async functions count does not change them. */
   readonly #counters = new Map<string, ExactSum>()
 
-  constructor({ work, params, assets = new Map(), random, seeded, print }: ContextOptions) {
+  constructor({ work, params, assets = new Map(), random, seeded, print, tellDoing }: ContextOptions) {
     this.#assets = assets
     this.params = params
     this.job = work.job
@@ -62,6 +75,8 @@ export class TaskContext implements Context {
     this.#random = random
     this.#seeded = seeded
     this.#print = print
+    this.#tellDoing = tellDoing
+    this.#isRepeated = tellDoing !== undefined && attemptParts(work.attempt).attempt > 0
     // Bound, because a program may destructure the context: const { counter } = context.
     this.counter = this.counter.bind(this)
     this.asset = this.asset.bind(this)
@@ -155,6 +170,10 @@ export class TaskContext implements Context {
     return path
   }
 
+  doing(of: 'task' | 'batch', text: () => string): void {
+    if (of === 'task' || this.#isRepeated) this.#tellDoing?.(text().slice(0, doingMax))
+  }
+
   log(...parts: unknown[]): void { this.#print(...parts) }
   random(): number { return this.#random.float() }
 
@@ -176,5 +195,6 @@ function lend(of: TaskContext, holder: Holder, random = (): number => holder.con
     asset: name => holder.context.asset(name),
     log: (...parts) => { holder.context.log(...parts) },
     random,
-  }
+    [doing]: (of: 'task' | 'batch', text: () => string) => { holder.context.doing(of, text) },
+  } as Context
 }

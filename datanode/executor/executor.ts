@@ -62,6 +62,8 @@ interface Running {
   readonly cancels: Array<() => void>
   /** The process has taken it. */
   began: boolean
+  /** What it has told of itself last. */
+  doing: string | undefined
   counters: Counters
   fraction: number
   /** Outcome of a killed attempt. */
@@ -128,7 +130,8 @@ export class Executor {
     this.#jobs.add(work.job)
     return new Promise(resolve => {
       const running: Running = {
-        attempt: work.attempt, setup, isWarm, resolve, cancels: [], began: false, counters: {}, fraction: 0, verdict: undefined,
+        attempt: work.attempt, setup, isWarm, resolve, cancels: [], began: false, doing: undefined, counters: {}, fraction: 0,
+        verdict: undefined,
       }
       this.#running = running
       if (work.deadlineMs > 0) {
@@ -225,6 +228,9 @@ export class Executor {
         return
       case 'log':
         return this.#options.log[message.level](message.message, { executor: this.pid, attempt: running?.attempt, ...message.fields })
+      case 'doing':
+        if (running?.attempt === message.attempt) running.doing = message.text
+        return
       case 'progress':
         if (running?.attempt !== message.attempt) return
         running.counters = message.counters
@@ -257,7 +263,7 @@ export class Executor {
   #outcomeOfExit(running: Running, end: ExitStatus): Failed | undefined {
     // A heap that is too small for the process to start is the job's: it asked for so little memory.
     if (running.began || isHeapFull(this.#outputTail)) {
-      const why = exitCause(end, this.#outputTail, this.memoryBytes)
+      const why = exitCause(end, this.#outputTail, this.memoryBytes, running.doing)
       return isHeapFull(this.#outputTail) ? outOfMemory(why, running.counters) : failed('program', why, running.counters)
     }
     return this.#startFailure && cannotStart(running.setup, this.#startFailure.reason)

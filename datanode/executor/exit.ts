@@ -9,8 +9,12 @@ export interface ExitStatus {
 
 export const isHeapFull = (output: string): boolean => /heap out of memory|Allocation failed|heap limit/i.test(output)
 
-/** Cause of the end of a process that had taken an attempt. */
-export function exitCause({ code, signal }: ExitStatus, output: string, memoryBytes: number): string {
+/** Cause of the end of a process that had taken an attempt. `doing`: what the attempt has told of itself last. */
+export function exitCause(end: ExitStatus, output: string, memoryBytes: number, doing?: string): string {
+  return `${endOf(end, output, memoryBytes)}${doing === undefined ? '' : `; ${doing}`}`
+}
+
+function endOf({ code, signal }: ExitStatus, output: string, memoryBytes: number): string {
   if (isHeapFull(output)) {
     return `the task used more than ${formatBytes(memoryBytes)} of memory: its heap was full; keep less at a time, or give it more (--memory)`
   }

@@ -38,6 +38,8 @@ export type FromExecutor =
   | { readonly kind: 'spawned' }
   /** The program has changed the process for others (world/globals.ts): it may run no task of another job. */
   | { readonly kind: 'changed' }
+  /** The attempt calls native code: if the process ends there, the text is part of the cause. */
+  | { readonly kind: 'doing'; readonly attempt: AttemptId; readonly text: string }
   | { readonly kind: 'progress'; readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }
   | { readonly kind: 'finished'; readonly attempt: AttemptId; readonly outcome: AttemptOutcome }
   /** For the datanode's own log. */

@@ -48,16 +48,38 @@ export function onnx<T>(rows: Dataset<T>, options: OnnxOptions<T>): Dataset<[T, 
   const threads = checkNumber('threads of onnx', options.threads ?? 1, { min: 1, max: 256, isWhole: true })
   // Whole batches go on, and are divided by a step that does not wait for each row.
   return rows.mapPartitions(async function * (part, context: Context): AsyncGenerator<Array<[T, OnnxOutputs]>> {
+    const tell = teller(context, model)
+    tell('task', () => 'is loaded')
     const scorer = new Scorer<T>(await loaded(context.asset(model), threads), { model, inputs, outputs })
+    const applied = (): string => 'is applied by the task'
+    tell('task', applied)
     let batch: T[] = []
+    let count = 0
+    const score = async (): Promise<Array<[T, OnnxOutputs]>> => {
+      count++
+      tell('batch', () => `has been given batch ${count} of the task, rows from ${shown(batch[0])} on`)
+      const scored = await scorer.score(batch)
+      tell('batch', applied)
+      batch = []
+      return scored
+    }
     for await (const row of part) {
       batch.push(row)
-      if (batch.length < size) continue
-      yield await scorer.score(batch)
-      batch = []
+      if (batch.length === size) yield await score()
     }
-    if (batch.length > 0) yield await scorer.score(batch)
+    if (batch.length > 0) yield await score()
   }).flatMap(scored => scored)
+}
+
+type Tell = (of: 'task' | 'batch', text: () => string) => void
+
+/** Method of a context of an executor (datanode/executor/context.ts). */
+const doing = Symbol.for('gristmill.doing')
+
+/** Tells what becomes of the model, for the message of a process that it crashes. */
+function teller(context: Context, model: string): Tell {
+  const told = (context as { [doing]?: Tell })[doing]
+  return (of, text) => told?.(of, () => `the model ${model} ${text()}`)
 }
 
 interface Loaded { readonly runtime: Runtime; readonly session: Session }

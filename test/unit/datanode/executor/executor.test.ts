@@ -200,8 +200,9 @@ test('a full heap is recognised by the runtime\'s last output', async () => {
   const work = workOf('job')
   const second = crash.executor.run(work, setup)
   crash.says({ kind: 'began', attempt: work.attempt })
+  crash.says({ kind: 'doing', attempt: work.attempt, text: 'the model a.onnx has been given batch 3' })
   crash.child.onExit({ code: null, signal: 'SIGSEGV' })
-  expect(await second).toMatchObject({ cause: 'program', failure: { message: expect.stringMatching(/SIGSEGV.*native/) } })
+  expect(await second).toMatchObject({ cause: 'program', failure: { message: expect.stringMatching(/SIGSEGV.*native.*; the model a\.onnx has been given batch 3$/) } })
 })
 
 test('the memory limit counts only the memory that the task adds to the process\'s own', async () => {

@@ -76,6 +76,8 @@ export interface TaskOptions {
   node?: number
   stage?: number
   task?: number
+  /** Number of the attempt; default: another one each time. */
+  attempt?: number
   /** Partitions of the shuffle. */
   partitions?: number
   memoryBytes?: number
@@ -162,7 +164,7 @@ export class Bench {
     const own = stages?.[stage]
     const from = own?.branches[0]!.input
     return {
-      attempt: attemptId({ job, stage, task, attempt: this.#attempts }),
+      attempt: attemptId({ job, stage, task, attempt: options.attempt ?? this.#attempts }),
       job, stage, task, user: 'tester', program: { id: bundle.id, path }, params, seed: options.seed ?? 1, submittedMs: 1234,
       fingerprint: options.fingerprint ?? planned?.fingerprint ?? '',
       input:

@@ -79,6 +79,16 @@ test('a program that ends its process', async () => {
   expect((await bench.fails(program(`map() { process.reallyExit(3) }`), '/in')).failure.message).toContain('exit code 3')
 })
 
+test('a crash in native code names what the step has told of itself, which is the batch once an attempt has failed', async () => {
+  const crashing = program(`map(line: string, emit, context) {
+    context[Symbol.for('gristmill.doing')]('task', () => 'the model a.onnx is applied')
+    context[Symbol.for('gristmill.doing')]('batch', () => 'the model a.onnx has been given batch 1')
+    process.abort()
+  }`)
+  expect((await bench.fails(crashing, '/in', { attempt: 0 })).failure.message).toMatch(/SIGABRT.*; the model a\.onnx is applied$/)
+  expect((await bench.fails(crashing, '/in', { attempt: 1 })).failure.message).toMatch(/SIGABRT.*; the model a\.onnx has been given batch 1$/)
+})
+
 test('a promise that is not awaited and rejects, and an error thrown where no caller can catch it', async () => {
   const forgotten = await bench.fails(
     program(`map(line: string) { if (line === 'last') void Promise.reject(new Error('forgotten')) }`),

@@ -30,11 +30,14 @@ afterAll(() => rm(dir, { recursive: true, force: true }))
 type Part = (rows: AsyncIterable<Car>, context: unknown) => AsyncIterable<Array<[Car, OnnxOutputs]>>
 
 /** Scores the rows as one task does. */
-async function scored(rows: readonly Car[], options: Partial<OnnxOptions<Car>> = {}): Promise<Array<[Car, OnnxOutputs]>> {
+async function scored(
+  rows: readonly Car[], options: Partial<OnnxOptions<Car>> = {}, context: object = {},
+): Promise<Array<[Car, OnnxOutputs]>> {
   const data = { mapPartitions: (fn: Part) => ({ flatMap: () => fn }) } as never
   const given = { model: 'cars.onnx', inputs: { X: (car: Car) => [car.Displacement, car.Horsepower!] }, ...options }
   const part = onnx<Car>(data, given) as unknown as Part
-  return (await Array.fromAsync(part((async function * () { yield * rows })(), { asset: (name: string) => join(dir, name) }))).flat()
+  const asset = (name: string): string => join(dir, name)
+  return (await Array.fromAsync(part((async function * () { yield * rows })(), { asset, ...context }))).flat()
 }
 
 // because the package has 290 MB and is not installed with the others; the test says so when it is skipped.
@@ -96,6 +99,25 @@ test('a value arrives as it is in the type of the input, or the row is named', a
       await expect(echoed(type, value)).rejects.toThrow(`x of ${type}.json holds ${String(value)}, which is out of the range of ${type}`)
     await expect(echoed('int32', 1.5)).rejects.toThrow('holds 1.5, and the model wants int32')
     await expect(echoed('float16', 1)).rejects.toThrow('has the type float16, which onnx does not know')
+  } finally {
+    argv.mockRestore()
+  }
+})
+
+test('what becomes of a model is told before its native code runs: it is loaded, applied, and given a batch', async () => {
+  const main = join(dir, 'echo', 'main.js')
+  const argv = vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', main])
+  try {
+    await writeFile(join(dir, 'told.json'), JSON.stringify({ type: 'float32', shape: ['', 1] }))
+    const notes: string[] = []
+    await scored(complete.slice(0, 3), { model: 'told.json', inputs: { x: () => 1 }, batch: 2 }, {
+      [Symbol.for('gristmill.doing')]: (of: string, text: () => string) => { notes.push(`${of}: ${text().replace(/\{.*/, 'ROW')}`) },
+    })
+    expect(notes).toEqual([
+      'task: the model told.json is loaded', 'task: the model told.json is applied by the task',
+      'batch: the model told.json has been given batch 1 of the task, rows from ROW', 'batch: the model told.json is applied by the task',
+      'batch: the model told.json has been given batch 2 of the task, rows from ROW', 'batch: the model told.json is applied by the task',
+    ])
   } finally {
     argv.mockRestore()
   }
