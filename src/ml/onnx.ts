@@ -154,6 +154,8 @@ class Scorer<T> {
   readonly #model: string
   readonly #inputs: ReadonlyArray<Input<T>>
   readonly #outputs: readonly string[]
+  /** Those that are computed. */
+  #asked: readonly string[]
 
   /** Throws for inputs and outputs that are not the model's. */
   constructor(loaded: Loaded, { model, inputs, outputs }: Pick<OnnxOptions<T>, 'model' | 'inputs' | 'outputs'>) {
@@ -172,11 +174,18 @@ class Scorer<T> {
     this.#inputs = session.inputMetadata.map(({ name, type = 'float32', shape = [] }) =>
       ({ name, of: inputs[name]!, type, shape: shape.slice(1) }))
     this.#outputs = outputs ?? session.outputNames
+    this.#asked = this.#outputs
   }
 
   async score(batch: readonly T[]): Promise<Array<[T, OnnxOutputs]>> {
     const feeds = Object.fromEntries(this.#inputs.map(input => [input.name, this.#tensor(batch, input)]))
-    const found = await this.#loaded.session.run(feeds, this.#outputs)
+    const { session } = this.#loaded
+    let found = await session.run(feeds, this.#asked)
+    // Version 1.23.2 names outputs by their places among all, so that a part of them has others' names.
+    if (this.#outputs.some(name => !Object.hasOwn(found, name))) {
+      this.#asked = session.outputNames
+      found = await session.run(feeds, this.#asked)
+    }
     const columns = this.#outputs.map(name => {
       const { data, dims } = found[name]!
       if (dims[0] !== batch.length) {

@@ -104,6 +104,32 @@ test('a value arrives as it is in the type of the input, or the row is named', a
   }
 })
 
+test('a part of the outputs is that part, also from a runtime that names outputs by their places', async () => {
+  const main = join(dir, 'places', 'main.js')
+  await mkdir(join(dir, 'places', 'node_modules', 'onnxruntime-node'), { recursive: true })
+  await writeFile(join(dir, 'places', 'node_modules', 'onnxruntime-node', 'index.js'), `
+exports.Tensor = class { constructor(type, data, dims) { Object.assign(this, { type, data, dims }) } }
+const names = ['a', 'b', 'c']
+exports.InferenceSession = { create: async () => ({
+  inputNames: ['x'], outputNames: names, inputMetadata: [{ name: 'x', type: 'float32', shape: ['', 1] }],
+  run: async ({ x }, asked) => Object.fromEntries(names.filter(name => asked.includes(name)).map((name, i) =>
+    [names[i], { dims: x.dims, data: x.data.map(value => value * 10 ** names.indexOf(name)) }])),
+}) }`)
+  const argv = vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', main])
+  try {
+    await writeFile(join(dir, 'places.onnx'), '')
+    const of = async (...outputs: string[]) =>
+      (await scored(complete.slice(0, 2), { model: 'places.onnx', inputs: { x: () => 1 }, outputs, batch: 1 })).map(([, found]) => found)
+    for (let round = 0; round < 2; round++) {
+      expect(await of('c')).toEqual([{ c: 100 }, { c: 100 }])
+      expect(await of('c', 'b')).toEqual([{ b: 10, c: 100 }, { b: 10, c: 100 }])
+      expect(await of('b', 'a')).toEqual([{ a: 1, b: 10 }, { a: 1, b: 10 }])
+    }
+  } finally {
+    argv.mockRestore()
+  }
+})
+
 test('what becomes of a model is told before its native code runs: it is loaded, applied, and given a batch', async () => {
   const main = join(dir, 'echo', 'main.js')
   const argv = vi.spyOn(process, 'argv', 'get').mockReturnValue(['node', main])
