@@ -1,10 +1,12 @@
 // Machine learning on a cluster of real processes: the programs of the guide print what it shows, and a model on real data is learnt, saved
 // with its lineage, and gives the same answers to a row as to a Dataset.
 
+import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { KeyValueTable } from '../../client/serving/table.ts'
 import { transformRow } from '../../src/ml/index.ts'
@@ -72,6 +74,47 @@ test.skipIf(!hasOnnx)('the ONNX model of the guide is applied by executors', asy
   await cluster.ok(['put', '-', '/cars.csv'], /^```csv cars\.csv\n([^]*?)^```$/m.exec(guide)![1]!)
   await cluster.ok(['run', join(dir, 'cars.ts'), '--input', '/cars.csv', '--output', '/scored'])
   expect(await cat('/scored')).toBe(/^```text scored\n([^]*?)^```$/m.exec(guide)![1]!)
+})
+
+/** Folder of the Python package magika, which ships a model. */
+const magika = spawnSync('python3', ['-c', 'import importlib.util as u; print(u.find_spec("magika").submodule_search_locations[0])'])
+const hasModel = hasOnnx && magika.status === 0
+if (!hasModel)
+  process.stderr.write('magika or onnxruntime-node is not installed: the files of a tree are not classified (pip install magika==1.0.3)\n')
+
+test.skipIf(!hasModel)('each file of a tree gets the kind that the package of the model gives it', async () => { // because of their sizes
+  const guide = await readFile(join(root, 'docs/guide/machine-learning.md'), 'utf8')
+  await writeFile(join(dir, 'filetypes.ts'), /^```ts\n(\/\/ filetypes\.ts\n[^]*?)^```$/m.exec(guide)![1]!)
+  const folder = 'magika/models/standard_v3_3'
+  await cp(join(magika.stdout.toString().trim(), 'models/standard_v3_3'), join(dir, folder), { recursive: true })
+  const tree = join(dir, 'tree')
+  await mkdir(join(tree, 'a/b'), { recursive: true })
+  const given: Record<string, Buffer | string> = {
+    'a/main.ts': await readFile(join(root, 'src/base/paths.ts')), 'a/b/guide': guide,
+    'a/b/package.json': await readFile(join(root, 'package.json')),
+    'program.py': 'import os\n\ndef main():\n    for name in os.listdir("."):\n        print(name)\n\nmain()\n', 'packed': gzipSync(guide),
+    'blank': ' '.repeat(5000), 'node': (await readFile(process.execPath)).subarray(0, 100_000),
+    'framed': `${' '.repeat(3000)}${guide}${'\n'.repeat(9000)}`,
+  }
+  for (const [name, content] of Object.entries(given)) await writeFile(join(tree, name), content)
+  await writeFile(join(tree, 'short'), 'x')
+  await cluster.ok(['put', '-r', tree, '/tree'])
+  await cluster.ok(['run', join(dir, 'filetypes.ts'), '--input', '/tree', '--output', '/kinds'])
+  const found = (await cat('/kinds')).trim().split('\n').toSorted()
+  expect(found.map(line => line.split(' ')[0])).toEqual(Object.keys(given).map(name => `/tree/${name}`).toSorted())
+  expect(found).toEqual(expect.arrayContaining([expect.stringMatching(/main\.ts typescript 0\.9|main\.ts typescript 1/)]))
+  const script = `
+import magika, pathlib
+for path in pathlib.Path('tree').rglob('*'):
+    if path.is_file() and path.stat().st_size >= 8:
+        found = magika.Magika().identify_path(path)
+        if str(found.dl.label) != 'undefined': print(f'/{path} {found.dl.label} {found.score:.2f}')
+`
+  const theirs = spawnSync('python3', ['-c', script], { cwd: dir })
+  if (theirs.status !== 0) throw new Error(theirs.stderr.toString())
+  const told = theirs.stdout.toString().trim().split('\n')
+  expect(told.length).toBeGreaterThan(5)
+  expect(found).toEqual(expect.arrayContaining(told))
 })
 
 test('late: a model of flights is better than a guess, and its scores are served by key', async () => {
