@@ -11,7 +11,7 @@ import type { Users } from '../users.ts'
 import { actionsOf, isAboutPolicy } from './actions.ts'
 import type { BucketSetting, BucketSettings } from './bucketsettings.ts'
 import { S3Error } from './errors.ts'
-import { outputsIn, snapshotOf, stoodForMax } from './olderkeys.ts'
+import { outputsIn, snapshotOf } from './olderkeys.ts'
 import type { S3Operation } from './operation.ts'
 import type { Headers } from './payload.ts'
 import { decide, type ConditionValues } from './statements.ts'
@@ -138,7 +138,7 @@ function together(
 ): Decision {
   const older = snapshotOf(key)
   const outputs = outputsIn(older ?? key)
-  if (outputs.length > stoodForMax) return 'deny'
+  if (!outputs) return 'deny'
   const sure = [...as(key), ...older === undefined ? [] : asOlder(older)]
   if ([...sure, ...outputs.flatMap(as)].includes('deny')) return 'deny'
   return sure.every(decision => decision === 'allow') ? 'allow' : undefined

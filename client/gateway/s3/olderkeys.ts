@@ -8,8 +8,8 @@ const snapshotName = '.snapshot'
 /** Names below which older versions of objects are read: `.snapshot/.objects/NAME/ID`. */
 const objectsName = '.objects'
 
-/** Longest list of keys that is worth a decision about each; real keys with more versions in them do not exist. */
-export const stoodForMax = 16
+/** Most keys that one key may stand for by its versions: real keys with more than four versions in them do not exist. */
+const stoodForMax = 2 ** 4 - 1
 
 /** The key of which this one, or a prefix of it, is an older state in a snapshot or an older version; undefined: it is none. */
 export function snapshotOf(key: string): string | undefined {
@@ -23,13 +23,18 @@ export function snapshotOf(key: string): string | undefined {
 }
 
 /**
- * Keys that this one may stand for by a part `NAME@VERSION`. Only one part can be a version; whether it is one, or the very name of an
- * entry, is not known here.
+ * Keys that this one may stand for by its parts `NAME@VERSION`. Outputs may lie in outputs, so that each of these parts can be a version;
+ * whether it is one, or the very name of an entry, is not known here: the result has a key for every choice. undefined: there are more of
+ * them than are worth a decision about each.
  */
-export function outputsIn(key: string): string[] {
-  const parts = key.split('/')
-  return parts.flatMap((part, i) => {
+export function outputsIn(key: string): string[] | undefined {
+  let heads: string[] = []
+  for (const [i, part] of key.split('/').entries()) {
     const split = splitVersion(part)
-    return split ? [parts.with(i, split.name).join('/')] : []
-  })
+    const names = split ? [part, split.name] : [part]
+    heads = i === 0 ? names : heads.flatMap(head => names.map(name => `${head}/${name}`))
+    if (heads.length > stoodForMax + 1) return undefined
+  }
+  // The first one is the key itself.
+  return heads.slice(1)
 }
