@@ -47,6 +47,8 @@ interface ListPageOptions extends CallOptions {
 interface MkdirOptions extends CallOptions {
   readonly recursive?: boolean | undefined
   readonly mode?: number | string | undefined
+  /** Permission bits where the directory above has a default list, which they bound; default: `mode`. */
+  readonly unmaskedMode?: number | string | undefined
 }
 
 interface RmOptions extends CallOptions {
@@ -225,12 +227,15 @@ export class Names {
       const given =
         typeof options === 'number' || typeof options === 'string'
           ? { mode: options }
-          : optionsOf<MkdirOptions>(options, 'mkdir', { recursive: true, mode: true, signal: true })
+          : optionsOf<MkdirOptions>(options, 'mkdir', { recursive: true, mode: true, unmaskedMode: true, signal: true })
       flagsOf(given, 'recursive')
       return given
     }
-    return perform('mkdir', path, read, async ({ recursive = false, mode, signal }) => {
-      await this.ask(namespace.mkdir, { path: pathOf(path), parents: recursive, ...mode !== undefined && { mode: modeOf(mode) } }, signal)
+    return perform('mkdir', path, read, async ({ recursive = false, mode, unmaskedMode, signal }) => {
+      await this.ask(namespace.mkdir, {
+        path: pathOf(path), parents: recursive, ...mode !== undefined && { mode: modeOf(mode) },
+        ...unmaskedMode !== undefined && { unmasked: modeOf(unmaskedMode, 'unmasked mode') },
+      }, signal)
     })
   }
 

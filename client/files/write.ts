@@ -29,6 +29,8 @@ export interface WriteOptions {
   readonly parents?: boolean | undefined
   /** Permission bits, as a number or in octal digits; default: 0o644. */
   readonly mode?: number | string | undefined
+  /** Permission bits of a new file whose directory has a default list, which they bound; default: `mode`. */
+  readonly unmaskedMode?: number | string | undefined
   /** Replicas of each block; default: the cluster's. */
   readonly replication?: number | undefined
   /** Maximum size of a block; default: the cluster's. */
@@ -62,7 +64,8 @@ export interface WriteStreamOptions extends WriteFileOptions {
 }
 
 const writeOptionNames: Known<WriteOptions> = {
-  overwrite: true, flag: true, parents: true, mode: true, replication: true, blockSize: true, format: true, delimiter: true, signal: true,
+  overwrite: true, flag: true, parents: true, mode: true, unmaskedMode: true, replication: true, blockSize: true, format: true,
+  delimiter: true, signal: true,
 }
 const writeFileOptionNames: Known<WriteFileOptions> = { ...writeOptionNames, encoding: true, flush: true }
 const writeStreamOptionNames: Known<WriteStreamOptions> = {
@@ -71,7 +74,7 @@ const writeStreamOptionNames: Known<WriteStreamOptions> = {
 
 /** Options for FileClient. Throws EINVAL before any call is sent. */
 export function createOptions(options: WriteOptions) {
-  const { blockSize, flag, parents, mode, replication, format, delimiter, signal } = options
+  const { blockSize, flag, parents, mode, unmaskedMode, replication, format, delimiter, signal } = options
   // Checked at run time: JavaScript callers may pass `a`, and must not lose the file that they want to append to.
   const named: string = (flag as string) === 'xw' ? 'wx' : flag ?? 'w'
   if (named !== 'w' && named !== 'wx')
@@ -92,9 +95,12 @@ export function createOptions(options: WriteOptions) {
   }
   return {
     overwrite: options.overwrite ?? named === 'w', parents, replication: replication ?? undefined, format, delimiter, signal,
-    mode: mode === undefined || mode === null ? undefined : modeOf(mode), blockBytes: blockSize ?? undefined,
+    mode: modeIn(mode), unmasked: modeIn(unmaskedMode, 'unmasked mode'), blockBytes: blockSize ?? undefined,
   }
 }
+
+const modeIn = (mode: number | string | null | undefined, name?: string): number | undefined =>
+  (mode === undefined || mode === null ? undefined : modeOf(mode, name))
 
 export class WriteStream extends Writable {
   readonly path: string

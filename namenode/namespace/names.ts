@@ -22,11 +22,18 @@ const missing = (path: string): GristmillError => new GristmillError('ENOENT', `
 const exists = (path: string, entry: NameEntry): GristmillError =>
   new GristmillError('EEXIST', `${path} exists already and is a ${entry.directory ? 'directory' : 'file'}`, { details: { path } })
 
-export const mkdir = mutation<Asked & { parents?: boolean | undefined; mode?: number | undefined }, FileStatus>({
+interface MkdirAsked extends Asked {
+  readonly parents?: boolean | undefined
+  readonly mode?: number | undefined
+  /** Missing in operations of earlier versions. */
+  readonly unmasked?: number | undefined
+}
+
+export const mkdir = mutation<MkdirAsked, FileStatus>({
   kind: 'namespace.mkdir',
   keep: keepStatus,
   recall: recallStatus,
-  mutate(draft, { path, parents, mode, nowMs, ...actor }) {
+  mutate(draft, { path, parents, mode, unmasked, nowMs, ...actor }) {
     let place
     try {
       place = placeAt(draft, actor, path)
@@ -42,7 +49,7 @@ export const mkdir = mutation<Asked & { parents?: boolean | undefined; mode?: nu
       : place!.parent
     checkMay(actor, above.entry, mayWrite, above.path)
     const name = path.slice(path.lastIndexOf('/') + 1)
-    const made = { owner: actor.user, group: above.entry.group, ...directoryIn(above.entry, mode), nowMs }
+    const made = { owner: actor.user, group: above.entry.group, ...directoryIn(above.entry, mode, unmasked), nowMs }
     return statusOf(path, addDirectory(draft, above.entry.id, name, made))
   },
 })

@@ -42,9 +42,11 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
       summary(view, actor(context.user), path, { yield: () => clock.yield(), signal: context.signal }, versions),
     ),
 
-    route(protocol.mkdir, ({ requestId, path, parents, mode }, { user }) => {
+    route(protocol.mkdir, ({ requestId, path, parents, mode, unmasked }, { user }) => {
       checkFree(path)
-      return journal.submit(mkdir, { requestId, path, parents, mode, nowMs: clock.now(), ...actor(user) })
+      return journal.submit(mkdir, {
+        requestId, path, parents, mode, ...unmasked !== undefined && { unmasked }, nowMs: clock.now(), ...actor(user),
+      })
     }),
     route(protocol.rename, async ({ requestId, from, to, overwrite }, { user }) => {
       checkFree(from)

@@ -18,6 +18,8 @@ export interface Lease {
   readonly owner: string
   readonly group: string
   readonly mode: number
+  /** Mode of a new file below a default list; default: `mode`. */
+  readonly unmasked?: number | undefined
   readonly replication: number
   readonly blockBytes: number
   readonly format: RecordFormat
@@ -32,12 +34,15 @@ export interface Lease {
 const version = 1
 /** Version 1 plus the delimiter of a CSV file after the group. */
 const delimitedVersion = 2
+/** Version 2, where 0 is no delimiter, plus the mode below a default list. */
+const unmaskedVersion = 3
 const packer = new Packer()
 
 function encode(lease: Lease): Buffer {
-  const delimited = lease.delimiter !== undefined
+  const { delimiter, unmasked } = lease
+  const written = unmasked !== undefined ? unmaskedVersion : delimiter !== undefined ? delimitedVersion : version
   packer
-    .u8(((delimited ? delimitedVersion : version) << 4) | (recordFormats.indexOf(lease.format) << 1) | (lease.overwrite ? 1 : 0))
+    .u8((written << 4) | (recordFormats.indexOf(lease.format) << 1) | (lease.overwrite ? 1 : 0))
     .u48(lease.parent)
     .u16(lease.mode)
     .u48(lease.openedMs)
@@ -46,7 +51,8 @@ function encode(lease: Lease): Buffer {
     .text(lease.name)
     .text(lease.owner)
     .text(lease.group)
-  if (delimited) packer.u8(lease.delimiter!.charCodeAt(0))
+  if (written >= delimitedVersion) packer.u8(delimiter?.charCodeAt(0) ?? 0)
+  if (unmasked !== undefined) packer.u16(unmasked)
   let before = 0
   for (const block of lease.blocks) {
     // Block ids of a lease are ascending.
@@ -59,7 +65,8 @@ function encode(lease: Lease): Buffer {
 function decode(id: LeaseId, bytes: Buffer): Lease {
   const unpacker = new Unpacker(bytes)
   const first = unpacker.u8()
-  assert(first >> 4 === version || first >> 4 === delimitedVersion, `a lease of version ${first >> 4}`)
+  const written = first >> 4
+  assert(written >= version && written <= unmaskedVersion, `a lease of version ${written}`)
   const parent = inodeId(unpacker.u48())
   const mode = unpacker.u16()
   const openedMs = unpacker.u48()
@@ -68,12 +75,13 @@ function decode(id: LeaseId, bytes: Buffer): Lease {
   const name = unpacker.text()
   const owner = unpacker.text()
   const group = unpacker.text()
-  const delimiter = first >> 4 === delimitedVersion ? String.fromCharCode(unpacker.u8()) : undefined
+  const code = written >= delimitedVersion ? unpacker.u8() : 0
+  const unmasked = written === unmaskedVersion ? unpacker.u16() : undefined
   const blocks: BlockId[] = []
   for (let block = 0; unpacker.more;) blocks.push(blockId(block += unpacker.varint()))
   return {
     id, parent, name, owner, group, mode, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, overwrite: (first & 1) === 1,
-    openedMs, blocks, ...(delimiter !== undefined && { delimiter }),
+    openedMs, blocks, ...unmasked !== undefined && { unmasked }, ...code !== 0 && { delimiter: String.fromCharCode(code) },
   }
 }
 

@@ -34,6 +34,8 @@ interface CreateAsked extends UserOperation {
   readonly overwrite?: boolean | undefined
   readonly parents?: boolean | undefined
   readonly mode?: number | undefined
+  /** Missing in operations of earlier versions. */
+  readonly unmasked?: number | undefined
   readonly replication: number
   readonly blockBytes: number
   readonly format?: RecordFormat | undefined
@@ -57,8 +59,8 @@ export const create = mutation<CreateAsked, Created>({
   mutate(
     draft,
     {
-      path, overwrite = false, parents, mode, replication, blockBytes, format = 'bytes', delimiter, blocks: count = 0, replace,
-      nowMs, user, root,
+      path, overwrite = false, parents, mode, unmasked, replication, blockBytes, format = 'bytes', delimiter, blocks: count = 0,
+      replace, nowMs, user, root,
     },
   ) {
     const { parent, name, entry } = newPlace(draft, { user, root }, { path, overwrite, parents, nowMs })
@@ -68,7 +70,7 @@ export const create = mutation<CreateAsked, Created>({
     const lease: Lease = {
       id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group,
       mode: mode ?? (entry?.acl || hasDefaults(parent.entry) ? unsaid : fileMode), replication, blockBytes, format,
-      ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
+      ...unmasked !== undefined && { unmasked }, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
       overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
     }
     openLease(draft, lease)
@@ -257,9 +259,9 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
 /** Mode of a lease whose writer has asked for none, where the list of the directory or of the replaced file decides. */
 const unsaid = 0o100000
 
-function guardOf(draft: Draft, { mode: written, parent }: Lease, there: NameEntry | undefined): Pick<NameEntry, 'mode' | 'acl'> {
+function guardOf(draft: Draft, { mode: written, unmasked, parent }: Lease, there: NameEntry | undefined): Pick<NameEntry, 'mode' | 'acl'> {
   const mode = written === unsaid ? undefined : written
-  return there ? fileInPlaceOf(there, mode) : fileIn(directoryOfId(draft, parent) ?? {}, mode)
+  return there ? fileInPlaceOf(there, mode) : fileIn(directoryOfId(draft, parent) ?? {}, mode, unmasked)
 }
 
 /** Bytes of a new file: in blocks, or in the operation. */

@@ -23,6 +23,8 @@ interface PutAsked extends UserOperation {
   readonly overwrite?: boolean | undefined
   readonly parents?: boolean | undefined
   readonly mode?: number | undefined
+  /** Missing in operations of earlier versions. */
+  readonly unmasked?: number | undefined
   readonly replication: number
   readonly blockBytes: number
   readonly format?: RecordFormat | undefined
@@ -38,7 +40,7 @@ export const put = mutation<PutAsked, FileStatus>({
   keep: keepStatus,
   recall: recallStatus,
   mutate(draft, asked) {
-    const { path, overwrite = false, parents, mode, replication, blockBytes, format = 'bytes' } = asked
+    const { path, overwrite = false, parents, mode, unmasked, replication, blockBytes, format = 'bytes' } = asked
     const { delimiter, content, nowMs } = asked
     const mtime = Math.floor(asked.mtimeMs ?? nowMs)
     checkInstant(mtime)
@@ -46,7 +48,8 @@ export const put = mutation<PutAsked, FileStatus>({
     endOther(draft, { parent: parent.entry.id, name, path }, asked.replace)
     if (entry) detach(draft, parent.entry.id, name, entry)
     const made: NameEntry = {
-      id: inodeId(draft.take('nextInode')), directory: false, ...entry ? fileInPlaceOf(entry, mode) : fileIn(parent.entry, mode),
+      id: inodeId(draft.take('nextInode')), directory: false,
+      ...entry ? fileInPlaceOf(entry, mode) : fileIn(parent.entry, mode, unmasked),
       owner: asked.user, group: parent.entry.group, mtimeMs: mtime,
       replication, blockBytes, format, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
       length: Buffer.byteLength(content.data, 'base64'), blocks: 0,

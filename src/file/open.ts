@@ -21,6 +21,8 @@ export interface CreateOptions {
   /** Create missing directories. */
   readonly parents?: boolean | undefined
   readonly mode?: number | undefined
+  /** Mode of a new file below a default list; default: `mode`. */
+  readonly unmasked?: number | undefined
   readonly replication?: number | undefined
   readonly blockBytes?: number | undefined
   readonly format?: RecordFormat | undefined
@@ -60,13 +62,14 @@ export class OpenFile {
     tools: UploadTools, leases: Leases, path: string,
     options: CreateOptions & { blocks: number; bytes?: number | undefined },
   ): Promise<OpenFile> {
-    const { signal, overwrite, parents, mode, replication, blockBytes, format, delimiter, blocks, bytes } = options
+    const { signal, overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, blocks, bytes } = options
     await abortable(leases.settled(path), signal)
     const reply = await tools.caller.callOrUndo(
       tools.namenode, create,
       {
         requestId: tools.requestId(), path, host: tools.host, blocks, ...(overwrite !== undefined && { overwrite }),
         ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }), ...(bytes !== undefined && { bytes }),
+        ...(unmasked !== undefined && { unmasked }),
         ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }),
         ...(format !== undefined && { format }),
         ...(format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter }),

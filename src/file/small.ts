@@ -83,10 +83,11 @@ export class SmallFiles {
     path: string, bytes: Uint8Array, options: WriteOptions & { readonly signal?: AbortSignal | undefined },
   ): Promise<FileStatus | undefined> {
     if (!this.takes(bytes.length)) return undefined
-    const { overwrite, parents, mode, replication, blockBytes, format, delimiter, mtimeMs, signal } = options
+    const { overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, mtimeMs, signal } = options
     return this.#puts.add({
       path, content: contentOf(bytes), ...overwrite !== undefined && { overwrite }, ...parents !== undefined && { parents },
-      ...mode !== undefined && { mode }, ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes },
+      ...mode !== undefined && { mode }, ...unmasked !== undefined && { unmasked },
+      ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes },
       ...format !== undefined && { format }, ...mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) },
       ...format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter },
     }, {

@@ -115,7 +115,11 @@ export const mkdir = message('namespace.mkdir', {
   callers: 'user',
   audit: ({ path, mode }) => ({ path, mode }),
   mutation: true, paths: 'checked',
-  request: Type.Object({ requestId, path, parents: Type.Optional(Type.Boolean()), mode: Type.Optional(mode) }),
+  request: Type.Object({
+    requestId, path, parents: Type.Optional(Type.Boolean()), mode: Type.Optional(mode),
+    /** Mode where the directory above has a default list, which it bounds; default: `mode`. */
+    unmasked: Type.Optional(mode),
+  }),
   reply: fileStatus,
 })
 

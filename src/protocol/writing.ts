@@ -28,6 +28,8 @@ const newFile = {
   overwrite: Type.Optional(Type.Boolean()),
   parents: Type.Optional(Type.Boolean()),
   mode: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o1777 })),
+  /** Mode of a new file whose directory has a default list, which bounds that list; default: `mode`. */
+  unmasked: Type.Optional(Type.Integer({ minimum: 0, maximum: 0o1777 })),
   replication: Type.Optional(replication),
   blockBytes: Type.Optional(blockBytes),
   format: Type.Optional(recordFormat),

@@ -397,6 +397,12 @@ test('access control lists are those of HDFS, and in force at every door', async
     await good('PUT', `${path}?op=${op}&${masks}`, op === 'CREATE' ? 'x' : undefined)
     expect([path, op, await modeOf(path)]).toEqual([path, op, mode])
   }
+  // The namenode decides which of them counts: in place of a file that has not inherited, the one for elsewhere.
+  await good('PUT', '/shared/l/g?op=REMOVEACL')
+  for (const body of ['x', 'x'.repeat(100_000)]) {
+    await good('PUT', '/shared/l/g?op=CREATE&overwrite=true&permission=644&unmaskedpermission=666', body)
+    expect([(await acl('/shared/l/g')).entries, await modeOf('/shared/l/g')]).toEqual([[], '644'])
+  }
   for (const [path, op, mode] of [['/shared/l/plain', 'MKDIRS', '740'], ['/shared/l/h', 'CREATE', '640']] as const) {
     await good('PUT', `${path}?op=${op}&overwrite=false`, op === 'CREATE' ? 'x' : undefined)
     expect([path, await modeOf(path)]).toEqual([path, mode])

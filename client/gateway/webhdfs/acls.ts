@@ -1,9 +1,8 @@
-// Operations on access control lists, and the mode of new entries where such a list decides. A list that cannot be is an AclException; a
-// text that is no list is a wrong argument.
+// Operations on access control lists, and the modes of new entries, one of which bounds a default list. A list that cannot be is an
+// AclException; a text that is no list is a wrong argument.
 
-import { aclText, defaultsOf } from '../../../src/base/acl.ts'
-import { GristmillError, hasCode } from '../../../src/base/errors.ts'
-import { parentOf } from '../../../src/base/paths.ts'
+import { aclText } from '../../../src/base/acl.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
 import { RemoteException } from './errors.ts'
 import { absent, empty, json, type Call, type Operation } from './operation.ts'
 
@@ -17,25 +16,11 @@ async function status({ mill, path, signal }: Call) {
 }
 
 /**
- * Mode of an entry that is created. Hadoop's client sends its mode without the bits of its umask, and the whole one, which is used where a
- * default list decides.
+ * Modes of an entry that is created. Hadoop's client sends its mode without the bits of its umask, and the whole one, which bounds a
+ * default list. The namenode decides which of them counts, in the step that makes the entry.
  */
-export async function modeOfNew(call: Call, fallback: number): Promise<number> {
-  const { permission = fallback, unmaskedpermission: unmasked = permission } = call.params
-  return unmasked !== permission && await inheritsIn(call, parentOf(call.path)) ? unmasked : permission
-}
-
-/** True if new entries in the directory, or in the lowest one above it that exists, get a default list. */
-async function inheritsIn(call: Call, directory: string): Promise<boolean> {
-  try {
-    return defaultsOf((await call.mill.acls.get(directory, { signal: call.signal })).extended).length > 0
-  } catch (error) {
-    if (hasCode(error, 'ENOENT') && directory !== '/') return inheritsIn(call, parentOf(directory))
-    // The operation itself says what is wrong.
-    if (hasCode(error, 'EACCES', 'ENOTDIR', 'EINVAL', 'ENAMETOOLONG')) return false
-    throw error
-  }
-}
+export const modesOfNew = ({ params: { permission, unmaskedpermission } }: Call, fallback: number) =>
+  ({ mode: permission ?? fallback, ...unmaskedpermission !== undefined && { unmaskedMode: unmaskedpermission } })
 
 /** Entries of the parameter `aclspec`. */
 const entriesOf = ({ params }: Call): string[] => params.aclspec!.split(',')

@@ -5,7 +5,7 @@ import { limits } from '../../../src/base/limits.ts'
 import { isWithin, join, nameOf } from '../../../src/base/paths.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { Mill } from '../../mill.ts'
-import { modeOfNew } from './acls.ts'
+import { modesOfNew } from './acls.ts'
 import { RemoteException } from './errors.ts'
 import { empty, truth, type Call, type Operation } from './operation.ts'
 import { clusterPath } from './paths.ts'
@@ -20,7 +20,7 @@ async function statusOrNone(mill: Mill, path: string, signal: AbortSignal): Prom
 }
 
 async function mkdirs(call: Call) {
-  await call.mill.mkdir(call.path, { recursive: true, mode: await modeOfNew(call, 0o755), signal: call.signal })
+  await call.mill.mkdir(call.path, { recursive: true, ...modesOfNew(call, 0o755), signal: call.signal })
   return truth(true)
 }
 

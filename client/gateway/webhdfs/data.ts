@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { limits } from '../../../src/base/limits.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import { appendTo } from '../../files/append.ts'
-import { modeOfNew } from './acls.ts'
+import { modesOfNew } from './acls.ts'
 import { checkReplication } from './changing.ts'
 import { ChecksumOfBlocks } from './checksum.ts'
 import { RemoteException } from './errors.ts'
@@ -81,8 +81,8 @@ async function create(call: Call): Promise<Answer> {
   const overwrite = (params.overwrite ?? false) || createflag.includes('OVERWRITE')
   const parents = params.createparent ?? true
   if (path === '/') throw new RemoteException('FileAlreadyExistsException', '/ already exists as a directory')
-  const mode = await modeOfNew(call, 0o644)
-  const stream = mill.createWriteStream(path, { overwrite, parents, replication, blockSize, mode, signal })
+  const modes = modesOfNew(call, 0o644)
+  const stream = mill.createWriteStream(path, { overwrite, parents, replication, blockSize, ...modes, signal })
   await pipeline(body(), stream, { signal })
   return { kind: 'created', location: path }
 }

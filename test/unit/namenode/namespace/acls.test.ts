@@ -134,6 +134,58 @@ test('a file that replaces another one keeps its list, with the mode that is ask
   expect(aclOf(bench, '/d/listed')).toBe('user::rw-,user:bob:rw-,group::r--,mask::---,other::---')
 })
 
+test('of two modes the whole one bounds a default list, and the other one is that of files and directories without', async () => {
+  const bench = await openBench()
+  const modes = { mode: 0o640, unmasked: 0o666 }
+  for (const path of ['/d', '/p']) await bench.do(mkdir, { path, mode: 0o777, ...ann })
+  await bench.do(touch, file('/d/old', ann))
+  await bench.do(touch, file('/d/listed', ann))
+  await modify(bench, '/d/listed', 'user:bob:r--')
+  await modify(bench, '/d', 'default:group::r-x', 'default:user:bob:rwx', 'default:other::---')
+  const plain = { replication: 1, blockBytes: 4096, overwrite: true, ...ann }
+  const opened = (path: string, more: object = modes) => bench.do(create, { ...plain, path, ...more })
+  const write = async (path: string, more?: object) => bench.do(complete, { ...await opened(path, more), blocks: [], ...ann })
+  const inherited = 'user::rw-,user:bob:rwx,group::r-x,mask::rw-,other::---'
+  const own = 'user::rw-,group::r--,other::---'
+  await write('/d/new', { ...modes, format: 'csv', delimiter: ';' })
+  expect(stat(bench.journal.view, root, '/d/new')).toMatchObject({ format: 'csv', delimiter: ';' })
+  await bench.do(put, { ...plain, path: '/d/put', content, ...modes })
+  for (const name of ['new', 'put']) expect([name, aclOf(bench, `/d/${name}`)]).toEqual([name, inherited])
+  await write('/p/new')
+  await bench.do(put, { ...plain, path: '/p/put', content, ...modes })
+  for (const name of ['new', 'put']) expect([name, aclOf(bench, `/p/${name}`)]).toEqual([name, own])
+  // A replaced file inherits none: neither the whole mode nor the mask of its list becomes that of the new one.
+  for (const writes of [() => write('/d/old'), () => bench.do(put, { ...plain, path: '/d/old', content, ...modes })]) {
+    await writes()
+    expect(aclOf(bench, '/d/old')).toBe(own)
+  }
+  await write('/d/listed')
+  expect(aclOf(bench, '/d/listed')).toBe('user::rw-,user:bob:r--,group::r--,mask::r--,other::---')
+  // Also if the other file, or the default list, appears or goes while it is written.
+  const late = await opened('/d/late')
+  await bench.do(touch, file('/p/other', ann))
+  await bench.do(rename, { from: '/p/other', to: '/d/late', ...ann })
+  await modify(bench, '/p', 'default:user:bob:rwx', 'default:other::---', 'default:group::r-x')
+  await bench.do(setAcl, { path: '/p', kind: 'removeDefault', ...ann })
+  const gone = await opened('/p/gone')
+  const came = await opened('/p/came')
+  await bench.do(complete, { ...gone, blocks: [], ...ann })
+  await modify(bench, '/p', 'default:user:bob:rwx', 'default:other::---', 'default:group::r-x')
+  await bench.do(complete, { ...late, blocks: [], ...ann })
+  await bench.do(complete, { ...came, blocks: [], ...ann })
+  for (const [path, list] of [['/d/late', own], ['/p/gone', own], ['/p/came', inherited]] as const)
+    expect([path, aclOf(bench, path)]).toEqual([path, list])
+  // Without the other mode a replaced file keeps its own, and a new one outside has 0644.
+  await bench.do(put, { ...plain, path: '/d/bounded', content, unmasked: 0o640 })
+  expect(aclOf(bench, '/d/bounded')).toContain('mask::r--,other::---')
+  await bench.do(mkdir, { path: '/d/made', mode: 0o700, unmasked: 0o777, ...ann })
+  await bench.do(mkdir, { path: '/plain', mode: 0o700, unmasked: 0o777, ...ann })
+  expect([aclOf(bench, '/d/made').split(',default')[0], aclOf(bench, '/plain')])
+    .toEqual(['user::rwx,user:bob:rwx,group::r-x,mask::rwx,other::---', 'user::rwx,group::---,other::---'])
+  expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
+})
+
 test('a list goes with its entry through renames, and a snapshot shows the one of its time', async () => {
   const bench = await openBench()
   await bench.do(mkdir, { path: '/d', ...ann })
