@@ -1,34 +1,57 @@
-// Copies extended attributes and the access control list of a source to its copy within the cluster.
+// Copies extended attributes and the access control lists of a source to its copy.
+// INVARIANT: a copy with the rights of its source has no entries that the source does not have: the target may have inherited them, or have
+// those of a file that it replaces.
 
-import { aclText } from '../../src/base/acl.ts'
+import { aclText, defaultsOf, wholeAcl, type AclEntry } from '../../src/base/acl.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Names } from './names.ts'
 
-type Lists = Pick<Names, 'acls' | 'xattrs'>
+type Lists = Pick<Names, 'acls' | 'xattrs' | 'status'>
 
-type Keep = (names: Lists, source: FileStatus, target: string, signal: AbortSignal | undefined) => Promise<void>
-
-export const keepAttributes: Keep = async ({ xattrs }, source, target, signal) => {
-  for (const [name, value] of await xattrs.list(source.path, { signal })) await xattrs.set(target, name, value, { signal })
+interface Target {
+  readonly path: string
+  /** Status as it was made, if known. */
+  readonly made?: FileStatus | undefined
+  readonly signal: AbortSignal | undefined
 }
 
-/** Gives the target the list of its source, and with it the mode. A source without a list changes nothing. */
-export const keepList: Keep = async ({ acls }, source, target, signal) => {
-  if (!source.acl) return
-  const { entries } = await acls.get(source.path, { signal })
-  await acls.set(target, entries.map(aclText), { signal })
+export async function keepAttributes({ xattrs }: Lists, source: FileStatus, { path, signal }: Target): Promise<void> {
+  for (const [name, value] of await xattrs.list(source.path, { signal })) await xattrs.set(path, name, value, { signal })
 }
 
-export const keepBoth: Keep = async (...args) => {
-  await keepAttributes(...args)
-  await keepList(...args)
+/** Gives the target the lists of its source in the cluster, and with them the mode. */
+export async function keepList(names: Lists, source: FileStatus, target: Target): Promise<void> {
+  const made = await statusOf(names, target)
+  if (!source.acl && !made.acl) return
+  const entries = source.acl ? (await names.acls.get(source.path, { signal: target.signal })).entries : wholeAcl(source.mode)
+  await setLists(names, entries, { ...target, made })
+}
+
+/** Leaves the target without lists, as a source that can have none, with this mode. */
+export async function dropList(names: Lists, mode: number, target: Target): Promise<void> {
+  const made = await statusOf(names, target)
+  if (made.acl) await setLists(names, wholeAcl(mode), { ...target, made })
+}
+
+export async function keepBoth(names: Lists, source: FileStatus, target: Target): Promise<void> {
+  await keepAttributes(names, source, target)
+  await keepList(names, source, target)
+}
+
+const statusOf = async (names: Lists, { path, made, signal }: Target): Promise<FileStatus> => made ?? names.status(path, { signal })
+
+async function setLists(
+  { acls }: Lists, entries: readonly AclEntry[], { path, made, signal }: Target & { readonly made: FileStatus },
+): Promise<void> {
+  await acls.set(path, entries.map(aclText), { signal })
+  if (made.acl && made.type === 'directory' && defaultsOf(entries).length === 0) await acls.removeDefault(path, { signal })
 }
 
 /**
  * Mode of the source as it is without its list. The group bits of a mode with a list are the mask, which may permit more than the group
  * has: in a copy without the list they would be the group's.
  */
-export async function modeAlone({ acls }: Lists, source: FileStatus, signal: AbortSignal | undefined): Promise<number> {
+export async function modeAlone({ acls }: Pick<Lists, 'acls'>, source: FileStatus, signal: AbortSignal | undefined): Promise<number> {
   if (!source.acl) return source.mode
   const { mode, entries } = await acls.get(source.path, { signal })
   const { perm } = entries.find(({ scope, type, name }) => scope === 'access' && type === 'group' && name === undefined)!

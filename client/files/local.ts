@@ -30,7 +30,7 @@ export async function putLocal(
   { files, disk }: { files: FileClient; disk: Disk },
   { real, target, moved, mtimeMs }: Put,
   options: ReturnType<typeof createOptions> & Pick<PutFileOptions, 'onAmbiguity'>,
-): Promise<void> {
+): Promise<FileStatus> {
   const reader = await disk.openRead(real)
   try {
     if (await misstates(reader)) {
@@ -42,17 +42,16 @@ export async function putLocal(
           await writer.write(piece.subarray(0, read))
           moved((at += read))
         }
-        await writer.close(mtimeMs === undefined ? {} : { mtimeMs })
+        return await writer.close(mtimeMs === undefined ? {} : { mtimeMs })
       } catch (error) {
         await (options.signal?.aborted ? writer.drop() : writer.abort())
         throw error
       }
-      return
     }
   } finally {
     await reader.close()
   }
-  await files.putFile(real, target, { ...options, ...(mtimeMs !== undefined && { mtimeMs }), onProgress: moved })
+  return files.putFile(real, target, { ...options, ...(mtimeMs !== undefined && { mtimeMs }), onProgress: moved })
 }
 
 /** True if there is a byte where the size says there is none, or none where the last one should be. */

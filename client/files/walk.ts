@@ -2,7 +2,7 @@
 // file; the caller runs the steps, several at a time if it likes, and then calls `finish`, which sets directory modes and times
 // that would have hindered or been changed by the copy.
 // Rules: a copy never has more permissions than its source (mask 022 for the cluster, the umask for a local disk); a replaced file
-// keeps its mode; with `preserve`, modes and times are those of the source. Local links are followed: the cluster has none.
+// keeps its mode; with `preserve`, modes, lists and times are those of the source. Local links are followed: the cluster has none.
 
 import { basename } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
@@ -14,7 +14,7 @@ import type { Disk, DiskStat } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { slashed } from '../call/arguments.ts'
-import { keepAttributes, keepBoth, keepList, modeAlone } from './keep.ts'
+import { dropList, keepAttributes, keepBoth, keepList, modeAlone } from './keep.ts'
 import { below, getLocal, putLocal } from './local.ts'
 import type { Names } from './names.ts'
 import { createOptions, type WriteOptions } from './write.ts'
@@ -118,9 +118,8 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
   const { signal, recursive, overwrite = true, preserve } = options
   const walking = new Walking(options)
 
-  const keep = async (source: FileStatus, target: string): Promise<void> => {
-    if (preserve) await keepBoth(names, source, target, signal)
-  }
+  const keep = async (source: FileStatus, made: FileStatus): Promise<void> =>
+    (preserve ? keepBoth(names, source, { path: made.path, made, signal }) : undefined)
 
   const visit: Visit<FileStatus> = async function* (source, target) {
     if (source.type === 'file') {
@@ -131,10 +130,10 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
       return
     }
     // Finishers run in reverse: the list is set after the mode.
-    if (preserve) walking.later(target, () => keepList(names, source, target, signal))
+    if (preserve) walking.later(target, () => keepList(names, source, { path: target, signal }))
     const mode = await modeAlone(names, source, signal)
     await makeDirectory(names, walking, target, { mode, mtimeMs: source.mtimeMs, preserve, signal })
-    if (preserve) await keepAttributes(names, source, target, signal)
+    if (preserve) await keepAttributes(names, source, { path: target, signal })
     for await (const child of names.list(source.path, { signal }))
       yield* walking.tried(child.path, () => visit(child, join(target, nameOf(child.path))))
   }
@@ -143,33 +142,34 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
     const {
       replication = source.replication, blockSize = source.blockBytes, format = source.format, delimiter = source.delimiter,
     } = options
-    const mode = options.mode ?? await modeOfCopy(names, target, await modeAlone(names, source, signal), { preserve, overwrite, signal })
-    const creating = createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, mode })
-    if (await copySmall({ source, target, moved }, creating)) return keep(source, target)
+    const modes: ModesOfCopy = options.mode === undefined
+      ? await modesOfCopy(names, target, await modeAlone(names, source, signal), { preserve, overwrite, signal }) : {}
+    const creating = createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, ...modes })
+    const small = await copySmall({ source, target, moved }, creating)
+    if (small) return keep(source, small)
     const writer = await files.create(target, creating)
     try {
       for await (const piece of files.read(source.path, { signal, reuse: true })) {
         await writer.write(piece)
         moved(writer.bytes)
       }
-      await writer.close(preserve ? { mtimeMs: source.mtimeMs } : {})
-      await keep(source, target)
+      await keep(source, await writer.close(preserve ? { mtimeMs: source.mtimeMs } : {}))
     } catch (error) {
       await (signal?.aborted ? writer.drop() : writer.abort())
       throw error
     }
   }
 
-  /** Copies an inlined file in two calls, which it shares with others that are copied at the same time. False: it needs blocks. */
+  /** Copies an inlined file in two calls, which it shares with others that are copied at the same time. undefined: it needs blocks. */
   const copySmall = async (
     { source, target, moved }: { source: FileStatus; target: string; moved: (bytes: number) => void },
     creating: ReturnType<typeof createOptions>,
-  ): Promise<boolean> => {
+  ): Promise<FileStatus | undefined> => {
     const bytes = source.inlined && await files.readSmall(source, signal)
-    if (!bytes) return false
+    if (!bytes) return undefined
     const written = await files.writeSmall(target, bytes, { ...creating, ...preserve && { mtimeMs: source.mtimeMs } })
     if (written) moved(bytes.length)
-    return written !== undefined
+    return written
   }
 
   const start: Visit<undefined> = async function* () {
@@ -214,22 +214,25 @@ export function walkIn(
       throw refusal('circle', 'EINVAL', `the local link ${source} points to a directory that contains it (${real}); remove it`, {
         path: source, real,
       })
-    await makeDirectory(names, walking, target, { mode: found.mode, mtimeMs: found.mtimeMs, preserve, signal })
+    const { mode } = found
+    // Finishers run in reverse: lists are removed after the mode was set.
+    if (preserve && mode !== undefined) walking.later(target, () => dropList(names, mode, { path: target, signal }))
+    await makeDirectory(names, walking, target, { mode, mtimeMs: found.mtimeMs, preserve, signal })
     const children = (await disk.list(at(source))).map(entry => entry.name).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     for (const name of children)
       yield* walking.tried(below(source, name), () => visit(below(source, name), join(target, name), [...above, real]))
   }
 
   const putFile = async (source: string, real: string, target: string, found: DiskStat, moved: (bytes: number) => void): Promise<void> => {
-    const mode =
-      options.mode
-      ?? (found.mode === undefined ? undefined : await modeOfCopy(names, target, found.mode & 0o777, { preserve, overwrite, signal }))
-    const creating = createOptions({ ...options, overwrite, mode, ...(formatFor && { format: formatFor(source) }) })
-    await putLocal(
+    const modes: ModesOfCopy = options.mode === undefined && found.mode !== undefined
+      ? await modesOfCopy(names, target, found.mode & 0o777, { preserve, overwrite, signal }) : {}
+    const creating = createOptions({ ...options, overwrite, ...modes, ...(formatFor && { format: formatFor(source) }) })
+    const made = await putLocal(
       { files, disk },
       { real, target, moved, mtimeMs: preserve ? Math.round(found.mtimeMs) : undefined },
       { ...creating, ...(onAmbiguity && { onAmbiguity: ambiguity => onAmbiguity(source, ambiguity) }) },
     )
+    if (preserve && modes.mode !== undefined) await dropList(names, modes.mode, { path: target, made, signal })
   }
 
   return { steps: walking.tried(from, () => visit(from, to, [])), finish: () => walking.finish() }
@@ -301,15 +304,20 @@ async function makeDirectory(
   if (preserve) walking.later(path, () => names.utimes(path, mtimeMs / 1000, new Date(Math.round(mtimeMs)), { signal }))
 }
 
-/** Mode of a copied file; undefined if a replaced file keeps its mode, or if the default mode fits. */
-async function modeOfCopy(
+interface ModesOfCopy { readonly mode?: number; readonly unmaskedMode?: number }
+
+/**
+ * Modes of a copied file. Without a mode a replaced file keeps its own, and a new one has 0644; below a default list it has that of its
+ * source in each case, and with `preserve` none but its owner may use it there before it gets the list of its source.
+ */
+async function modesOfCopy(
   names: Names, target: string, source: number,
   { preserve, overwrite, signal }: { preserve: boolean | undefined; overwrite: boolean; signal: AbortSignal | undefined },
-): Promise<number | undefined> {
-  if (preserve) return source
-  const mode = source & publicMask
-  if (mode === 0o644 || (overwrite && (await names.exists(target, { signal })))) return undefined
-  return mode
+): Promise<ModesOfCopy> {
+  if (preserve) return { mode: source, unmaskedMode: source & 0o700 }
+  const unmaskedMode = source & publicMask
+  if (unmaskedMode === 0o644 || (overwrite && (await names.exists(target, { signal })))) return { unmaskedMode }
+  return { mode: unmaskedMode, unmaskedMode }
 }
 
 /**

@@ -115,6 +115,63 @@ test('access control lists come along with -p; without it the group gets no more
   }
 })
 
+test('with -p a copy has no list that its source does not have: neither an inherited one nor that of the file that it replaces', async () => {
+  const whole = ['user::rw-', 'user:bob:rw-', 'group::rw-', 'other::rw-']
+  const lists = async (path: string) => (await mill.acls.get(path)).extended
+  await mkdir(local('in/sub'), { recursive: true })
+  const texts = [['small', 'x'], ['large', 'x'.repeat(200_000)]] as const
+  for (const [name, text] of texts) {
+    await writeFile(local(`in/${name}`), text)
+    await chmod(local(`in/${name}`), 0o640)
+  }
+  for (const name of ['in', 'in/sub']) await chmod(local(name), 0o750)
+  await ok('put', '-rp', 'in', at('in'))
+  const names = ['', '/sub', '/small', '/large']
+  const modes = ['750', '750', '640', '640']
+  const checked = async (top: string) =>
+    expect([top, await Promise.all(names.map(name => modeOf(top + name))), await Promise.all(names.map(name => lists(top + name)))])
+      .toEqual([top, modes, [[], [], [], []]])
+  await mill.mkdir(at('def'))
+  await mill.acls.modify(at('def'), ['default:user:bob:rwx', 'default:other::rwx'])
+  await ok('cp', '-rp', at('in'), at('def/copy'))
+  await checked(at('def/copy'))
+  await ok('put', '-rp', 'in', at('def/put'))
+  await checked(at('def/put'))
+  // In place of files and directories with lists of their own.
+  await ok('cp', '-r', at('in'), at('out'))
+  for (const [name] of texts) await mill.acls.set(at(`out/${name}`), whole)
+  await mill.acls.modify(at('out/sub'), ['user:bob:rwx', 'default:user:bob:rwx'])
+  for (const [name] of texts) await ok('cp', '-pf', at(`in/${name}`), at(`out/${name}`))
+  await ok('cp', '-rpf', at('in/sub'), `${at('out')}/`)
+  await checked(at('out'))
+  for (const [name] of texts) await mill.acls.set(at(`out/${name}`), whole)
+  for (const [name] of texts) await ok('put', '-pf', `in/${name}`, at(`out/${name}`))
+  await checked(at('out'))
+  // A source with a list for itself only: the inherited default list goes.
+  await mill.acls.modify(at('in/sub'), ['user:eve:r-x'])
+  await ok('cp', '-rp', at('in/sub'), at('def/sub'))
+  expect(await lists(at('def/sub'))).toEqual(await lists(at('in/sub')))
+})
+
+test('below a default list a copy is not more public than its source, whatever the mode of that is', async () => {
+  await mill.mkdir(at('def'))
+  await mill.acls.modify(at('def'), ['default:user:bob:rwx', 'default:other::rw-'])
+  for (const [size, text] of [['small', 'x'], ['large', 'x'.repeat(200_000)]] as const) {
+    for (const [mode, shown] of [[0o644, '644'], [0o640, '640'], [0o600, '600'], [0o666, '644'], [0o755, '754']] as const) {
+      const name = `${size}-${mode.toString(8)}`
+      await writeFile(local(name), text)
+      await chmod(local(name), mode)
+      await ok('put', name, at(`def/${name}`))
+      await ok('put', name, at(name))
+      await ok('cp', at(name), at(`def/${name}-copy`))
+      for (const copy of [name, `${name}-copy`]) {
+        expect([copy, await modeOf(at(`def/${copy}`))]).toEqual([copy, shown])
+        expect((await mill.status(at(`def/${copy}`))).acl).toBe(true)
+      }
+    }
+  }
+})
+
 test('without -p a copy is not more public than what it is made of, and what is replaced keeps its mode', async () => {
   await mkdir(local('d'))
   await writeFile(local('d/secret'), 'x')
