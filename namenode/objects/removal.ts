@@ -1,6 +1,7 @@
 // Mutations that remove objects: a key, which gets a delete marker in a bucket with versioning, or one version for good. Directories above
 // go with their last key.
 
+import { aclText } from '../../src/base/acl.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { isWithin, nameOf, parentOf } from '../../src/base/paths.ts'
 import type { Expected } from '../../src/protocol/object.ts'
@@ -12,7 +13,7 @@ import { outputs } from '../jobs/store/rows.ts'
 import { checkMay, checkNotSystem, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import { findVersion, nullVersion, type Versioning } from '../namespace/keyversions.ts'
-import { directoryMode } from '../namespace/inherit.ts'
+import { directoryIn, directoryMode } from '../namespace/inherit.ts'
 import { removable } from '../namespace/names.ts'
 import { child, entryAt, missingName, placeAt, type Directory } from '../namespace/resolve.ts'
 import { detach, isEmpty, makeDirectories } from '../namespace/tree.ts'
@@ -42,6 +43,8 @@ interface RemoveAsked extends UserOperation {
   readonly directory: boolean
   readonly attributes?: readonly string[] | undefined
   readonly expect?: Expected | undefined
+  /** Directories above that have a list go too, if they have inherited it. Missing in operations of earlier versions. */
+  readonly forgetsLists?: true | undefined
 }
 
 /** Set if the key got a delete marker: its version. */
@@ -50,7 +53,7 @@ type Removed = { readonly marker: string } | undefined
 export const remove = mutation<RemoveAsked, Removed>({
   kind: 'object.remove',
   mutate(draft, asked) {
-    const { path, keep, directory, attributes, expect, nowMs: _, ...actor } = asked
+    const { path, keep, directory, attributes, expect, forgetsLists, nowMs: _, ...actor } = asked
     const state = directory ? undefined : versioningAt(draft, keep, path)
     if (state) return { marker: markDeleted(draft, asked, state) }
     const found = entryAt(draft, actor, path)
@@ -63,7 +66,7 @@ export const remove = mutation<RemoveAsked, Removed>({
     const { parent, name, entry } = removable(draft, actor, path, { recursive: false, searched: true })
     checkExpected(expect, entry, path)
     drop(draft, { path, directory: parent.entry, name }, entry)
-    forgetAbove(draft, actor, parent, keep)
+    forgetAbove(draft, actor, parent, { keep, forgetsLists })
     return undefined
   },
 })
@@ -102,12 +105,13 @@ interface RemoveVersionAsked extends UserOperation {
   readonly oneNull?: true | undefined
   /** A version that cannot become the object now becomes it later, or the removal is refused. Missing in operations of earlier versions. */
   readonly isOwed?: true | undefined
+  readonly forgetsLists?: RemoveAsked['forgetsLists']
 }
 
 /** Removes one version for good; `marker`: it was a delete marker. */
 export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boolean }>({
   kind: 'object.removeVersion',
-  mutate(draft, { path, keep, version, only, oneNull, isOwed = false, nowMs: _, ...actor }) {
+  mutate(draft, { path, keep, version, only, oneNull, isOwed = false, forgetsLists, nowMs: _, ...actor }) {
     checkNotSystem(path, 'remove')
     const { parent, name } = placeAt(draft, actor, path)
     const found = findVersion(draft, parent.entry.id, name, version)
@@ -125,14 +129,17 @@ export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boo
       restoreNewest(draft, place, { path, isOwed })
     } else removeOlder(draft, place, { path, isOwed, version, entry: found })
     dropEmptyShelf(draft, place)
-    forgetAbove(draft, actor, parent, keep)
+    forgetAbove(draft, actor, parent, { keep, forgetsLists })
     return { marker: found.directory }
   },
 })
 
 /** Removes directories that became empty, from this one up to `keep`. */
-function forgetAbove(draft: Draft, actor: Actor, from: Directory, keep: string): void {
+function forgetAbove(
+  draft: Draft, actor: Actor, from: Directory, { keep, forgetsLists }: Pick<RemoveAsked, 'keep' | 'forgetsLists'>,
+): void {
   for (let at = from; at.parent && at.path !== keep && isWithin(at.path, keep); at = at.parent) {
+    if (at.entry.acl && !forgetsLists) return
     if (!isForgettable(draft, actor, at, at.parent)) return
     const place = { path: at.path, directory: at.parent.entry, name: nameOf(at.path) }
     if (isCovering(draft, place, at.entry.id) && writerOf(draft, place.directory.id, place.name) !== undefined) return
@@ -140,9 +147,16 @@ function forgetAbove(draft: Draft, actor: Actor, from: Directory, keep: string):
   }
 }
 
-/** True if writing a key below this empty directory again would make the same directory, and nothing waits for it. */
+const isSameAcl = (one: NameEntry['acl'], other: NameEntry['acl']): boolean =>
+  (one ?? []).map(aclText).join() === (other ?? []).map(aclText).join()
+
+/**
+ * True if writing a key below this empty directory again would make the same directory, or one that differs by a default list which the one
+ * above got later, and nothing waits for it.
+ */
 function isForgettable(view: View, { user, root }: Actor, { path, entry }: Directory, above: Directory): boolean {
-  if (!isEmpty(view, entry.id) || entry.mode !== directoryMode || entry.acl) return false
+  const again = entry.acl ? directoryIn(above.entry, undefined) : { mode: directoryMode }
+  if (!isEmpty(view, entry.id) || entry.mode !== again.mode || !isSameAcl(entry.acl, again.acl)) return false
   if (entry.owner !== user || entry.group !== above.entry.group) return false
   if (!may({ user, root }, above.entry, mayWrite) || (above.entry.mode & stickyBit && above.entry.owner !== user
     && entry.owner !== user)) return false

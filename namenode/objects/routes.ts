@@ -117,11 +117,13 @@ function removalRoutes({ journal, clock, actor }: Pick<ObjectOptions, 'journal' 
     route(protocol.remove, async ({ requestId, path, keep, directory, attributes, expect }, { user }) => {
       checkFree(path)
       checkNotOwned(path, attributes ?? [])
-      return await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, ...by(user) }) ?? {}
+      return await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, forgetsLists: true, ...by(user) }) ?? {}
     }),
     route(protocol.removeVersion, ({ requestId, path, keep, version, only }, { user }) => {
       checkFree(path)
-      return journal.submit(removeVersion, { requestId, path, keep, version, only, oneNull: true, isOwed: true, ...by(user) })
+      return journal.submit(removeVersion, {
+        requestId, path, keep, version, only, oneNull: true, isOwed: true, forgetsLists: true, ...by(user),
+      })
     }),
     route(protocol.versions, (request, { user }) => listVersions(view, actor(user), request)),
     route(protocol.versioning, async ({ requestId, path, state }, { user }) => {

@@ -6,6 +6,7 @@ import { Draft } from '../../../../namenode/journal/draft.ts'
 import { join, prepare, publish } from '../../../../namenode/objects/mutations.ts'
 import { remove } from '../../../../namenode/objects/removal.ts'
 import { blocksOf, knownBlock } from '../../../../namenode/namespace/file.ts'
+import { setAcl } from '../../../../namenode/namespace/acls.ts'
 import { mkdir, setAttributes } from '../../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../../namenode/namespace/read.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
@@ -200,6 +201,31 @@ test('with the last key of a directory the directories go that the next key woul
   }
   await expect(bench.do(remove, { path: '/b/full/k', keep: '/b', directory: false,
     ...as('ada') })).rejects.toMatchObject({ code: 'EACCES' })
+})
+
+test('directories that have inherited a list go with their last key too, and those with a list of their own stay', async () => {
+  const bench = await openObjects()
+  const acl = (path: string, ...entries: string[]) => bench.do(setAcl, { path, kind: 'modify', entries })
+  const removed = (path: string, more: object = { forgetsLists: true }) => bench.do(remove, { path, keep: '/b', directory: false, ...more })
+  await put(bench, '/b/old/k')
+  await acl('/b', 'default:user:bob:r-x')
+  await put(bench, '/b/deep/er/k')
+  await removed('/b/deep/er/k')
+  await removed('/b/old/k')
+  expect(names(bench, '/b')).toEqual([])
+  await put(bench, '/b/other/k')
+  await acl('/b/other', 'user:eve:r-x')
+  await put(bench, '/b/fewer/k')
+  await acl('/b/fewer', 'default:user:bob:---')
+  await put(bench, '/b/mode/k')
+  await bench.do(setAttributes, { path: '/b/mode', mode: 0o750 })
+  for (const name of ['other', 'fewer', 'mode']) await removed(`/b/${name}/k`)
+  expect(names(bench, '/b')).toEqual(['fewer', 'mode', 'other'])
+  // An operation in a journal of an earlier version has its old result.
+  await put(bench, '/b/early/k')
+  await removed('/b/early/k', {})
+  expect(names(bench, '/b/early')).toEqual([])
+  await replayed(bench)
 })
 
 test('the directory of uploads is made once; every user writes in it, and changes the own files only', async () => {
