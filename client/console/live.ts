@@ -141,7 +141,7 @@ export class Live {
     const last = samples.at(-1)
     if (last && atMs - last.atMs < sampleMs && atMs >= last.atMs) return samples
     const sum = (of: (node: ClusterStatus['nodes'][number]) => number): number => status.nodes.reduce((total, node) => total + of(node), 0)
-    const rates = this.#work.since(status.nodes, last ? atMs - last.atMs : undefined)
+    const rates = this.#work.since(status)
     return [...samples.slice(1 - samplesMax), {
       atMs, tasks: sum(node => node.running), ...rates && { rates },
       usedBytes: sum(node => node.storages.reduce((total, { usedBytes }) => total + usedBytes, 0)),
@@ -170,29 +170,37 @@ export class Live {
   }
 }
 
-/** Work of each datanode when it was last looked at. */
+/** Counters of a datanode, and when it told them, on the namenode's clock. */
+interface Told { readonly done: NodeWork; readonly toldMs: number }
+
+/** Counters of each datanode when it was last looked at. */
 class WorkSoFar {
-  #seen: ReadonlyMap<string, NodeWork> = new Map()
+  #seen: ReadonlyMap<string, Told> = new Map()
 
   /**
-   * Work since the last look, for each second; undefined if that is not known of any node. A process that has started since then counts
-   * from 0, and a node that is seen for the first time does not count.
+   * Work since the last look, for each second; undefined if that is not known of any node. The work of a node counts over the time between
+   * its own reports, which is longer than that between two looks after a time without any. A process that has started since then counts
+   * from 0. A node that is seen for the first time, or has not reported since the last look, does not count.
    */
-  since(nodes: ClusterStatus['nodes'], ms: number | undefined): NodeWork | undefined {
-    const before = this.#seen
-    const seen = new Map(before)
+  since({ nodes, nowMs }: Pick<ClusterStatus, 'nodes' | 'nowMs'>): NodeWork | undefined {
+    const seen = new Map<string, Told>()
     const rates = { readBytes: 0, writtenBytes: 0, attempts: 0 }
     let isKnown = false
-    for (const { node, done } of nodes) {
-      if (!done) continue
-      seen.set(node, done)
-      const last = before.get(node)
-      if (!last || ms === undefined || ms <= 0) continue
+    for (const { node, done, sinceContactMs } of nodes) {
+      const last = this.#seen.get(node)
+      const toldMs = nowMs - sinceContactMs
+      if (!done || (last && toldMs === last.toldMs)) {
+        if (last) seen.set(node, last)
+        continue
+      }
+      seen.set(node, { done, toldMs })
+      // The clock of the namenode may have been set back.
+      if (!last || toldMs < last.toldMs) continue
       isKnown = true
-      const isSame = workKinds.every(kind => done[kind] >= last[kind])
-      for (const kind of workKinds) rates[kind] += (done[kind] - (isSame ? last[kind] : 0)) * 1000 / ms
+      const isSame = workKinds.every(kind => done[kind] >= last.done[kind])
+      for (const kind of workKinds) rates[kind] += (done[kind] - (isSame ? last.done[kind] : 0)) * 1000 / (toldMs - last.toldMs)
     }
-    this.#seen = new Map([...seen].filter(([id]) => nodes.some(({ node }) => node === id)))
+    this.#seen = seen
     return isKnown ? rates : undefined
   }
 }

@@ -14,7 +14,7 @@ function house() {
   const clock = new ManualClock()
   const cluster = {
     asked: 0, blocks: 1, error: undefined as GristmillError | undefined,
-    users: new Set<string>(), done: {} as Record<string, NodeWork>,
+    users: new Set<string>(), done: {} as Record<string, NodeWork | undefined>, silentMs: undefined as number | undefined,
   }
   const live = new Live({
     clock,
@@ -23,7 +23,10 @@ function house() {
       cluster.users.add(user)
       if (cluster.error) throw cluster.error
       const node = { node: 'n', state: 'live', running: 1, storages: [{ usedBytes: 5 }], sinceContactMs: cluster.asked }
-      const others = Object.entries(cluster.done).map(([id, done]) => ({ ...node, node: id, running: 0, storages: [], done }))
+      const others = Object.entries(cluster.done).map(([id, done]) => ({
+        ...node, node: id, running: 0, storages: [], sinceContactMs: clock.now() - (cluster.silentMs ?? clock.now()),
+        ...done && { done },
+      }))
       const status = { nowMs: clock.now(), blocks: cluster.blocks, missing: 0, underReplicated: 2, nodes: [node, ...others] }
       return { status: status as unknown as ClusterStatus, jobs: [] }
     },
@@ -135,4 +138,42 @@ test('rates are the work of all datanodes since the sample before; a new one doe
   expect((await next({ b: of(1e9, 1e9, 1e9) })).rates).toEqual(none)
   expect((await next({ a: of(9000, 0, 1), b: of(1e9, 1e9, 1e9) })).rates).toEqual(none)
   await live.stop()
+})
+
+test('after a time without reports of a datanode the rate is its work over that time, and no rate is known in between', async () => {
+  for (const gap of ['down', 'without', 'dead'] as const) {
+    const { cluster, live, pass, clock } = house()
+    const begunMs = clock.now()
+    /** A node that reads 100 bytes in each millisecond. */
+    const told = () => ({ readBytes: 100 * (clock.now() - begunMs), writtenBytes: 0, attempts: 0 })
+    const look = async (seconds: number, state: () => void): Promise<(number | undefined)[]> => {
+      const { samples: { length } } = await live.watch('ada', 0, forever)
+      for (let left = seconds * 2; left > 0; left--) {
+        state()
+        await pass(500)
+      }
+      return (await live.watch('ada', 0, forever)).samples.slice(length).map(({ rates }) => rates?.readBytes)
+    }
+    const works = () => {
+      cluster.done = { get a() { return told() } }
+      cluster.silentMs = undefined
+    }
+    works()
+    const before = await look(60, works)
+    expect([gap, before.length > 3, Math.max(...before.slice(1).map(rate => rate ?? 0)) / 1e5]).toEqual([gap, true, expect.closeTo(1, 1)])
+    if (gap === 'down') cluster.error = new GristmillError('UNAVAILABLE', 'nothing listens there')
+    cluster.done = { a: gap === 'dead' ? told() : undefined }
+    cluster.silentMs = clock.now()
+    const between = await look(180, () => {})
+    // The last report may have come after the last look.
+    expect([gap, between.slice(1).filter(rate => rate !== undefined)]).toEqual([gap, []])
+    cluster.error = undefined
+    // After a start the namenode knows its nodes before they have reported.
+    if (gap === 'down') await look(15, () => { cluster.done = { a: undefined } })
+    const after = await look(60, works)
+    const known = after.filter(rate => rate !== undefined)
+    expect([gap, known.length > 3, ...[Math.min(...known), Math.max(...known)].map(rate => Math.round(rate / 1e4) / 10)])
+      .toEqual([gap, true, 1, 1])
+    await live.stop()
+  }
 })
