@@ -80,7 +80,7 @@ export function NodePage({ id }: { readonly id: string }) {
           ['Transfers', formatCount(node.transfers)],
           ...(node.done
             ? ([
-                ['Blocks read since its start', formatBytes(node.done.readBytes)],
+                ['Blocks sent to readers since its start', formatBytes(node.done.readBytes)],
                 ['Blocks written since its start', formatBytes(node.done.writtenBytes)],
                 ['Tasks ended since its start', formatCount(node.done.attempts)],
               ] as const)

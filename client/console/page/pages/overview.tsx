@@ -186,7 +186,7 @@ function Hour({ samples, untilMs }: { readonly samples: readonly LiveSample[]; r
         format={value => formatCount(Math.round(value))}
         untilMs={untilMs}
       />
-      <Chart title="Blocks read" points={of(({ rates }) => rates?.readBytes)} format={perSecond} untilMs={untilMs} />
+      <Chart title="Blocks sent to readers" points={of(({ rates }) => rates?.readBytes)} format={perSecond} untilMs={untilMs} />
       <Chart title="Blocks written" points={of(({ rates }) => rates?.writtenBytes)} format={perSecond} untilMs={untilMs} />
       <Chart title="Stored" points={of(({ usedBytes }) => usedBytes)} format={formatBytes} untilMs={untilMs} />
       <Chart title="Blocks lacking replicas" points={of(({ unhealthy }) => unhealthy)} format={formatCount} untilMs={untilMs} />
