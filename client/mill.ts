@@ -181,7 +181,11 @@ export class Mill extends Programs {
   table<Row extends object = SqlRow>(source: string | Expr, options?: SqlOptions | null): DataFrame<Row> {
     // Throws for options that are wrong.
     this.sql('SELECT 1', undefined, options)
-    return frameOver({ query: text => this.sql(text, undefined, options), print: this.#print }, source) as unknown as DataFrame<Row>
+    const tools = {
+      query: (text: string, given: SqlOptions) => this.sql(text, undefined, given), print: this.#print, cluster: this.cluster,
+      options: { ...options },
+    }
+    return frameOver(tools, source) as unknown as DataFrame<Row>
   }
 
   /**

@@ -10,8 +10,9 @@ import { shown } from '../call/arguments.ts'
 import type { Run } from '../jobs/running.ts'
 import type { OutsideWritten, SqlExportOptions } from '../sql/cluster.ts'
 import type { SqlExplanation } from '../sql/explained.ts'
-import type { SqlQuery, SqlRow, SqlSaveOptions } from '../sql/query.ts'
+import type { SqlOptions, SqlQuery, SqlRow, SqlSaveOptions } from '../sql/query.ts'
 import { count } from './aggregates.ts'
+import { unitedOptions } from './frameoptions.ts'
 import { FrameQuery } from './framequery.ts'
 import {
   Expr, identifier, inputOf, operandOf, orderOf, sideColumn, type AnyExpr, type ColumnInput, type NameOf, type SortInput, type Resolved,
@@ -21,8 +22,12 @@ import { unnest } from './functions.ts'
 import { showRows } from './show.ts'
 
 export interface FrameTools {
-  readonly query: (text: string) => SqlQuery
+  readonly query: (text: string, options: SqlOptions) => SqlQuery
   readonly print: (text: string) => void
+  /** Options of its query. */
+  readonly options?: SqlOptions | undefined
+  /** Id of the cluster that it reads. Default: that of the frame with which it is joined. */
+  readonly cluster?: string | undefined
   /** Datasets that the frame reads, by their names as tables. */
   readonly tables?: QueryTables | undefined
 }
@@ -194,7 +199,7 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
   describe(): DataFrame { return this.#then(FrameQuery.over(`(SUMMARIZE ${this.#block.sql})`)) }
 
   /** The query, to run it in other ways. */
-  query(): SqlQuery { return this.#tools.query(this.#block.sql) }
+  query(): SqlQuery { return this.#tools.query(this.#block.sql, this.#tools.options ?? {}) }
 
   /** Its text. */
   toSQL(): string { return this.#block.sql }
@@ -209,11 +214,14 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
     return this.#with(other as unknown as DataFrame<never>, FrameQuery.over(`((${this.#block.sql}) ${operator} (${other.toSQL()}))`))
   }
 
-  /** A frame that reads what both read. One of a program is run by the program, with what it is joined with. */
+  /** A frame that reads what both read, with the options of both. One of a program is run by the program, with what it is joined with. */
   #with<R extends object>(other: DataFrame<never>, block: FrameQuery): DataFrame<R> {
-    const tools = this.#tools.tables ? this.#tools : other.#tools
-    const tables = { ...this.#tools.tables, ...other.#tools.tables }
-    return new DataFrame<R>(Object.keys(tables).length > 0 ? { ...tools, tables } : this.#tools, block)
+    const [own, others] = [this.#tools, other.#tools]
+    if (own.cluster !== undefined && others.cluster !== undefined && own.cluster !== others.cluster)
+      throw new GristmillError('EINVAL', 'the two frames read two clusters, and a query reads one; copy a table into the other cluster')
+    const tools = others.tables && !own.tables ? others : own
+    const tables = own.tables ?? others.tables ? { tables: { ...own.tables, ...others.tables } } : {}
+    return new DataFrame<R>({ ...tools, ...tables, options: unitedOptions(own.options ?? {}, others.options ?? {}) }, block)
   }
 
   #then<R extends object>(block: FrameQuery): DataFrame<R> { return new DataFrame<R>(this.#tools, block) }
