@@ -87,11 +87,12 @@ export async function askedOf(tools: SqlTools, { text, params, signal, space }: 
 async function resolvedIn(
   tools: SqlTools, parser: Database, { sql, tables }: Statement, signal: AbortSignal | undefined,
 ): Promise<ResolvedQuery> {
-  const isPath = (name: string): boolean => isPathName(name) || tools.lines?.has(name.toLowerCase()) === true
+  const isGiven = (name: string): boolean => tools.lines?.has(name.toLowerCase()) === true
+  const isPath = (name: string): boolean => isPathName(name) || isGiven(name)
   const isCalled = tables.some(name => !isPath(name))
   const ask = isCalled ? await tools.cluster().then(({ cluster }) => cluster.ask, () => undefined) : undefined
   if (!ask) return { sql, names: tables, tables: [], views: [] }
-  return resolveNames({ sql, tables }, { ask, signal, isPath, read: text => readStatement(parser, text, undefined) })
+  return resolveNames({ sql, tables }, { ask, signal, isPath, isGiven, read: text => readStatement(parser, text, undefined) })
 }
 
 async function tablesIn(

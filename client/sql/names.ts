@@ -34,13 +34,18 @@ interface Query { readonly sql: string; readonly tables: readonly string[] }
 interface ResolveTools {
   readonly ask: CallMessage
   readonly signal: AbortSignal | undefined
-  /** True for names that are paths. */
+  /** True for names that are paths, and of tables that the program of the query gives. */
   readonly isPath: (name: string) => boolean
+  /** True for names of tables that the program of the query gives. They are tables of its text, and not of the views that it reads. */
+  readonly isGiven: (name: string) => boolean
   /** Names of tables in the query of a view. */
   readonly read: (sql: string) => Promise<Query>
 }
 
-/** Names that are not in the catalogue are left as they are. */
+/**
+ * Names that are not in the catalogue are left as they are. Throws EINVAL for a view that reads a name which the program has given to a
+ * table of its own: the text of the view means another table.
+ */
 export async function resolveNames(query: Query, tools: ResolveTools): Promise<ResolvedQuery> {
   const tables = new Map<string, NamedTable>()
   const views: Array<readonly [name: string, sql: string]> = []
@@ -57,6 +62,10 @@ export async function resolveNames(query: Query, tools: ResolveTools): Promise<R
         if (seen.has(key) && views.some(([view]) => view.toLowerCase() === key)) continue
         seen.add(key)
         const { sql, tables: inner } = await tools.read(entry.sql!)
+        const captured = inner.find(tools.isGiven)
+        if (captured !== undefined)
+          throw new GristmillError('EINVAL', `the view ${entry.name} reads ${captured}, and the program gives the query a table of this `
+            + 'name; give the table of the program another name')
         await visit(inner, depth + 1)
         views.push([entry.name, sql])
       } else if (!tables.has(key) && !names.includes(name)) {
