@@ -15,6 +15,9 @@ export function locationOf(text: string): Location {
   const s3 = /^s3a?:\/\/([^/]*)(?:\/([\s\S]*))?$/i.exec(text)
   if (s3) {
     const [, bucket = '', key = ''] = s3
+    if (/[@:]/.test(bucket))
+      throw new GristmillError('EINVAL', 'an address of S3 has no access key in it; write s3://BUCKET/KEY, and set AWS_ACCESS_KEY_ID and '
+        + 'AWS_SECRET_ACCESS_KEY')
     if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(bucket))
       throw new GristmillError('EINVAL', `${JSON.stringify(bucket)} is no name of a bucket; write s3://BUCKET/KEY`)
     if (!key.isWellFormed() || Buffer.byteLength(key) > 1024)
@@ -34,9 +37,15 @@ export function locationOf(text: string): Location {
 export const isPrefix = (location: Location): boolean =>
   location.kind === 's3' && (location.key === '' || location.key.endsWith('/'))
 
-/** The address without user, password, query and fragment: any of them may be a secret. */
+/**
+ * The address without user, password, query and fragment: any of them may be a secret. A password with a `/`, `?` or `#` in it makes the
+ * text one that is no address; everything before its last `@` is left out then.
+ */
 export function shownUrl(text: string): string {
-  const bare = text.replace(/[?#][\s\S]*$/, '').replace(/^([A-Za-z][A-Za-z0-9+.-]*:\/\/)[^/]*@/, '$1')
+  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(text)?.[0] ?? ''
+  const rest = text.slice(scheme.length)
+  const authority = scheme !== '' && URL.canParse(text) ? /^[^/?#]*/.exec(rest)![0] : scheme === '' ? '' : rest
+  const bare = `${scheme}${rest.slice(authority.lastIndexOf('@') + 1).replace(/[?#][\s\S]*$/, '')}`
   return bare === text || bare.length > 0 ? bare : '(address)'
 }
 

@@ -142,6 +142,15 @@ test('an abort ends a read at once, and addresses are taken apart without their 
   web.fault = (_, count) => { if (count === 3) ending.abort(); return undefined }
   expect((await failure(read(web, { signal: ending.signal }))).code).toBe('ABORTED')
   expect(shownUrl(url)).toBe('http://mill.example/d/a%20b.csv')
+  for (const secret of ['se/cret', 'se#cret', 'se?cret', 'se@cret', 's/e#c?r@et'])
+    expect(shownUrl(`https://ada:${secret}@host/d/x?y#z`)).toBe('https://host/d/x')
+  expect(shownUrl('postgres://ada:se/cret@host/db/t')).toBe('postgres://host/db/t')
+  expect(shownUrl('https://host:8080/a@b/c')).toBe('https://host:8080/a@b/c')
+  expect(shownUrl('s3://grain/a@b/c')).toBe('s3://grain/a@b/c')
+  for (const place of ['https://ada:se/cret@host', 'https://ada:se#cret@host', 's3://AKIA:se@bucket', 's3://AKIA:se/cret@bucket']) {
+    const { message } = await failure((async () => locationOf(`${place}/x`))())
+    expect(message).not.toMatch(/:se|cret@|AKIA/)
+  }
   expect(locationOf('s3://grain/a b/%41')).toEqual({ kind: 's3', bucket: 'grain', key: 'a b/%41' })
   expect([nameOfUrl('http://h/a%20b?x'), nameOfUrl('http://h/d/'), nameOfUrl('http://h/%2F')]).toEqual(['a b', undefined, undefined])
   for (const bad of ['ftp://u:hunter2@h/x', 's3://B/x', 's3:///x', 'http://', 'plain'])
