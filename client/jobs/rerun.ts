@@ -9,6 +9,7 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
 import type { Made } from '../../src/protocol/version.ts'
+import { isSql } from '../../src/operator/sqlwork.ts'
 import { idOf } from '../../src/program/bundle.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, textOf, type CallOptions } from '../call/arguments.ts'
 import { readRunOptions, type RunOptions } from './options.ts'
@@ -79,8 +80,13 @@ export async function rerunJob(tools: RunTools, job: JobId, options: RerunOption
   // Over the same inputs a program gets the time of then, by which it may choose them.
   const parts = { pinned, ...!latest && { nowMs: made.origin?.run?.nowMs } }
   if (code !== undefined) return runProgram(tools, code, run, parts)
-  if (made.programPath === '/')
-    throw new GristmillError('EINVAL', `${job} is a query, which is run again as it was asked: gristmill sql -o ${recorded.path} --overwrite`)
+  const callsFunctions = version.program !== undefined && isSql({ program: { id: version.program }, params: made.params })
+  if (made.programPath === '/' || callsFunctions) {
+    const functions = callsFunctions ? ' --functions FILE, with its module of functions' : ''
+    throw new GristmillError(
+      'EINVAL', `${job} is a query, which is run again as it was asked: gristmill sql -o ${recorded.path} --overwrite${functions}`,
+    )
+  }
   if (version.program === undefined || made.programPath === undefined)
     throw new GristmillError('EINVAL', `the program of ${job} is not recorded; give one (--code)`)
   if (recorded.user !== tools.cluster.user && options.trust !== true) {
