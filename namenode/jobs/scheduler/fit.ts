@@ -37,7 +37,11 @@ export function knowRewrites(state: SchedulerState): boolean {
 
 /** The nodes that may run tasks of the stage, whatever they run now and whichever tasks have failed on them. */
 export const able = (nodes: Iterable<WorkerNode>, job: RunningJob, stage: StageState): WorkerNode[] =>
-  [...nodes].filter(node => node.state === 'live' && !job.avoid.has(node.id) && canRun(node, job, stage))
+  ableAmong(nodes, job, stage).filter(({ state }) => state === 'live')
+
+/** The same, with nodes that are not live now. */
+const ableAmong = (nodes: Iterable<WorkerNode>, job: RunningJob, stage: StageState): WorkerNode[] =>
+  [...nodes].filter(node => !job.avoid.has(node.id) && canRun(node, job, stage))
 
 /** Slots and memory of a task on this node. A task that runs alone gets all slots. */
 export function needOf(node: WorkerNode, { spec: job }: RunningJob, { spec: stage }: StageState, task: TaskState): Need {
@@ -54,9 +58,13 @@ function memoryAlone({ slots, memory }: WorkerNode, asking: Asking): number {
   return Math.min(memory.all, Math.max(slots * memory.task, (memoryOf(asking) || memory.task) * 2))
 }
 
-/** The nodes that may run tasks of the stage, with the memory of a task that runs alone there, the largest first. */
+/**
+ * The nodes that may run tasks of the stage, with the memory of a task that runs alone there, the largest first. A stale one is among
+ * them: it is soon live or dead, and a task whose last attempt needs the largest node waits for that.
+ */
 export const ableAlone = (nodes: Iterable<WorkerNode>, job: RunningJob, stage: StageState): NodeAlone[] =>
-  able(nodes, job, stage)
+  ableAmong(nodes, job, stage)
+    .filter(({ state }) => state === 'live' || state === 'stale')
     .map(node => ({ node: node.id, memoryBytes: memoryAlone(node, { job: job.spec, stage: stage.spec }) }))
     .sort((a, b) => b.memoryBytes - a.memoryBytes)
 

@@ -194,6 +194,24 @@ describe('a task that runs out of memory', () => {
     expect([attemptOf(job).alone, attemptOf(job).memoryBytes]).toEqual([true, 30 * MiB])
   })
 
+  test('waits for a larger node that is late, since it fails for good on a smaller one, and not for one that is dead', () => {
+    for (const end of ['heartbeat', 'dead'] as const) {
+      const play = new Play([])
+      for (const [node, tasks] of [['a', 2], ['b', 20]] as const)
+        play.join(node as NodeId, 2, [], 'r', undefined, { task: 10 * MiB, all: tasks * 10 * MiB })
+      const job = play.start(1, { memory: 15 * MiB, places: [['a']] })
+      expect(running(play)).toEqual(['1.0 on a'])
+      play.apply({ kind: 'stale', node: b })
+      fail(play, play.runs.splice(0)[0]!)
+      play.pass(1000)
+      expect(running(play)).toEqual([])
+      play.apply({ kind: end === 'dead' ? 'dead' : 'returned', node: b })
+      play.pass(1000)
+      expect(running(play)).toEqual([end === 'dead' ? '1.0 on a' : '1.0 on b'])
+      expect([attemptOf(job).alone, attemptOf(job).memoryBytes]).toEqual([true, (end === 'dead' ? 20 : 30) * MiB])
+    }
+  })
+
   test('runs on the largest node that is left when a larger one is lost', () => {
     const play = new Play([])
     for (const [node, tasks] of [['a', 2], ['b', 4], ['c', 3]] as const)
