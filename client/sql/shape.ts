@@ -2,7 +2,7 @@
 // columns and types of CSV, columns of JSON, and those of the first Parquet file.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { literalOf, literalsOf, quotedName, typeText, type SqlColumn } from '../../src/base/sql.ts'
+import { literalOf, literalsOf, typeText, type SqlColumn } from '../../src/base/sql.ts'
 import { lineColumn } from '../../src/operator/arrowfile.ts'
 import { escapedPath, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
@@ -59,8 +59,8 @@ async function fixedShape(
   const own = columns.filter(column => !isPartition(column.name))
   return {
     name, format,
-    columns: isText ? textColumns(columns) : format.kind === 'arrow' ? own.map(({ name, type }) => lineColumn(name, typeText(type)))
-      : format.kind === 'parquet' ? plainColumns(own) : strictColumns(own, format.kind),
+    columns: isText ? lineColumns(columns) : format.kind === 'arrow' ? lineColumns(own) : format.kind === 'parquet' ? plainColumns(own)
+      : strictColumns(own, format.kind),
     partitions: plainColumns(columns.filter(column => isPartition(column.name))),
   }
 }
@@ -88,8 +88,7 @@ async function checkKeys(db: Database, columns: readonly SqlColumn[], layout: st
 const filesOf = (samples: readonly FileSample[]): string => literalsOf(samples.map(({ local }) => escapedPath(local)))
 
 /** Columns whose values are texts of their types. */
-const textColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) =>
-  ({ name, type: typeText(type), read: { type: type.kind === 'plain' ? 'VARCHAR' : 'JSON', sql: quotedName(name) } }))
+const lineColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => lineColumn(name, typeText(type)))
 
 const plainColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => ({ name, type: typeText(type) }))
 

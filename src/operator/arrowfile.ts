@@ -36,7 +36,7 @@ export function lineColumn(name: string, type: string): ShapeColumn {
   const sql = quotedName(name)
   if (!/^(?:STRUCT|MAP)\(|\]$/.test(type)) return { name, type, read: { type: 'VARCHAR', sql } }
   // The engine takes a text of JSON that becomes bytes for the bytes of its characters: it is cast from a text once more.
-  const texts = type.replaceAll(/\bBLOB(?=[,)[]|$)/g, 'VARCHAR')
+  const texts = type.replaceAll(/"(?:[^"]|"")*"|\bBLOB(?=[,)[]|$)/g, part => (part === 'BLOB' ? 'VARCHAR' : part))
   return { name, type, read: { type: 'JSON', sql: texts === type ? sql : `CAST(${sql} AS ${texts})` } }
 }
 

@@ -58,11 +58,14 @@ const bits: Partial<Readonly<Record<ResultType, number>>> = {
   TINYINT: 8, SMALLINT: 16, INTEGER: 32, BIGINT: 64, HUGEINT: 128, UTINYINT: 8, USMALLINT: 16, UINTEGER: 32, UBIGINT: 64, UHUGEINT: 128,
 }
 
+/** NaN has no JSON. */
+const shownResult = (value: unknown): string => (typeof value === 'number' ? String(value) : showValue(value).slice(0, valueCharsMax))
+
 /** Checks a value that a function has returned. Throws TypeError for one that its type does not hold whole. */
 function resultOf(type: ResultType): (value: unknown) => boolean | number | bigint | string | Uint8Array {
   const refused = (value: unknown): TypeError => new TypeError(
     typeof (value as { then?: unknown }).then === 'function' ? 'the function returned a promise; a function of SQL returns its value'
-      : `the function returned ${showValue(value).slice(0, valueCharsMax)}, which is no ${type}`,
+      : `the function returned ${shownResult(value)}, which is no ${type}`,
   )
   const size = bits[type]
   if (size !== undefined) {
@@ -75,6 +78,11 @@ function resultOf(type: ResultType): (value: unknown) => boolean | number | bigi
       return size > 32 ? whole : Number(whole)
     }
   }
+  if (type === 'FLOAT')
+    return value => {
+      if (typeof value !== 'number' || (Number.isFinite(value) && !Number.isFinite(Math.fround(value)))) throw refused(value)
+      return value
+    }
   return value => {
     const isFit = type === 'BOOLEAN' ? typeof value === 'boolean'
       : type === 'VARCHAR' ? typeof value === 'string' && value.isWellFormed()

@@ -130,25 +130,37 @@ const mapOf = (item: Column): Column => (value, where) => {
   }))
 }
 
-/** Bits of integers; `U…` has no negative ones. */
-const bits: Readonly<Record<string, number>> = {
-  TINYINT: 8, INT1: 8, SMALLINT: 16, INT2: 16, INTEGER: 32, INT: 32, INT4: 32, BIGINT: 64, INT8: 64, LONG: 64, HUGEINT: 128,
+/** Bits of integers with a sign. */
+const signedBits: Readonly<Record<string, number>> = {
+  TINYINT: 8, INT1: 8, SMALLINT: 16, INT2: 16, INT16: 16, SHORT: 16, INTEGER: 32, INT: 32, INT4: 32, INT32: 32, INTEGRAL: 32, SIGNED: 32,
+  BIGINT: 64, INT8: 64, INT64: 64, LONG: 64, OID: 64, HUGEINT: 128, INT128: 128,
 }
 
-/** Digits of a second, where they are not 6. */
-const secondsOf: Readonly<Record<string, number>> = { TIMESTAMP_S: 0, TIMESTAMP_MS: 3, TIMESTAMP_NS: 9 }
+/** Bits of integers without one. The number in UINT8 is one of bits, and that in INT8 one of bytes. */
+const unsignedBits: Readonly<Record<string, number>> = {
+  UTINYINT: 8, UINT8: 8, USMALLINT: 16, UINT16: 16, UINTEGER: 32, UINT32: 32, UBIGINT: 64, UINT64: 64, UHUGEINT: 128, UINT128: 128,
+}
+
+/** Digits of a second that a TIMESTAMP holds. `precision`: the number that the type may have, which the engine rounds up. */
+function secondDigits(name: string, precision: number | undefined): number {
+  if (precision !== undefined) return precision === 0 ? 0 : Math.min(9, Math.ceil(precision / 3) * 3)
+  return name === 'TIMESTAMP_S' ? 0 : name === 'TIMESTAMP_MS' ? 3 : name === 'TIMESTAMP_NS' ? 9 : 6
+}
 
 function plainColumn(name: string, numbers: readonly number[]): Column {
-  const integer = bits[name.replace(/^U(?=[A-Z]*INT)/, '')]
-  if (integer !== undefined) return integerColumn(integer, name.startsWith('U'))
+  const signed = signedBits[name]
+  const integer = signed ?? unsignedBits[name]
+  if (integer !== undefined) return integerColumn(integer, signed === undefined)
   if (/^(DECIMAL|NUMERIC|DEC)$/.test(name)) return decimalColumn(numbers[1] ?? (numbers.length === 1 ? 0 : 3))
-  if (/^(FLOAT|REAL|FLOAT4|DOUBLE|FLOAT8|DOUBLE PRECISION)$/.test(name)) return number
+  if (/^(FLOAT|REAL|FLOAT4)$/.test(name)) return float
+  if (/^(DOUBLE|FLOAT8|DOUBLE PRECISION)$/.test(name)) return number
   if (/^BOOL(EAN)?$/.test(name)) return truth
   if (/^(VARCHAR|TEXT|STRING|CHAR|BPCHAR)$/.test(name)) return text
   if (/^(BLOB|BYTEA|BINARY|VARBINARY)$/.test(name)) return bytes
   if (name === 'DATE') return date
-  if (/^(TIMESTAMP|DATETIME)/.test(name)) return timestamp(/TZ$|WITH TIME ZONE$/.test(name), secondsOf[name] ?? 6)
-  return name.startsWith('TIME') ? time : text
+  const isZoned = /TZ$|WITH TIME ZONE$/.test(name)
+  if (/^(TIMESTAMP|DATETIME)/.test(name)) return timestamp(isZoned, secondDigits(name, numbers[0]))
+  return name.startsWith('TIME') ? time(isZoned, name === 'TIME_NS' ? 9 : 6) : text
 }
 
 function integerColumn(size: number, isUnsigned: boolean): Column {
@@ -165,10 +177,26 @@ function integerColumn(size: number, isUnsigned: boolean): Column {
 
 /** A digit that the type does not have would be rounded away. */
 const decimalColumn = (scale: number): Column => (value, where) => {
-  const given = typeof value === 'number' || typeof value === 'bigint' ? String(value) : value
+  const given = typeof value === 'number' || typeof value === 'bigint' ? plainDigits(String(value)) : value
   const isDecimal = typeof given === 'string' && /^[+-]?(?=\.?\d)\d*(?:\.\d*)?$/.test(given)
   if (!isDecimal || digitsBehind(given) > scale) throw refused(where, value, `numbers with at most ${scale} digits behind the point`)
   return given
+}
+
+/** The text of a number without an exponent: 1e-7 is 0.0000001. */
+function plainDigits(number: string): string {
+  const [, sign, whole, fraction = '', exponent] = /^(-?)(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(number) ?? []
+  if (exponent === undefined) return number
+  const digits = `${whole!}${fraction}`
+  const point = 1 + Number(exponent)
+  return point <= 0 ? `${sign!}0.${'0'.repeat(-point)}${digits}` : `${sign!}${digits.padEnd(point, '0')}`
+}
+
+/** Finite numbers that are infinite among those of 32 bits are refused; others become the nearest one. */
+const float: Column = (value, where) => {
+  if (typeof value === 'number' && Number.isFinite(value) && !Number.isFinite(Math.fround(value)))
+    throw refused(where, value, 'numbers up to 3.4e38; a DOUBLE has larger ones')
+  return number(value, where)
 }
 
 const number: Column = (value, where) => {
@@ -211,14 +239,22 @@ const date: Column = (value, where) => {
 const timestamp = (isZoned: boolean, digits: number): Column => (value, where) => {
   const iso = value instanceof Date ? isoOf(value) : undefined
   if (iso !== undefined && (digits >= 3 || iso.endsWith('.000Z'))) return iso.replace('T', ' ').replace('Z', isZoned ? '+00' : '')
-  if (typeof value === 'string' && digitsBehind(value) <= digits) return value
-  throw refused(where, value, `times, as '2024-05-31 12:00:00', with at most ${digits} digits behind the second, or a Date`)
+  // The types of other numbers of digits have no infinity: the engine makes a time of it.
+  const isTime = typeof value === 'string' && digitsBehind(value) <= digits && (digits === 6 || !/infinity/i.test(value))
+  if (isTime && (isZoned || !hasOffset(value))) return value
+  throw refused(where, value, `times, as '2024-05-31 12:00:00'${ownZone(isZoned, 'TIMESTAMPTZ')}, with at most ${digits} digits behind the `
+    + 'second, or a Date')
 }
 
-const time: Column = (value, where) => {
-  if (typeof value === 'string' && digitsBehind(value) <= 6) return value
-  throw refused(where, value, "times, as '12:00:00', with at most 6 digits behind the second")
+const time = (isZoned: boolean, digits: number): Column => (value, where) => {
+  if (typeof value === 'string' && digitsBehind(value) <= digits && (isZoned || !hasOffset(value))) return value
+  throw refused(where, value, `times, as '12:00:00'${ownZone(isZoned, 'TIMETZ')}, with at most ${digits} digits behind the second`)
 }
+
+const ownZone = (isZoned: boolean, zoned: string): string => (isZoned ? '' : ` without an offset from UTC, which a ${zoned} takes`)
+
+/** True for a time with an offset from UTC that is not zero: a type without time zones would drop it. */
+const hasOffset = (time: string): boolean => /:\d+(?:\.\d*)?\s*[+-][\d:]*[1-9]/.test(time)
 
 /** Digits behind the point, without zeros at the end. */
 const digitsBehind = (text: string): number => (/\.(\d*)/.exec(text)?.[1] ?? '').replace(/0+$/, '').length

@@ -22,6 +22,8 @@ export async function defineFunction(
   if (!nameForm.test(name)) throw new GristmillError('EINVAL', `${name} is no name of a function; it has letters, digits and _`)
   const known = await connection.runAndReadAll(`SELECT 1 FROM duckdb_functions() WHERE lower(function_name) = ${literalOf(name.toLowerCase())}`)
   if (known.currentRowCount > 0) throw new GristmillError('EINVAL', `SQL has a function ${name} already; give yours another name`)
+  if (!await isCall(connection, `${name}(${args.map(() => 'NULL').join(', ')})`))
+    throw new GristmillError('EINVAL', `SQL reads ${name}(…) as an expression of its own, and would not call the function; give yours another name`)
   const wrong = args.find(type => !isTypeText(type))
   if (wrong !== undefined) throw new GristmillError('EINVAL', `${wrong} is no type of an argument of ${name}`)
   const types = await typesOf(connection, [...args, returns]).catch((error: unknown) => {
@@ -30,6 +32,15 @@ export async function defineFunction(
   connection.registerScalarFunction(made(duck, given, { types, readers: types.slice(0, -1).map(readerOf) }))
   const names = args.map((_, i) => `a${i}`).join(', ')
   await connection.run(`CREATE MACRO ${quotedName(name)}(${names}) AS ${quotedName(`${programFunction}${name}`)}(${names})`)
+}
+
+/** False for the name of a type, an operator or a word of SQL, such as date, coalesce and none. */
+async function isCall(connection: DuckDBConnection, expression: string): Promise<boolean> {
+  const read = await connection.runAndReadAll(`SELECT json_serialize_sql(${literalOf(`SELECT ${expression}`)}) AS parsed`)
+  const { statements } = JSON.parse(String(read.getRows()[0]![0])) as {
+    readonly statements?: ReadonlyArray<{ readonly node: { readonly select_list?: ReadonlyArray<{ readonly class: string }> } }>
+  }
+  return statements?.[0]?.node.select_list?.[0]?.class === 'FUNCTION'
 }
 
 async function typesOf(connection: DuckDBConnection, texts: readonly string[]): Promise<DuckDBType[]> {
@@ -55,7 +66,8 @@ function made(
         }
         output.flush()
       } catch (error) {
-        info.setError(error instanceof Error ? error.message : String(error))
+        // The engine takes the message as a text that ends at the first NUL.
+        info.setError((error instanceof Error ? error.message : String(error)).replaceAll('\0', '\\0'))
       }
     },
   })

@@ -80,6 +80,38 @@ test('rows of a query are the values of a Dataset that the library gives, and co
   expect(await lines('/back')).toEqual(there)
 })
 
+test('bytes inside of lists, structs and Maps of a Dataset are those that a query reads', async () => {
+  await run(`
+    const bytes = Buffer.from([0, 255, 92, 120, 53])
+    const rows = mill.range(1).map(() => ({ list: [bytes, null], deep: { "BLOB, x": 1, b: [bytes] }, map: new Map([['k', bytes]]), plain: bytes }))
+    const frame = fromDataset(rows, { list: 'BLOB[]', deep: 'STRUCT("BLOB, x" INTEGER, b BLOB[1])', map: 'MAP(VARCHAR, BLOB)', plain: 'BLOB' })
+    await frame.select(sql\`hex(list[1])\`.as('a'), sql\`list[2] IS NULL\`.as('b'), sql\`hex(deep.b[1]) || deep."BLOB, x"\`.as('c'),
+      sql\`hex(map['k'])\`.as('d'), sql\`hex(plain)\`.as('e')).toDataset(mill).map(row => inspect(row, { breakLength: Infinity })).save('/nested')
+  `)
+  expect(await lines('/nested')).toEqual(["{ a: '00FF5C7835', b: true, c: '00FF5C78351', d: '00FF5C7835', e: '00FF5C7835' }"])
+})
+
+test('a view reads the tables of the catalogue, and is refused where a program gives its query another one of such a name', async () => {
+  await mill.writeFile('/people.csv', 'name\ncatalogue\n', { format: 'csv' })
+  await mill.sql("CREATE EXTERNAL TABLE folk LOCATION '/people.csv'").collect()
+  await mill.sql('CREATE VIEW everyone AS SELECT name FROM folk').collect()
+  await mill.sql('CREATE VIEW all_of_them AS SELECT name FROM everyone').collect()
+  await run(`
+    const own = { dataset: mill.from([{ name: 'dataset' }]), columns: { name: 'VARCHAR' } }
+    const ask = (name: string, view: string) => mill.sql<{ n: string }>(\`SELECT v.name || ' ' || p.name AS n FROM \${view} v, \${name} p\`,
+      { [name]: own }).map(row => row.n).collect()
+    const said = [...await ask('others', 'everyone')]
+    for (const [name, view] of [['FOLK', 'everyone'], ['folk', 'all_of_them'], ['everyone', 'all_of_them']])
+      said.push(await ask(name!, view!).then(rows => rows.join(), error => String(error)))
+    await mill.from(said).save('/captured')
+  `)
+  const reads = (view: string, name: string): unknown =>
+    expect.stringContaining(`the view ${view} reads ${name}, and the program gives the query a table of this name`)
+  expect(await lines('/captured')).toEqual([
+    'catalogue dataset', reads('everyone', 'folk'), reads('everyone', 'folk'), reads('all_of_them', 'everyone'),
+  ])
+})
+
 test('each query and each Dataset that one reads is computed once, for all steps that read its rows', async () => {
   await mill.writeFile('/grains.csv', 'k,grain\n1,rye\n2,oats\n', { format: 'csv' })
   await run(`
@@ -191,7 +223,14 @@ test('functions of a module give the same rows in this process, in one task and 
   expect(answers[2]).toEqual(answers[0])
   const frame = mill.table<{ n: bigint }>('/titles.csv', { functions: pathToFileURL(file) }).filter(sql`isEven(${col('n')})`)
   expect(await frame.count()).toBe(250)
-  await (await mill.sql("SELECT DISTINCT slug(title) AS s FROM '/titles.csv'", null, { functions: file }).save('/slugs')).wait()
+  // The functions of either side of a join are those of the query; two modules are not.
+  expect(await mill.table('/titles.csv').join(frame.select('n') as never, 'n' as never).count()).toBe(250)
+  const other = mill.table('/titles.csv', { functions: await functions("export const isEven = scalar(['BIGINT'], 'BOOLEAN', () => true)") })
+  expect(() => frame.union(other as never)).toThrow('the two frames have different modules of functions')
+  const saved = await mill.sql("SELECT DISTINCT slug(title) AS s FROM '/titles.csv'", null, { functions: file }).save('/slugs')
+  await saved.wait()
+  await expect(mill.rerun(saved.id)).rejects.toThrow(`${saved.id} is a query, which is run again as it was asked: gristmill sql -o /slugs `
+    + '--overwrite --functions FILE, with its module of functions')
   expect(await mill.table('/slugs').count()).toBe(12)
 })
 
@@ -204,6 +243,9 @@ test('a function that fails is told with its arguments and the line of its autho
     export const later = scalar([], 'INTEGER', () => Promise.resolve(1) as never)
     export const small = scalar(['BIGINT'], 'TINYINT', n => Number(n) as never)
     export const half = scalar([], 'VARCHAR', () => '\\ud800')
+    export const single = scalar(['DOUBLE'], 'FLOAT', x => x)
+    export const whole = scalar([], 'INTEGER', () => NaN)
+    export const cut = scalar([], 'INTEGER', () => { throw new Error('before\\0behind') })
   `)
   const ask = (text: string, localBytes?: number) => mill.sql(text, null, { functions: file, localBytes }).collect()
   for (const localBytes of [undefined, 0]) {
@@ -212,6 +254,11 @@ test('a function that fails is told with its arguments and the line of its autho
   }
   await expect(ask('SELECT later()')).rejects.toThrow('the function returned a promise')
   await expect(ask("SELECT small(n) FROM '/titles.csv'")).rejects.toThrow('small(128) failed: TypeError: the function returned 128, which is no TINYINT')
+  expect(await ask("SELECT single(0.1) AS a, single(3.4e38) AS b, single('-inf') AS c")).toEqual([{ a: Math.fround(0.1), b: Math.fround(3.4e38), c: -Infinity }])
+  await expect(ask('SELECT single(1e300)')).rejects.toThrow('the function returned 1e+300, which is no FLOAT')
+  await expect(ask('SELECT single(-1e39)')).rejects.toThrow('the function returned -1e+39, which is no FLOAT')
+  await expect(ask('SELECT whole()')).rejects.toThrow('the function returned NaN, which is no INTEGER')
+  await expect(ask('SELECT cut()')).rejects.toThrow('before\\0behind')
   await expect(ask('SELECT half()')).rejects.toThrow('which is no VARCHAR')
   await expect(ask('SELECT strict(1)')).rejects.toThrow('strict')
   await expect(ask('SELECT nothing(1)')).rejects.toThrow('nothing')
@@ -219,9 +266,13 @@ test('a function that fails is told with its arguments and the line of its autho
   for await (const row of mill.sql("SELECT small(n % 100) AS n FROM '/titles.csv', range(1000)", null, { functions: file })) if (row['n'] === 7) break
 })
 
-test.each([
+test.each<readonly [string, string]>([
   ['export const n = 1', 'exports no function for SQL'],
   ["export const lower = scalar(['VARCHAR'], 'VARCHAR', text => text)", 'SQL has a function lower already'],
+  ...['coalesce', 'date', 'Try', 'none', 'dec', 'interval', 'all', 'columns'].map(name => [
+    `const f = scalar(['VARCHAR'], 'VARCHAR', text => text)\nexport { f as ${name} }`, `SQL reads ${name}(…) as an expression of its own`,
+  ] as const),
+  ["export const if_ = 1\nexport { f as if }\nconst f = scalar(['BOOLEAN', 'INTEGER', 'INTEGER'], 'INTEGER', (_, a) => a)", 'SQL reads if(…)'],
   ["export const f = scalar(['NOTYPE'], 'VARCHAR', () => '')", 'the types of f: '],
   ["export const f = scalar([], 'DATE' as never, () => '')", 'cast in the query'],
   ["export const f = scalar([], 'VARCHAR', (async () => '') as never)", 'asynchronous'],
