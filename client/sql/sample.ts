@@ -54,7 +54,7 @@ export async function sampleTable(table: SqlTable, index: number, tools: ShapeTo
     }
     const head = table.kind === 'parquet'
       ? await footerOf(file, tools)
-      : await headOf(file, end => tools.files.read(file.path, { ...end !== undefined && { end }, signal: tools.signal }), table.kind)
+      : await headOf(file, end => tools.files.read(file.path, { ...end !== undefined && { end }, signal: tools.signal }), table)
     return sampleOf(table, file, head, await kept(head.bytes, join(tools.directory, `${index}-${i}.sample`), tools))
   }, tools.signal)))
   return { table, samples }
@@ -72,7 +72,7 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
       continue
     }
     const read = (end: number | undefined): AsyncIterable<Buffer> => bytesOf(tools.disk, local, end)
-    const head = await (table.kind === 'json' ? beginningOf(file, read, sampleBytes) : headOf(file, read, table.kind))
+    const head = await (table.kind === 'json' ? beginningOf(file, read, sampleBytes) : headOf(file, read, table))
     const isWhole = head.isWhole || (table.kind === 'json' && !isLined(file.path, head.bytes))
     const isCopied = !isWhole || compressionOf(file.path) !== undefined
     const place = isCopied && head.isWhole === isWhole
@@ -142,8 +142,13 @@ function lineOf(bytes: Buffer): string | undefined {
   return /^[\x20-\x21\x23-\x26\x28-\x7e\t]+$/.test(line) ? line : undefined
 }
 
-/** The beginning of a file, up to the end of a line; all of a file of JSON whose objects have no lines of their own. */
-async function headOf(file: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, kind: SqlTable['kind']): Promise<Head> {
+/**
+ * The beginning of a file, up to the end of a line; all of a file of JSON whose objects have no lines of their own. Throws TOO_LARGE for a
+ * first line that does not end in it, unless the columns of the table are known.
+ */
+async function headOf(
+  file: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, { kind, known }: Pick<SqlTable, 'kind' | 'known'>,
+): Promise<Head> {
   const { path } = file
   const head = await beginningOf(file, read, sampleBytes)
   if (kind === 'json' && !head.isWhole && !isLined(path, head.bytes)) {
@@ -154,7 +159,7 @@ async function headOf(file: SqlFile, read: (end: number | undefined) => AsyncIte
       { details: { path } },
     )
   }
-  if (head.bytes.length === 0 && !head.isWhole)
+  if (head.bytes.length === 0 && !head.isWhole && known?.format === undefined)
     throw new GristmillError('TOO_LARGE', `${path} has no line end in its first ${sampleBytes} bytes, so its columns are not known`, {
       details: { path },
     })

@@ -139,3 +139,24 @@ test('values of directories have the type that the engine gives them, at the pla
     columns: ['q BIGINT', 'k BIGINT', 'r BIGINT', 'm VARCHAR'], rows: [[1n, 1n, 2n, '01'], [3n, 2n, 4n, '02']],
   })
 })
+
+test('a table whose columns are known may have a first line of any length; that of another one is not known', async () => {
+  const text = `{"list": ["${'x'.repeat(1_100_000)}"]}\n{"list": ["y"]}\n`
+  const directory = join(root, 'long')
+  mkdirSync(directory)
+  const files = { read: async function* (_: unknown, { end }: { end?: number } = {}) { yield Buffer.from(text).subarray(0, end) } }
+  const tools = { disk: localDisk, directory, signal: undefined, footers: 1, files }
+  const table = { name: 'rows', kind: 'json' as const, files: [{ path: '/t/a.jsonl', bytes: text.length }] }
+  await expect(sampleTable(table, 0, tools as never)).rejects.toThrow('/t/a.jsonl has no line end in its first 1048576 bytes')
+  const known = {
+    name: 'rows', kind: 'table' as const, columns: [{ name: 'list', type: 'VARCHAR[]' }], owner: '', createdMs: 0, changedMs: 0,
+    format: JSON.stringify({ kind: 'json', layout: 'newline_delimited', isText: true }),
+  }
+  const db = await openDuckDB({ memoryBytes: 64 << 20, threads: 1 })
+  try {
+    const { columns } = await shapeOf(db, await sampleTable({ ...table, known }, 1, tools as never))
+    expect(columns.map(({ name, type }) => [name, type])).toEqual([['list', 'VARCHAR[]']])
+  } finally {
+    db.close()
+  }
+})
