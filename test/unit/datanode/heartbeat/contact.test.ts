@@ -138,7 +138,8 @@ test('a node waits for its namenode until its start is aborted', async () => {
 })
 
 test('a node without contact takes no new blocks, but serves the ones it has', async () => {
-  await using mill = await Mill.start({ datanodes: 1, config: { times: { nodeDeadMs: 200 } } })
+  // Long beside a pause of a busy machine: the node must have contact while the file is written and the pipeline of the other one opened.
+  await using mill = await Mill.start({ datanodes: 1, config: { times: { nodeDeadMs: 3_000 } } })
   await file(mill)
   const located = await mill.client.locate('/file')
   const writer = await mill.client.create('/late', { eager: true })
