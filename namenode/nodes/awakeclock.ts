@@ -15,11 +15,12 @@ export class AwakeClock {
   readonly #boundMs: number
   #readMs: number
   #stoodMs = 0
+  #awakeMs: number
 
   constructor(clock: Pick<Clock, 'mono'>, { nodeStaleMs }: { readonly nodeStaleMs: number }) {
     this.#clock = clock
     this.#boundMs = Math.max(gapMs, Math.min(nodeStaleMs / 2, limits.leaseRenewMs))
-    this.#readMs = clock.mono()
+    this.#readMs = this.#awakeMs = clock.mono()
   }
 
   mono(): number {
@@ -27,7 +28,8 @@ export class AwakeClock {
     const sinceMs = now - this.#readMs
     this.#readMs = now
     if (sinceMs > this.#boundMs) this.#stoodMs += sinceMs
-    return now - this.#stoodMs
+    // A sum of pauses is rounded: without the maximum, time would go back by some 1e-13 ms after a pause.
+    return this.#awakeMs = Math.max(this.#awakeMs, now - this.#stoodMs)
   }
 
   /** Sum of all pauses so far. */
