@@ -4,7 +4,7 @@ import type { LocatedBlock } from '../../../src/protocol/namespace.ts'
 
 type Placed = Pick<LocatedBlock, 'length'> & { readonly nodes: readonly Pick<LocatedBlock['nodes'][number], 'node' | 'address'>[] }
 
-interface Holder {
+export interface Holder {
   readonly node: string
   readonly address: string
   /** Places of its blocks in the file, ascending. */

@@ -4,8 +4,8 @@
 import { useCallback, useMemo, useState } from 'preact/hooks'
 import type { LocatedBlock } from '../../../../src/protocol/namespace.ts'
 import { formatBytes, formatCount, plural, visible } from '../format.ts'
-import { blockAt, holdersOf, standOf } from '../holders.ts'
-import { useDrawing } from './canvas.ts'
+import { blockAt, holdersOf, standOf, type Holder } from '../holders.ts'
+import { Drawn, type Drawing } from './canvas.tsx'
 
 interface BlockMapProps {
   readonly blocks: readonly LocatedBlock[]
@@ -20,64 +20,53 @@ const rowsMax = 40
 
 const tones = { good: '--good', warn: '--warn', bad: '--bad' } as const
 
+function draw({ pen, width, color }: Drawing, blocks: readonly LocatedBlock[], holders: readonly Holder[], target: number): void {
+  const bytes = blocks.reduce((sum, { length }) => sum + length, 0) || 1
+  const scale = (width - labelPixels) / bytes
+  const from = blocks[0]?.offset ?? 0
+  const bar = (i: number, row: number): void => {
+    const { offset, length } = blocks[i]!
+    const wide = length * scale
+    // Blocks that are narrower than a pixel run together.
+    pen.fillRect(labelPixels + (offset - from) * scale, row * rowPixels + 3, Math.max(1, wide > 4 ? wide - 1 : wide), rowPixels - 6)
+  }
+  pen.fillStyle = color('--dim')
+  pen.fillText('replicas', 0, 13)
+  blocks.forEach((block, i) => {
+    pen.fillStyle = color(tones[standOf(block, target)])
+    bar(i, 0)
+  })
+  holders.forEach(({ address, blocks: own }, row) => {
+    pen.fillStyle = color('--dim')
+    pen.fillText(visible(address).slice(0, 24), 0, (row + 1) * rowPixels + 13, labelPixels - 8)
+    pen.fillStyle = color('--busy')
+    for (const i of own) bar(i, row + 1)
+  })
+}
+
 export function BlockMap({ blocks, target }: BlockMapProps) {
   const [at, setAt] = useState<number | undefined>(undefined)
   const all = useMemo(() => holdersOf(blocks), [blocks])
-  const holders = all.slice(0, rowsMax)
-  const height = (holders.length + 1) * rowPixels
-  const { canvas, width } = useDrawing({
-    height,
-    draw: useCallback(
-      ({ pen, width: full, color }) => {
-        const bytes = blocks.reduce((sum, { length }) => sum + length, 0) || 1
-        const scale = (full - labelPixels) / bytes
-        const from = blocks[0]?.offset ?? 0
-        const bar = (i: number, row: number): void => {
-          const { offset, length } = blocks[i]!
-          const wide = length * scale
-          // Blocks that are narrower than a pixel run together.
-          pen.fillRect(labelPixels + (offset - from) * scale, row * rowPixels + 3, Math.max(1, wide > 4 ? wide - 1 : wide), rowPixels - 6)
-        }
-        pen.fillStyle = color('--dim')
-        pen.fillText('replicas', 0, 13)
-        blocks.forEach((block, i) => {
-          pen.fillStyle = color(tones[standOf(block, target)])
-          bar(i, 0)
-        })
-        holders.forEach(({ address, blocks: own }, row) => {
-          pen.fillStyle = color('--dim')
-          pen.fillText(visible(address).slice(0, 24), 0, (row + 1) * rowPixels + 13, labelPixels - 8)
-          pen.fillStyle = color('--busy')
-          for (const i of own) bar(i, row + 1)
-        })
-      },
-      [blocks, target],
-    ),
-  })
+  const holders = useMemo(() => all.slice(0, rowsMax), [all])
+  const drawBlocks = useCallback((drawing: Drawing) => draw(drawing, blocks, holders, target), [blocks, holders, target])
   const lacking = blocks.filter(({ nodes }) => nodes.length < target).length
   const told = `${plural(blocks.length, 'block')} on ${plural(all.length, 'node')}; `
     + `${formatCount(lacking)} with fewer than ${plural(target, 'replica')}; the table has each of them`
-  const find = (event: PointerEvent): void => {
-    const box = canvas.current!.getBoundingClientRect()
-    const part = (event.clientX - box.left - labelPixels) / (width - labelPixels)
-    setAt(part < 0 || part > 1 ? undefined : blockAt(blocks, part))
+  const find = (x: number, width: number): number | undefined => {
+    const part = (x - labelPixels) / (width - labelPixels)
+    return part < 0 || part > 1 ? undefined : blockAt(blocks, part)
   }
   const block = at === undefined ? undefined : blocks[at]
   const named = block?.nodes.map(({ address }) => visible(address)).join(', ') || 'no live node'
   const cut = all.length > rowsMax ? ` The first ${rowsMax} of ${formatCount(all.length)} nodes are drawn.` : ''
+  const caption = block && `Block ${formatCount(at! + 1)}: ${formatBytes(block.length)} on ${named}`
   return (
-    <div class="timeline blockmap">
-      <canvas
-        ref={canvas}
-        role="img"
-        style={{ width: `${width}px`, height: `${height}px` }}
-        aria-label={told}
-        onPointerMove={find}
-        onPointerLeave={() => setAt(undefined)}
-      />
-      <p class="dim" aria-hidden="true">
-        {block ? `Block ${formatCount(at! + 1)}: ${formatBytes(block.length)} on ${named}` : `Point at a block to see its nodes.${cut}`}
-      </p>
-    </div>
+    <Drawn
+      height={(holders.length + 1) * rowPixels}
+      draw={drawBlocks}
+      told={told}
+      caption={caption ?? `Point at a block to see its nodes.${cut}`}
+      onPoint={point => setAt(point && find(point.x, point.width))}
+    />
   )
 }

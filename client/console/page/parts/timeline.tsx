@@ -3,7 +3,7 @@
 import { useCallback, useMemo, useState } from 'preact/hooks'
 import type { AttemptStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import { formatDuration, plural, visible } from '../format.ts'
-import { useDrawing, type Drawing } from './canvas.ts'
+import { Drawn, type Drawing } from './canvas.tsx'
 import { Empty } from './states.tsx'
 
 interface Placed extends Pick<AttemptStatus, 'host' | 'state' | 'startedMs'> {
@@ -90,33 +90,24 @@ export function Timeline({
 }) {
   const [at, setAt] = useState<Placed | undefined>(undefined)
   const lanes = useMemo(() => lanesOf(tasks, stages, Date.now()), [tasks, stages, running])
-  const height = lanes.rows === 0 ? 0 : lanes.rows * rowPixels + axisPixels
-  const { canvas, width } = useDrawing({ height, draw: useCallback(drawing => draw(drawing, lanes), [lanes]) })
+  const drawLanes = useCallback((drawing: Drawing) => draw(drawing, lanes), [lanes])
   if (lanes.rows === 0) return <Empty title="No attempt has started yet" />
-  const find = (event: PointerEvent): void => {
-    const box = canvas.current!.getBoundingClientRect()
-    const row = Math.floor((event.clientY - box.top) / rowPixels)
-    const ms = lanes.fromMs + ((event.clientX - box.left - labelPixels) / (width - labelPixels)) * (lanes.toMs - lanes.fromMs)
+  const find = (x: number, y: number, width: number): Placed | undefined => {
+    const row = Math.floor(y / rowPixels)
+    const ms = lanes.fromMs + ((x - labelPixels) / (width - labelPixels)) * (lanes.toMs - lanes.fromMs)
     const slack = ((lanes.toMs - lanes.fromMs) / width) * 2
-    setAt(lanes.attempts.find(each => each.row === row && each.startedMs - slack <= ms && ms <= each.endMs + slack))
+    return lanes.attempts.find(each => each.row === row && each.startedMs - slack <= ms && ms <= each.endMs + slack)
   }
   const [attempts, hosts] = [plural(lanes.attempts.length, 'attempt'), plural(lanes.hosts.length, 'host')]
   const told = `${attempts} on ${hosts} within ${formatDuration(lanes.toMs - lanes.fromMs)}; the table of tasks has each of them`
+  const caption = at && `${visible(at.name)} on ${visible(at.host)}: ${at.state}, ${formatDuration(at.endMs - at.startedMs)}`
   return (
-    <div class="timeline">
-      <canvas
-        ref={canvas}
-        role="img"
-        style={{ width: `${width}px`, height: `${height}px` }}
-        aria-label={told}
-        onPointerMove={find}
-        onPointerLeave={() => setAt(undefined)}
-      />
-      <p class="dim" aria-hidden="true">
-        {at
-          ? `${visible(at.name)} on ${visible(at.host)}: ${at.state}, ${formatDuration(at.endMs - at.startedMs)}`
-          : 'Point at a bar to see its task.'}
-      </p>
-    </div>
+    <Drawn
+      height={lanes.rows * rowPixels + axisPixels}
+      draw={drawLanes}
+      told={told}
+      caption={caption ?? 'Point at a bar to see its task.'}
+      onPoint={point => setAt(point && find(point.x, point.y, point.width))}
+    />
   )
 }
