@@ -8,13 +8,13 @@ import type { FileStatus } from '../../src/protocol/namespace.ts'
 export interface Difference {
   readonly kind: 'created' | 'deleted' | 'modified' | 'renamed'
   readonly type: 'file' | 'directory'
-  /** Path relative to the directory: the current one, or the old one if deleted. */
+  /** Path relative to the directory: the current one, or the old one if deleted; empty: the directory itself. */
   readonly path: string
   /** For kind `renamed`: the old path. */
   readonly from?: string
   /** Id of the entry; it keeps the id when it is renamed. */
   readonly id: number
-  /** Id of the directory that has the entry; for kind `deleted`, of the one that had it. */
+  /** Id of the directory that has the entry; for kind `deleted`, of the one that had it; for the directory itself, its own. */
   readonly directory: number
   /** For kind `renamed`: id of the directory that had the entry. */
   readonly fromDirectory?: number
@@ -40,8 +40,8 @@ interface Trees {
 }
 
 /**
- * Yields modified entries as they are found, then deleted ones, then created and renamed ones. Of a created or deleted directory
- * only the topmost entry is reported.
+ * Yields modified entries as they are found, the directory itself first, then deleted ones, then created and renamed ones. Of a created or
+ * deleted directory only the topmost entry is reported.
  */
 export async function* differences({ list, aclOf, tops: [before, after] }: Trees): AsyncGenerator<Difference, void, undefined> {
   const gone = new Map<number, Seen>()
@@ -79,6 +79,9 @@ export async function* differences({ list, aclOf, tops: [before, after] }: Trees
     }
   }
 
+  // The time of a directory in its snapshot is that of the snapshot, and no attribute of the directory.
+  if (await isModified({ ...before, mtimeMs: after.mtimeMs }, after, aclOf))
+    yield { kind: 'modified', type: 'directory', path: '', id: after.id, directory: after.id, before: '' }
   yield* compare(before, after, '')
   for (const [id, { status, path, parent }] of gone) {
     if (come.has(id) || (gone.has(parent) && !come.has(parent))) continue

@@ -7,7 +7,7 @@ import { nameOf, namesOf, systemDirectory } from '../../src/base/paths.ts'
 import { childKey, childKeyAfter, idKey, nameOfKey } from '../journal/keys.ts'
 import { systemActor, type Actor } from '../journal/operation.ts'
 import type { Row, View } from '../journal/view.ts'
-import { snapshotNamed, snapshotsOf } from '../snapshots/rows.ts'
+import { snapshotNamed, snapshotsOf, topOf } from '../snapshots/rows.ts'
 import { checkMay, mayRead, maySearch } from './access.ts'
 import { decodeEntry, sinceOf, type NameEntry } from './entry.ts'
 import { decodeVersion, endOfHistory, historyKey, nameOfHistory } from '../snapshots/history.ts'
@@ -24,7 +24,7 @@ export interface FoundName {
   /** Set if the path ends with a version: its number. */
   readonly number?: number
   /** Set if the entry is the directory `.snapshot` of this directory. */
-  readonly of?: InodeId
+  readonly of?: NameEntry
 }
 
 const missing = (path: string, what: string): GristmillError =>
@@ -60,12 +60,12 @@ export function findNamed(view: View, actor: Actor, path: string): FoundName {
   if (isObjects) return { entry: findOlder(view, now, names.slice(index + 2), path), at: undefined }
   const [name, ...below] = names.slice(index + 1)
   if (name === undefined) {
-    for (const _ of snapshotsOf(view, now.id)) return { entry: now, at: undefined, of: now.id }
+    for (const _ of snapshotsOf(view, now.id)) return { entry: now, at: undefined, of: now }
     throw missing(path, `${base} has no snapshots`)
   }
   const snapshot = snapshotNamed(view, now.id, name)
   if (!snapshot) throw missing(path, `${base} has no snapshot "${name}"`)
-  let entry: NameEntry = { ...now, mtimeMs: snapshot.createdMs }
+  let entry = topOf(snapshot, now)
   let above = `${base === '/' ? '' : base}/${snapshotsName}/${name}`
   for (const each of below) {
     if (!entry.directory) throw new GristmillError('ENOTDIR', `${above} is a file, not a directory`, { details: { path } })
@@ -93,7 +93,7 @@ function findVersion(view: View, actor: Actor, path: string): FoundName | undefi
     if (names[i] === snapshotsName && at === undefined) {
       const snapshot = snapshotNamed(view, entry.id, names[++i] ?? '')
       if (!snapshot) return undefined
-      found = { entry, at: snapshot.seq }
+      found = { entry: topOf(snapshot, entry), at: snapshot.seq }
       continue
     }
     const reading = at === undefined ? present(view) : past(view, at)
@@ -182,21 +182,12 @@ function* merged(view: View, id: InodeId, rows: Iterable<Row>, at: number, after
   }
 }
 
-function* snapshotDirectories(view: View, of: InodeId, after: string | undefined): Iterable<Named> {
-  const all = [...snapshotsOf(view, of)]
-    .map(({ name, createdMs, owner }) => ({ name, createdMs, owner, bytes: Buffer.from(name) }))
+function* snapshotDirectories(view: View, of: NameEntry, after: string | undefined): Iterable<Named> {
+  const all = [...snapshotsOf(view, of.id)].map(snapshot => ({ snapshot, bytes: Buffer.from(snapshot.name) }))
     .sort((a, b) => a.bytes.compare(b.bytes))
   const from = after === undefined ? undefined : Buffer.from(after)
-  for (const { name, createdMs, owner, bytes } of all) {
-    if (from && bytes.compare(from) <= 0) continue
-    yield {
-      name,
-      entry: {
-        id: of, directory: true, mode: 0o555, owner, group: owner, mtimeMs: createdMs, replication: 0, blockBytes: 0, format: 'bytes',
-        length: 0, blocks: 0,
-      },
-    }
-  }
+  for (const { snapshot, bytes } of all)
+    if (!from || bytes.compare(from) > 0) yield { name: snapshot.name, entry: topOf(snapshot, of) }
 }
 
 export const mayList = (actor: Actor, { entry }: FoundName, path: string): void => checkMay(actor, entry, mayRead, path)

@@ -2,7 +2,6 @@
 // history (historysweep.ts).
 
 import { GristmillError } from '../../src/base/errors.ts'
-import type { InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { checkName, isWithin, systemDirectory } from '../../src/base/paths.ts'
 import type { Snapshot } from '../../src/protocol/snapshot.ts'
@@ -10,6 +9,7 @@ import type { Draft } from '../journal/draft.ts'
 import { pairKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation, type UserOperation } from '../journal/operation.ts'
 import { checkOwner } from '../namespace/access.ts'
+import type { NameEntry } from '../namespace/entry.ts'
 import { snapshotted } from './history.ts'
 import { noteRemoved, sweepHistory } from './historysweep.ts'
 import { entryAt } from '../namespace/resolve.ts'
@@ -20,16 +20,22 @@ interface Asked extends UserOperation { readonly path: string }
 /** Default name: `s20261123T023805.123Z`. */
 const nameFor = (ms: number): string => `s${new Date(ms).toISOString().replaceAll(/[-:]/g, '')}`
 
-export const createSnapshot = mutation<Asked & { name?: string | undefined }, Snapshot>({
+interface CreateAsked extends Asked {
+  readonly name?: string | undefined
+  /** Keeps the directory's own entry too. Missing in operations of earlier versions, whose snapshots show that of now. */
+  readonly keepsEntry?: true | undefined
+}
+
+export const createSnapshot = mutation<CreateAsked, Snapshot>({
   kind: 'snapshot.create',
-  mutate(draft, { path, name: wanted, nowMs, user, root }) {
+  mutate(draft, { path, name: wanted, keepsEntry, nowMs, user, root }) {
     const entry = ownDirectory(draft, { user, root }, path)
     if (path !== '/' && isWithin(path, systemDirectory))
       throw new GristmillError('EACCES', `there are no snapshots of ${path}: it is the system's own`, { details: { path } })
     const createdMs = Math.floor(nowMs)
     const name = wanted ?? nameFor(createdMs)
     checkName(name)
-    const others = [...snapshotsOf(draft, entry)]
+    const others = [...snapshotsOf(draft, entry.id)]
     if (others.some(one => one.name === name))
       throw new GristmillError('EEXIST', `${path} has a snapshot "${name}" already`, { details: { path, name } })
     if (others.length >= limits.snapshotsMax)
@@ -41,7 +47,8 @@ export const createSnapshot = mutation<Asked & { name?: string | undefined }, Sn
         { details: { path } },
       )
     }
-    draft.put('snapshots', pairKey(entry, draft.counters.appliedSeq + 1), encodeSnapshot({ name, createdMs, owner: user }))
+    const row = encodeSnapshot({ name, createdMs, owner: user, ...keepsEntry && { entry } })
+    draft.put('snapshots', pairKey(entry.id, draft.counters.appliedSeq + 1), row)
     draft.count('snapshots', 1)
     draft.forgetDirectories()
     return { path, name, createdMs, owner: user }
@@ -58,7 +65,7 @@ function countShown(draft: Draft): number {
 export const removeSnapshot = mutation<Asked & { name: string }, undefined>({
   kind: 'snapshot.remove',
   mutate(draft, { path, name, nowMs: _, user, root }) {
-    const directory = ownDirectory(draft, { user, root }, path)
+    const { id: directory } = ownDirectory(draft, { user, root }, path)
     const snapshot = snapshotNamed(draft, directory, name)
     if (!snapshot) throw new GristmillError('ENOENT', `${path} has no snapshot "${name}"`, { details: { path, name } })
     draft.remove('snapshots', pairKey(directory, snapshot.seq))
@@ -69,11 +76,11 @@ export const removeSnapshot = mutation<Asked & { name: string }, undefined>({
   },
 })
 
-function ownDirectory(draft: Draft, actor: Actor, path: string): InodeId {
+function ownDirectory(draft: Draft, actor: Actor, path: string): NameEntry {
   const entry = entryAt(draft, actor, path)
   if (!entry.directory) throw new GristmillError('ENOTDIR', `${path} is a file; snapshots are of directories`, { details: { path } })
   checkOwner(actor, entry, path)
-  return entry.id
+  return entry
 }
 
 export const snapshotMutations: readonly AnyMutation[] = [createSnapshot, removeSnapshot, sweepHistory]

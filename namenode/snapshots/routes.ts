@@ -41,7 +41,7 @@ export function snapshotRoutes({ journal, clock, actor, removed }: SnapshotOptio
     route(protocol.create, ({ requestId, path, name }, { user }) => {
       checkFreeName(path, name)
       unlessRepeated(journal, requestId, () => checkLevels(actor(user), path))
-      return journal.submit(createSnapshot, { requestId, path, name, nowMs: clock.now(), ...actor(user) })
+      return journal.submit(createSnapshot, { requestId, path, name, keepsEntry: true, nowMs: clock.now(), ...actor(user) })
     }),
     route(protocol.remove, async ({ requestId, path, name }, { user }) => {
       checkFree(path)

@@ -1,11 +1,12 @@
-// Rows of snapshots: table "snapshots", (directory, number of the creating operation) → name, time, owner. The snapshots of a
-// directory are adjacent, in order of creation.
+// Rows of snapshots: table "snapshots", (directory, number of the creating operation) → name, time, owner, and the directory's own entry,
+// which its history does not have: that keeps what is in the directory. The snapshots of a directory are adjacent, in order of creation.
 
 import { assert } from '../../src/base/assert.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'
 import { Packer, Unpacker } from '../journal/codec.ts'
 import { pairKey, readId } from '../journal/keys.ts'
 import type { Row, View } from '../journal/view.ts'
+import { decodeEntry, encodeEntry, type NameEntry } from '../namespace/entry.ts'
 
 interface SnapshotRow {
   readonly directory: InodeId
@@ -13,23 +14,44 @@ interface SnapshotRow {
   readonly name: string
   readonly createdMs: number
   readonly owner: string
+  /** The encoded entry of the directory when the snapshot was taken; undefined in rows of earlier versions, and of counts and views. */
+  readonly taken?: Buffer | undefined
 }
 
 const version = 1
+/** Version 1 with the entry of the directory behind it. Versions of gristmill that do not know it refuse it. */
+const takenVersion = 2
 /** Name in the row of a view of a version (versions/rows.ts), which has no owner. */
 export const versionView = 'version'
 const packer = new Packer()
 
-export const encodeSnapshot = ({ name, createdMs, owner }: Omit<SnapshotRow, 'directory' | 'seq'>): Buffer =>
-  packer.u8(version).u48(createdMs).text(owner).text(name).done()
+/** `entry`: of the directory, as the snapshot shows it. */
+export function encodeSnapshot(
+  { name, createdMs, owner, entry }: Pick<SnapshotRow, 'name' | 'createdMs' | 'owner'> & { readonly entry?: NameEntry | undefined },
+): Buffer {
+  const row = packer.u8(entry ? takenVersion : version).u48(createdMs).text(owner).text(name).done()
+  return entry ? Buffer.concat([row, encodeEntry(entry)]) : row
+}
 
 function decode({ key, value }: Row): SnapshotRow {
   const unpacker = new Unpacker(value)
-  assert(unpacker.u8() === version, 'a snapshot of version 1')
+  const written = unpacker.u8()
+  assert(written === version || written === takenVersion, `a snapshot of version ${written}`)
   const createdMs = unpacker.u48()
   const owner = unpacker.text()
-  return { directory: inodeId(readId(key)), seq: readId(key, 8), name: unpacker.text(), createdMs, owner }
+  const name = unpacker.text()
+  return {
+    directory: inodeId(readId(key)), seq: readId(key, 8), name, createdMs, owner,
+    ...written === takenVersion && { taken: Buffer.from(unpacker.rest()) },
+  }
 }
+
+/**
+ * The directory as a snapshot of it shows it, with the time at which the snapshot was taken. A snapshot of an earlier version of gristmill
+ * shows the rights of now.
+ */
+export const topOf = ({ taken, createdMs }: Pick<SnapshotRow, 'taken' | 'createdMs'>, now: NameEntry): NameEntry =>
+  ({ ...taken ? decodeEntry(taken) : now, mtimeMs: createdMs })
 
 /** Snapshots of users; those of quota counts (quotas/usage.ts) and of versions (versions/rows.ts) have no owner and are not shown. */
 export function* snapshotsOf(view: View, directory: InodeId): Iterable<SnapshotRow> {

@@ -290,6 +290,20 @@ test('extended attributes, quotas and snapshots', async () => {
   expect((await good('GET', `/?op=GETSNAPSHOTTABLEDIRECTORYLIST&user.name=${superuser}`)).SnapshottableDirectoryList)
     .toMatchObject([{ parentFullPath: '/shared', snapshotNumber: 1, dirStatus: { pathSuffix: 'x' } }])
   await bad('PUT', '/shared/x/.snapshot/s1/n?op=MKDIRS', 403, 'SnapshotAccessControlException')
+  // The directory of a snapshot is as it was, and its own changes are a difference.
+  const permissionOf = async (path: string) => (await good('GET', `${path}?op=GETFILESTATUS`)).FileStatus.permission as string
+  const former = await permissionOf('/shared/x')
+  await good('PUT', '/shared/x?op=CREATESNAPSHOT&snapshotname=s3')
+  await good('PUT', '/shared/x?op=SETPERMISSION&permission=711')
+  expect(await permissionOf('/shared/x/.snapshot/s3')).toBe(former)
+  expect((await good('GET', '/shared/x?op=GETSNAPSHOTLIST')).SnapshotList).toMatchObject([
+    { fullPath: '/shared/x/.snapshot/s1' }, { fullPath: '/shared/x/.snapshot/s3', dirStatus: { pathSuffix: 's3', permission: former } },
+  ])
+  expect((await good('GET', '/shared/x?op=GETSNAPSHOTDIFF&oldsnapshotname=s3&snapshotname=')).SnapshotDiffReport.diffList)
+    .toEqual([{ type: 'MODIFY', sourcePath: '' }])
+  await good('PUT', `/shared/x?op=SETPERMISSION&permission=${former}`)
+  await good('DELETE', '/shared/x?op=DELETESNAPSHOT&snapshotname=s3')
+  expect((await good('GET', '/shared?op=GETSNAPSHOTLIST')).SnapshotList).toEqual([])
   await bad('PUT', '/shared/x?op=DISALLOWSNAPSHOT', 403, 'SnapshotException')
   await good('DELETE', '/shared/x?op=DELETESNAPSHOT&snapshotname=s1')
   await bad('DELETE', '/shared/x?op=DELETESNAPSHOT&snapshotname=s1', 403, 'SnapshotException')

@@ -2,7 +2,8 @@
 // disallow them is refused while there are any.
 
 import { hasCode } from '../../../src/base/errors.ts'
-import { parentOf } from '../../../src/base/paths.ts'
+import { join, nameOf, parentOf } from '../../../src/base/paths.ts'
+import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import type { Snapshot } from '../../../src/protocol/snapshot.ts'
 import type { Mill } from '../../mill.ts'
 import { snapshotPath } from '../../files/snapshots.ts'
@@ -106,13 +107,15 @@ async function differenceListing(call: Call) {
   return json({ SnapshotDiffReportListing: { ...pageOf(changes, { path: start, index }, listingPageMax), isFromEarlier } })
 }
 
+/** Oldest first, each with the rights that the directory had then. One that is removed while they are listed may be missing. */
 async function list({ mill, path, signal }: Call) {
-  const directory = await mill.status(path, { signal })
   const snapshots = await snapshotsOf(mill, path, signal)
+  if (snapshots.length === 0) return json({ SnapshotList: [] })
+  const taken = new Map<string, FileStatus>()
+  for await (const status of mill.list(join(path, '.snapshot'), { signal })) taken.set(nameOf(status.path), status)
   return json({
-    SnapshotList: snapshots.map(({ name, createdMs }, index) => ({
-      dirStatus: fileStatus({ ...directory, mtimeMs: createdMs }, name), fullPath: snapshotPath(path, name), snapshotID: index,
-      deletionStatus: 'ACTIVE',
+    SnapshotList: snapshots.filter(({ name }) => taken.has(name)).map(({ name }, index) => ({
+      dirStatus: fileStatus(taken.get(name)!, name), fullPath: snapshotPath(path, name), snapshotID: index, deletionStatus: 'ACTIVE',
     })),
   })
 }

@@ -2,7 +2,15 @@
 // are not listed.
 
 import { expect, test } from 'vitest'
+import { differences } from '../../../../client/files/diff.ts'
+import { inodeId } from '../../../../src/base/ids.ts'
+import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { differencesOf } from './trees.ts'
+
+const statusOfTop: FileStatus = {
+  path: '/d', id: inodeId(5), type: 'directory', length: 0, replication: 0, blockBytes: 0, blocks: 0, format: 'bytes', owner: 'a',
+  group: 'a', mode: 0o755, mtimeMs: 0,
+}
 
 async function compare(before: string[], after: string[]): Promise<string[]> {
   const found = await Array.fromAsync(differencesOf(before, after))
@@ -43,6 +51,16 @@ test('another access control list is another attribute', async () => {
     'modified /a', 'modified /b', 'modified /c',
   ])
   expect(await compare(['a:1+x', 'b:2+x'], ['c:1+x', 'd:2+y'])).toEqual(['renamed /a → /c', 'renamed /b → /d', 'modified /d'])
+})
+
+test('the directory itself is modified by another mode or list, and not by the time of its snapshot', async () => {
+  expect(await compare(['/:0', 'a:1'], ['/:0!', 'a:1'])).toEqual(['modified /'])
+  expect(await compare(['/:0+x', 'b:2'], ['/:0+y', 'b:2!'])).toEqual(['modified /', 'modified /b'])
+  expect(await compare(['/:0+x'], ['/:0+x'])).toEqual([])
+  const [top] = await Array.fromAsync(differencesOf(['/:0'], ['/:0!']))
+  expect(top).toEqual({ kind: 'modified', type: 'directory', path: '', id: 0, directory: 0, before: '' })
+  const [old, now] = [{ mtimeMs: 1 }, { mtimeMs: 2 }].map(time => ({ ...statusOfTop, ...time }))
+  expect(await Array.fromAsync(differences({ tops: [old!, now!], aclOf: () => Promise.resolve(''), async *list() {} }))).toEqual([])
 })
 
 test('a difference has ids, and the path by the names of the older version', async () => {

@@ -16,11 +16,14 @@ function tree(top: string, ...entries: string[]): FileStatus[] {
   })
 }
 
-/** The tree itself has the id 0. */
+/** The tree itself has the id 0; `/:0`, with `!` or `+` behind it, gives it a mode or a list. */
 export async function* differencesOf(before: readonly string[], after: readonly string[]): AsyncGenerator<Difference, void, undefined> {
-  const all = [...tree('/old', ...before), ...tree('/new', ...after)]
-  const lists = new Map(all.map(({ path }, i) => [path, [...before, ...after][i]!.split('+')[1] ?? '']))
-  const tops = ['old', 'new'].map(name => tree('/', `${name}/:0`)[0]!) as [FileStatus, FileStatus]
+  const isTop = (entry: string): boolean => entry.startsWith('/:')
+  const names = [before, after].map(entries => entries.filter(entry => !isTop(entry)))
+  const given = [before, after].map((entries, i) => `${['old', 'new'][i]!}${entries.find(isTop) ?? '/:0'}`)
+  const tops = tree('/', ...given) as [FileStatus, FileStatus]
+  const all = [...tree('/old', ...names[0]!), ...tree('/new', ...names[1]!)]
+  const lists = new Map([...tops, ...all].map(({ path }, i) => [path, [...given, ...names.flat()][i]!.split('+')[1] ?? '']))
   yield* differences({
     tops, aclOf: async path => lists.get(path)!,
     async *list(path) {

@@ -9,12 +9,13 @@ import { checkRow, decodeValue, encodeValue, seal, unseal } from '../../../../na
 import { copyCounters, counterNames, decodeCounters, emptyCounters, encodeCounters } from '../../../../namenode/journal/counters.ts'
 import { decodeHeader, encodeFrame, encodeHeader, frameAt } from '../../../../namenode/journal/journalframe.ts'
 import { Draft } from '../../../../namenode/journal/draft.ts'
-import { childKey, idKey, tables } from '../../../../namenode/journal/keys.ts'
+import { childKey, idKey, pairKey, tables } from '../../../../namenode/journal/keys.ts'
 import {
   decodeEntry, decodeSize, encodeEntry, isInlined, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
 } from '../../../../namenode/namespace/entry.ts'
 import { decodeContent, putContent } from '../../../../namenode/namespace/content.ts'
 import { Memo } from '../../../../namenode/journal/view.ts'
+import { encodeSnapshot, snapshotNamed, topOf } from '../../../../namenode/snapshots/rows.ts'
 import { ownerOfKey, putToken } from '../../../../namenode/users/tokenrows.ts'
 import type { VersionRecord } from '../../../../namenode/versions/rows.ts'
 import { inodeId, jobId } from '../../../../src/base/ids.ts'
@@ -26,8 +27,8 @@ const examples = (name: string): Buffer[] =>
   [...page(name).matchAll(/(?:^ {4}[0-9a-f]{2}(?: [0-9a-f]{2})*\n)+/gm)].map(match => Buffer.from(match[0].replaceAll(/\s/g, ''), 'hex'))
 
 const [header, frame] = examples('journal') as [Buffer, Buffer]
-const [key, value, inlinedValue, contentRow, listedValue, versionRow, tableRow, tokenRowKey, tokenRow] =
-  examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
+const [key, value, inlinedValue, contentRow, listedValue, snapshotKey, snapshotRow, versionRow, tableRow, tokenRowKey, tokenRow] =
+  examples('metadata') as [Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer, Buffer]
 
 const ada: NameEntry = {
   id: inodeId(7), directory: false, mode: 0o644, owner: 'ada', group: 'ada', mtimeMs: 1_700_000_000_000, replication: 3,
@@ -112,6 +113,25 @@ test('an entry with a list has version 4, as on its page', () => {
   const listed: NameEntry = { ...ada, mode: 0o664, acl }
   expect(seal(key, encodeEntry(listed))).toEqual(listedValue)
   expect(decodeEntry(unseal('children', key, listedValue))).toEqual(listed)
+})
+
+test('the row of a snapshot is the one of its page, and a row of version 1 shows the directory of now', () => {
+  const directory: NameEntry = {
+    ...ada, directory: true, mode: 0o755, replication: 0, blockBytes: 0, format: 'bytes', length: 0, blocks: 0,
+  }
+  const taken = { name: 'monday', createdMs: 1_700_000_000_000, owner: 'ada' }
+  expect([pairKey(7, 9), encodeSnapshot({ ...taken, entry: directory })]).toEqual([snapshotKey, snapshotRow])
+  const former = Buffer.from('01 00 68 e5 cf 8b 01 03 61 64 61 06 6d 6f 6e 64 61 79'.replaceAll(' ', ''), 'hex')
+  expect(encodeSnapshot(taken)).toEqual(former)
+  const now = { ...directory, mode: 0o700, owner: 'eve', mtimeMs: 5 }
+  const rows = (value: Buffer) =>
+    ({ get: () => undefined, range: () => [{ key: snapshotKey, value }], counters: emptyCounters(), memo: new Memo() })
+  const read = (value: Buffer) => snapshotNamed(rows(value), ada.id, 'monday')!
+  expect(read(snapshotRow)).toMatchObject({ ...taken, directory: 7, seq: 9 })
+  expect(topOf(read(snapshotRow), now)).toEqual(directory)
+  expect(topOf(read(former), now)).toEqual({ ...now, mtimeMs: taken.createdMs })
+  const later = Buffer.concat([Buffer.from([3]), former.subarray(1)])
+  expect(() => read(later)).toThrow('a snapshot of version 3')
 })
 
 test('the record of a version is the bytes of its page', () => {

@@ -1,6 +1,8 @@
 // Reads in snapshots: permissions, pages, and the rest of quotas and attributes of removed files.
 
 import { expect, test } from 'vitest'
+import { setAcl } from '../../../../namenode/namespace/acls.ts'
+import { find } from '../../../../namenode/namespace/asof.ts'
 import { mkdir, remove, rename, setAttributes, touch } from '../../../../namenode/namespace/names.ts'
 import { list, stat, summary } from '../../../../namenode/namespace/read.ts'
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
@@ -13,10 +15,11 @@ import { snapshotRoutes } from '../../../../namenode/snapshots/routes.ts'
 import { quotaRoutes } from '../../../../namenode/quotas/routes.ts'
 import { purging, trashRoutes } from '../../../../namenode/trash/routes.ts'
 import { discard, purge, restore } from '../../../../namenode/trash/mutations.ts'
+import { aclText, wholeAcl } from '../../../../src/base/acl.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import type { Route } from '../../../../src/rpc/serve.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
-import { as, file, openBench, root } from '../kit.ts'
+import { as, differencesIn, file, openBench, replayed, root } from '../kit.ts'
 
 const ann = as('ann')
 const bob = as('bob')
@@ -43,6 +46,38 @@ test('a snapshot is read with the permissions of then, by those who may search i
   expect(stat(view, ann, '/d/.snapshot/s/shut/f').path).toBe('/d/.snapshot/s/shut/f')
   await bench.do(setAttributes, { path: '/d', mode: 0o600, ...ann })
   expect(() => stat(view, bob, '/d/.snapshot/s')).toThrow(denied)
+})
+
+test('the directory of a snapshot has the mode, owner and list of its time, by its path and in the list', async () => {
+  const bench = await openBench()
+  const { view } = bench.journal
+  const top = (name: string) => {
+    const path = `/d/.snapshot/${name}`
+    const { mode, owner, acl, mtimeMs } = stat(view, root, path)
+    expect(list(view, root, { path: '/d/.snapshot' }).entries.find(entry => entry.path === path)).toEqual(stat(view, root, path))
+    return [mode.toString(8), owner, acl ? wholeAcl(mode, find(view, root, path).entry.acl).map(aclText).join(',') : '', mtimeMs]
+  }
+  await bench.do(mkdir, { path: '/d', mode: 0o750, ...ann })
+  await bench.do(touch, file('/d/f', ann))
+  await bench.do(createSnapshot, { path: '/d', name: 'former', nowMs: 1000, ...ann })
+  await bench.do(createSnapshot, { path: '/d', name: 'shut', keepsEntry: true, nowMs: 2000, ...ann })
+  await bench.do(setAcl, { path: '/d', kind: 'modify', entries: ['user:bob:r-x'], ...ann })
+  await bench.do(createSnapshot, { path: '/d', name: 'listed', keepsEntry: true, nowMs: 3000, ...ann })
+  await bench.do(setAcl, { path: '/d', kind: 'clear', ...ann })
+  await bench.do(setAttributes, { path: '/d', mode: 0o755, owner: 'eve' })
+  expect([top('shut'), top('listed'), top('former')]).toEqual([
+    ['750', 'ann', '', 2000], ['750', 'ann', 'user::rwx,user:bob:r-x,group::r-x,mask::r-x,other::---', 3000],
+    // An operation of earlier versions has not kept it.
+    ['755', 'eve', '', 1000],
+  ])
+  // Rights are those of then, below too, and those of now on the way to the directory.
+  expect(() => list(view, bob, { path: '/d/.snapshot/shut' })).toThrow(denied)
+  expect(() => stat(view, bob, '/d/.snapshot/shut/f')).toThrow(denied)
+  for (const name of ['listed', 'former']) expect(list(view, bob, { path: `/d/.snapshot/${name}` }).entries).toHaveLength(1)
+  await bench.do(setAttributes, { path: '/d', mode: 0o700 })
+  expect(() => stat(view, bob, '/d/.snapshot/listed/f')).toThrow(denied)
+  expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
 })
 
 test('the snapshots of a directory are listed in pages, none twice', async () => {

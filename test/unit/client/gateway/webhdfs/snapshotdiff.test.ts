@@ -19,6 +19,14 @@ test('the report names everything by the older version', async () => {
   ])
 })
 
+test('a change of the directory itself is an entry with an empty path, once, also if there are others in it', async () => {
+  const report = async (before: string[], after: string[]) => reportOf(await gatherChanges(differencesOf(before, after)))
+  expect(await report(['/:0', 'a:1'], ['/:0!', 'a:1'])).toEqual([{ type: 'MODIFY', sourcePath: '' }])
+  expect(await report(['/:0'], ['/:0+x', 'a:1'])).toEqual([{ type: 'MODIFY', sourcePath: '' }, { type: 'CREATE', sourcePath: 'a' }])
+  const { modifyList } = pageOf(await gatherChanges(differencesOf(['/:0'], ['/:0!'])), { path: '', index: -1 }, 10)
+  expect(modifyList).toEqual([{ dirId: 0, fileId: 0, isReference: true, sourcePath: '' }])
+})
+
 test('pages have the entries, the ids and the next start of HDFS, and together each entry once', async () => {
   const found = await changes()
   const pages: ReturnType<typeof pageOf>[] = []
