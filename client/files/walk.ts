@@ -8,7 +8,7 @@ import { basename } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { RecordFormat } from '../../src/base/formats.ts'
-import { isWithin, join, nameOf, parentOf } from '../../src/base/paths.ts'
+import { isWithin, join, nameOf } from '../../src/base/paths.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { Disk, DiskStat } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -293,10 +293,8 @@ async function makeDirectory(
     there = error.code === 'EEXIST'
     if (there && (await names.status(path, { signal })).type === 'file')
       throw new GristmillError('ENOTDIR', `"${path}" is a file, not a directory`, { cause: error, details: { path } })
-    if (!there) {
-      await names.mkdir(parentOf(path), { recursive: true, signal })
-      await names.mkdir(path, { recursive: true, ...open, signal })
-    }
+    // In one call: a default list may keep even their owner from making anything in directories that were just made.
+    if (!there) await names.mkdir(path, { recursive: true, ...open, signal })
   }
   if (mode !== undefined && (preserve || (!there && (mode & 0o700) !== 0o700)))
     walking.later(path, () => names.chmod(path, mode, { signal }))

@@ -27,13 +27,15 @@ interface MkdirAsked extends Asked {
   readonly mode?: number | undefined
   /** Missing in operations of earlier versions. */
   readonly unmasked?: number | undefined
+  /** With missing parents, requires search permission on the directory above them. Missing in operations of earlier versions. */
+  readonly searched?: true | undefined
 }
 
 export const mkdir = mutation<MkdirAsked, FileStatus>({
   kind: 'namespace.mkdir',
   keep: keepStatus,
   recall: recallStatus,
-  mutate(draft, { path, parents, mode, unmasked, nowMs, ...actor }) {
+  mutate(draft, { path, parents, mode, unmasked, searched = false, nowMs, ...actor }) {
     let place
     try {
       place = placeAt(draft, actor, path)
@@ -44,10 +46,10 @@ export const mkdir = mutation<MkdirAsked, FileStatus>({
       if (parents && place.entry.directory) return statusOf(path, place.entry)
       throw exists(path, place.entry)
     }
-    const above = parents
-      ? makeDirectories(draft, actor, path.slice(0, path.lastIndexOf('/')) || '/', { nowMs, asked: path })
-      : place!.parent
-    checkMay(actor, above.entry, mayWrite, above.path)
+    const { directory: above, adder } = parents
+      ? makeDirectories(draft, actor, path.slice(0, path.lastIndexOf('/')) || '/', { nowMs, asked: path, searched })
+      : { directory: place!.parent, adder: actor }
+    checkMay(adder, above.entry, mayWrite, above.path)
     const name = path.slice(path.lastIndexOf('/') + 1)
     const made = { owner: actor.user, group: above.entry.group, ...directoryIn(above.entry, mode, unmasked), nowMs }
     return statusOf(path, addDirectory(draft, above.entry.id, name, made))

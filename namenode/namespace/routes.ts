@@ -45,7 +45,7 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
     route(protocol.mkdir, ({ requestId, path, parents, mode, unmasked }, { user }) => {
       checkFree(path)
       return journal.submit(mkdir, {
-        requestId, path, parents, mode, ...unmasked !== undefined && { unmasked }, nowMs: clock.now(), ...actor(user),
+        requestId, path, parents, mode, ...unmasked !== undefined && { unmasked }, searched: true, nowMs: clock.now(), ...actor(user),
       })
     }),
     route(protocol.rename, async ({ requestId, from, to, overwrite }, { user }) => {

@@ -8,9 +8,9 @@ import { inodeId, type InodeId } from '../../src/base/ids.ts'
 import { join, namesOf } from '../../src/base/paths.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey } from '../journal/keys.ts'
-import type { Actor } from '../journal/operation.ts'
+import { systemActor, type Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
-import { checkMay, mayWrite } from './access.ts'
+import { checkMay, maySearch, mayWrite } from './access.ts'
 import { dropContent } from './content.ts'
 import { encodeEntry, type NameEntry } from './entry.ts'
 import { dropAttributes } from '../xattrs/rows.ts'
@@ -111,23 +111,39 @@ export function isEmpty(view: View, directory: InodeId): boolean {
   return true
 }
 
+interface Making {
+  readonly nowMs: number
+  /** Path given by the user, for messages. */
+  readonly asked?: string
+  /** Requires search permission on the lowest directory too; default: true. */
+  readonly searched?: boolean
+}
+
+interface MadeDirectories {
+  readonly directory: Directory
+  /** Actor whose rights are checked when the caller adds names: `actor`, or if directories were made, the system. */
+  readonly adder: Actor
+}
+
 /**
- * Returns the directory at `path`; missing directories are created with the actor as owner, if the actor may write to the one above.
- * Throws EACCES, EDQUOT, and ENOTDIR if a file is in the way.
+ * Returns the directory at `path`; missing directories are created with the actor as owner. As in HDFS rights are checked once, in the
+ * lowest directory that exists: a default list may keep even the owner of a new directory from writing to it or searching it, and the
+ * operation that makes it would be refused halfway. Throws EACCES, EDQUOT, and ENOTDIR if a file is in the way.
  */
 export function makeDirectories(
-  draft: Draft, actor: Actor, path: string,
-  { nowMs, asked = path }: { nowMs: number; asked?: string },
-): Directory {
+  draft: Draft, actor: Actor, path: string, { nowMs, asked = path, searched = true }: Making,
+): MadeDirectories {
   let at = lowestAt(draft, actor, path, asked)
   const names = namesOf(path.slice(at.path === '/' ? 0 : at.path.length) || '/')
+  if (names.length === 0) return { directory: at, adder: actor }
+  if (searched) checkMay(actor, at.entry, maySearch, at.path)
+  checkMay(actor, at.entry, mayWrite, at.path)
   // Charged once for all of them: new directories have no quotas of their own.
-  if (names.length > 0) charge(draft, at.entry.id, { names: names.length, bytes: 0 })
+  charge(draft, at.entry.id, { names: names.length, bytes: 0 })
   for (const name of names) {
-    checkMay(actor, at.entry, mayWrite, at.path)
     const made = { owner: actor.user, group: at.entry.group, ...directoryIn(at.entry, undefined), nowMs }
     const entry = putDirectory(draft, at.entry.id, name, made)
     at = { path: join(at.path, name), entry, parent: at }
   }
-  return at
+  return { directory: at, adder: systemActor }
 }

@@ -67,8 +67,8 @@ export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
   mutate(draft, { path, base, attributes, replaces, nowMs, user, root }) {
     const actor = { user, root }
     if (base !== undefined) directoryAt(draft, actor, base)
-    const { entry } = makeDirectories(draft, actor, path, { nowMs })
-    checkMay(actor, entry, mayWrite, path)
+    const { directory: { entry }, adder } = makeDirectories(draft, actor, path, { nowMs, searched: false })
+    checkMay(adder, entry, mayWrite, path)
     for (const name of replaces) removeAttribute(draft, entry.id, name)
     putAttributes(draft, entry, attributes, path)
     return statusOf(path, entry)

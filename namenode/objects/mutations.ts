@@ -188,9 +188,9 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody
   checkInstant(mtime)
   if (base !== undefined) directoryAt(draft, actor, base)
   const state = versioningAt(draft, base, to)
-  if (parents) makeDirectories(draft, actor, parentOf(to), { nowMs, asked: to })
-  const { parent, name, entry: there } = placeAt(draft, actor, to)
-  checkMay(actor, parent.entry, mayWrite, parent.path)
+  const { adder } = parents ? makeDirectories(draft, actor, parentOf(to), { nowMs, asked: to }) : { adder: actor }
+  const { parent, name, entry: there } = placeAt(draft, adder, to)
+  checkMay(adder, parent.entry, mayWrite, parent.path)
   if (there?.directory) throw new GristmillError('EISDIR', `${to} is a directory`, { details: { path: to } })
   const writer = writerOf(draft, parent.entry.id, name)
   if (writer !== undefined)

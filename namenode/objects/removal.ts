@@ -84,9 +84,9 @@ function drop(draft: Draft, { path, ...place }: NamedPlace, entry: NameEntry): v
 function markDeleted(draft: Draft, { path, expect, nowMs, user, root }: RemoveAsked, state: Versioning): string {
   const actor = { user, root }
   checkNotSystem(path, 'remove')
-  makeDirectories(draft, actor, parentOf(path), { nowMs, asked: path })
-  const { parent, name, entry } = placeAt(draft, actor, path)
-  checkMay(actor, parent.entry, mayWrite, parent.path)
+  const { adder } = makeDirectories(draft, actor, parentOf(path), { nowMs, asked: path })
+  const { parent, name, entry } = placeAt(draft, adder, path)
+  checkMay(adder, parent.entry, mayWrite, parent.path)
   const file = entry?.directory ? undefined : entry
   checkExpected(expect, file, path)
   if (file) checkSticky(actor, parent.entry, file, path)

@@ -41,8 +41,8 @@ export const restore = mutation<UserOperation & { item: string; to?: string | un
     if (!root && item.user !== user)
       throw new GristmillError('EACCES', `the item ${name} is in the trash of ${item.user}`, { details: { item: name } })
     const to = wanted ?? item.from
-    makeDirectories(draft, actor, parentOf(to), { nowMs, asked: to })
-    rename.mutate(draft, { from: join(itemPath(item), nameOf(item.from)), to, overwrite, nowMs, ...actor })
+    const { adder } = makeDirectories(draft, actor, parentOf(to), { nowMs, asked: to })
+    rename.mutate(draft, { from: join(itemPath(item), nameOf(item.from)), to, overwrite, nowMs, ...adder })
     detach(draft, content.home, item.name, content.directory)
     draft.remove('trash', item.key)
     return to

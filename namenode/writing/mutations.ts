@@ -87,13 +87,13 @@ interface NewPlace {
 
 /** Place of a file that the actor may create or replace. Throws EISDIR, EEXIST, EACCES, and ENOENT without `parents`. */
 export function newPlace(draft: Draft, actor: Actor, { path, overwrite, parents, nowMs }: NewPlace): NamePlace {
-  if (parents) makeDirectories(draft, actor, parentOf(path), { nowMs, asked: path })
-  const place = placeAt(draft, actor, path)
+  const { adder } = parents ? makeDirectories(draft, actor, parentOf(path), { nowMs, asked: path }) : { adder: actor }
+  const place = placeAt(draft, adder, path)
   const { parent, entry } = place
   if (entry?.directory) throw new GristmillError('EISDIR', `${path} is a directory; give the name of a file`, { details: { path } })
   if (entry && !overwrite)
     throw new GristmillError('EEXIST', `${path} exists already; to replace it, overwriting must be asked for`, { details: { path } })
-  checkMay(actor, parent.entry, mayWrite, parent.path)
+  checkMay(adder, parent.entry, mayWrite, parent.path)
   if (entry) {
     checkMay(actor, entry, mayWrite, path)
     checkSticky(actor, parent.entry, entry, path)

@@ -133,6 +133,10 @@ export const requests: readonly Asked[] = [
   put('/l/d?op=MKDIRS&permission=755&unmaskedpermission=777'), get('/l/d?op=GETACLSTATUS'), put('/l/e?op=MKDIRS'),
     get('/l/e?op=GETACLSTATUS'),
   put('/l/n/m/f?op=CREATE&permission=600&unmaskedpermission=666', body('x')), get('/l/n?op=GETACLSTATUS'), get('/l/n/m/f?op=GETACLSTATUS'),
+  // Parents in which their owner may not write are made all the same.
+  put('/ro?op=MKDIRS&permission=777'), put('/ro?op=MODIFYACLENTRIES&aclspec=default:user::r-x'), put('/ro/a/b/c?op=MKDIRS&user.name=bob'),
+  put('/ro/x/y/f?op=CREATE&user.name=bob', body('x')), get('/ro/a/b/c?op=GETACLSTATUS'), get('/ro/x/y/f?op=GETACLSTATUS'),
+  put('/ro/a/d?op=MKDIRS&user.name=bob'), put('/ro/x/g?op=CREATE&user.name=bob', body('x')),
   put('/l/f?op=SETPERMISSION&permission=750'), get('/l/f?op=GETACLSTATUS'), get('/l?op=LISTSTATUS'),
     asked('POST', '/l/f?op=APPEND', body('y')),
   get('/l/f?op=GETACLSTATUS'), put('/l/f?op=RENAME&destination=/f'), get('/f?op=GETACLSTATUS'),

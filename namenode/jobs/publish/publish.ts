@@ -207,9 +207,9 @@ export function publishOutput(draft: Draft, publishing: Publishing): void {
   const { job, actor, owner, output, nowMs, trashMs, committed, version, inherits = false } = publishing
   if (committed) checkCommitted(draft, job, committed)
   checkNotSystem(output.path, what)
-  makeDirectories(draft, actor, parentOf(output.path), { nowMs, asked: output.path })
-  const place = placeAt(draft, actor, output.path)
-  checkPlace(draft, actor, place, output)
+  const { adder } = makeDirectories(draft, actor, parentOf(output.path), { nowMs, asked: output.path })
+  const place = placeAt(draft, adder, output.path)
+  checkPlace(draft, adder, place, output)
   const { parent, name, path, entry: old } = place
   const { own, output: made } = stagingOf(draft, job)
   // Earlier versions let the job's user write there.

@@ -65,9 +65,9 @@ function publishOutput(
   { job, actor, output, nowMs }: { job: JobId; actor: Actor; output: JobSpec['output']; nowMs: number },
 ): void {
   checkNotSystem(output.path, "write a job's output to")
-  makeDirectories(draft, actor, parentOf(output.path), { nowMs, asked: output.path })
-  const place = placeAt(draft, actor, output.path)
-  checkPlace(actor, place, output)
+  const { adder } = makeDirectories(draft, actor, parentOf(output.path), { nowMs, asked: output.path })
+  const place = placeAt(draft, adder, output.path)
+  checkPlace(adder, place, output)
   const { parent, name, path } = place
   if (draft.has('writers', childKey(parent.entry.id, name)))
     throw new GristmillError('EBUSY', `a writer holds the path ${path}; wait for its end`, { details: { path } })

@@ -6,7 +6,10 @@ import { setAcl } from '../../../../namenode/namespace/acls.ts'
 import { find } from '../../../../namenode/namespace/asof.ts'
 import { mkdir, rename, setAttributes, touch } from '../../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../../namenode/namespace/read.ts'
+import { storeDirectory } from '../../../../namenode/objects/directories.ts'
 import { put as putObject } from '../../../../namenode/objects/mutations.ts'
+import { remove as removeObject } from '../../../../namenode/objects/removal.ts'
+import { setVersioning } from '../../../../namenode/objects/versioning.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { items } from '../../../../namenode/trash/items.ts'
 import { discard, restore } from '../../../../namenode/trash/mutations.ts'
@@ -296,5 +299,50 @@ test('an output below a default list inherits it as a directory', async () => {
   await published(opened, mapOnly('/w/out'))
   expect(aclOf(bench, '/w/out')).toContain('user:bob:rwx')
   expect(aclOf(bench, '/w/out')).toContain('default:user:bob:rwx')
+  await replayed(bench)
+})
+
+test('rights are checked where missing directories begin: a list that shuts out their maker does not stop an operation halfway', async () => {
+  const opened = await open()
+  const { bench } = opened
+  const { view } = bench.journal
+  await bench.do(mkdir, { path: '/b', mode: 0o777 })
+  await bench.do(setVersioning, { path: '/b', state: 'Enabled' })
+  await bench.do(mkdir, { path: '/b/ro', mode: 0o777 })
+  await bench.do(setAcl, { path: '/b/ro', kind: 'modify', entries: ['default:user::r--', 'default:group::r-x', 'default:other::---'] })
+  await bench.do(mkdir, { path: '/b/ro/dirs/a/b', parents: true, searched: true, ...ann })
+  const { lease } = await bench.do(create, { ...file('/b/ro/created/a/f', ann), parents: true })
+  await bench.do(complete, { lease, blocks: [], ...ann })
+  await bench.do(put, { ...file('/b/ro/put/a/f', ann), parents: true, content })
+  await bench.do(putObject, { ...file('', ann), to: '/b/ro/object/a/f', base: '/b', parents: true, content })
+  await bench.do(storeDirectory, { path: '/b/ro/key/a', base: '/b', attributes: [], replaces: [], ...ann })
+  await bench.do(removeObject, { path: '/b/ro/marked/a/f', keep: '/b', directory: false, ...ann })
+  await published(opened, mapOnly('/b/ro/job/a/out'))
+  await bench.do(mkdir, { path: '/mine' })
+  await bench.do(setAttributes, { path: '/mine', owner: 'ann' })
+  await bench.do(mkdir, { path: '/mine/d', ...ann })
+  await bench.do(discard, { path: '/mine/d', recursive: true, ...ann })
+  const [item] = [...items(view, {})]
+  await bench.do(restore, { item: item!.name, to: '/b/ro/back/a/d', ...ann })
+  for (const [path, type] of [
+    ['dirs/a/b', 'directory'], ['created/a/f', 'file'], ['put/a/f', 'file'], ['object/a/f', 'file'], ['key/a', 'directory'],
+    ['job/a/out/_SUCCESS', 'file'], ['back/a/d', 'directory'],
+  ] as const)
+    expect(stat(view, root, `/b/ro/${path}`), path).toMatchObject({ type, ...!path.startsWith('job') && { owner: 'ann' } })
+  // The list decides about what has been made, and about the next operation.
+  expect(aclOf(bench, '/b/ro/dirs/a').split(',default')[0]).toBe('user::r--,group::r-x,other::---')
+  await expect(bench.do(mkdir, { path: '/b/ro/dirs/c/d', parents: true, searched: true, ...ann })).rejects.toMatchObject(denied)
+  await expect(bench.do(put, { ...file('/b/ro/put/f', ann), parents: true, content })).rejects.toMatchObject(denied)
+  // Both rights are needed in the lowest directory that exists.
+  for (const mode of [0o555, 0o766]) {
+    await bench.do(mkdir, { path: `/m${mode}`, mode })
+    const asked = { parents: true, ...ann }
+    await expect(bench.do(mkdir, { path: `/m${mode}/a/b`, searched: true, ...asked }), `${mode}`).rejects.toMatchObject(denied)
+    await expect(bench.do(put, { ...file(`/m${mode}/a/f`), content, ...asked }), `${mode}`).rejects.toMatchObject(denied)
+    await expect(bench.do(create, { ...file(`/m${mode}/a/f`), ...asked }), `${mode}`).rejects.toMatchObject(denied)
+  }
+  // An operation of earlier versions did not need to search it.
+  await bench.do(mkdir, { path: `/m${0o766}/a/b`, parents: true, ...ann })
+  expect(differencesIn(bench)).toEqual([])
   await replayed(bench)
 })
