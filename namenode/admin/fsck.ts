@@ -178,9 +178,9 @@ function* inside(view: View, actor: Actor, directory: Named, rest: readonly stri
   }
 }
 
-/** Older versions of the objects in a directory, by key. */
+/** Older versions of the objects in a directory, by key; in a version of an output too, and in no snapshot. */
 function* olderObjects(view: View, actor: Actor, directory: Named, rest: readonly string[], again: boolean): Generator<Named> {
-  if (directory.at !== undefined || !child(view, directory.entry.id, objectShelfName)) return
+  if (!child(view, directory.entry.id, objectShelfName)) return
   const shelf = childNamed(view, actor, directory, `${snapshotsName}/${objectsName}`)
   if (shelf) yield* inside(view, actor, shelf, rest, again)
 }

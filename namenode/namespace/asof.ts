@@ -83,6 +83,7 @@ function findVersion(view: View, actor: Actor, path: string): FoundName | undefi
   const names = namesOf(path)
   let found: FoundName = { entry: entryAt(view, systemActor, '/'), at: undefined }
   let number: number | undefined
+  let isSnapshot = false
   for (let i = 0; i < names.length; i++) {
     const { entry, at } = found
     if (!entry.directory) {
@@ -90,10 +91,14 @@ function findVersion(view: View, actor: Actor, path: string): FoundName | undefi
       throw notDirectory(path, `/${names.slice(0, i).join('/')}`)
     }
     checkMay(actor, entry, maySearch, `/${names.slice(0, i).join('/')}`)
+    // Replaced objects went with the directory that had them, and are read as in any other one.
+    if (names[i] === snapshotsName && names[i + 1] === objectsName && number !== undefined && !isSnapshot)
+      return { entry: findOlder(view, entry, names.slice(i + 2), path), at: undefined }
     if (names[i] === snapshotsName && at === undefined) {
       const snapshot = snapshotNamed(view, entry.id, names[++i] ?? '')
       if (!snapshot) return undefined
       found = { entry: topOf(snapshot, entry), at: snapshot.seq }
+      isSnapshot = true
       continue
     }
     const reading = at === undefined ? present(view) : past(view, at)

@@ -88,12 +88,12 @@ export function findVersion(view: View, directory: InodeId, name: string, versio
  * are those of that directory. Throws ENOENT.
  */
 export function findOlder(view: View, directory: NameEntry, [name, version, ...more]: readonly string[], path: string): NameEntry {
-  const { mode, owner, group } = directory
+  const { mode, owner, group, acl } = directory
   const found = name === undefined ? child(view, directory.id, objectShelfName)
     : version === undefined ? olderOf(view, directory.id, name)
       : more.length === 0 ? findVersion(view, directory.id, name, version) : undefined
   if (!found) throw missingName(path, path)
-  return version === undefined ? { ...found, mode, owner, group } : found
+  return version === undefined ? { ...found, mode, owner, group, acl } : found
 }
 
 /** Names of keys with older versions in a directory, in byte order, from `start` on. */

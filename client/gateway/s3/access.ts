@@ -140,7 +140,8 @@ function together(
   const outputs = outputsIn(older ?? key)
   if (!outputs) return 'deny'
   const sure = [...as(key), ...older === undefined ? [] : asOlder(older)]
-  if ([...sure, ...outputs.flatMap(as)].includes('deny')) return 'deny'
+  const heads = outputs.flatMap(head => [...as(head), ...older === undefined ? [] : asOlder(head)])
+  if ([...sure, ...heads].includes('deny')) return 'deny'
   return sure.every(decision => decision === 'allow') ? 'allow' : undefined
 }
 

@@ -57,6 +57,8 @@ test('what a policy says about a key counts for it in snapshots, as an older ver
     ['/b/current/k', 'ada'], ['/b/current/k?versionId=1', 'AccessDenied'], ['/b/.snapshot/s1/current/k', 'AccessDenied'],
     ['/b/current/.snapshot/.objects/k/1', 'AccessDenied'], [`/b/${'a@1/'.repeat(4)}k`, 'ada'],
     [`/b/${'a@1/'.repeat(5)}k`, 'AccessDenied'],
+    ['/b/current@1/.snapshot/.objects/k/1', 'AccessDenied'], ['/b/.snapshot/s1/current@1/k', 'AccessDenied'],
+    ['/b/open@1/.snapshot/.objects/k/1', 'ada'],
   ] as const) expect([path, await doneBy(open, path)]).toEqual([path, by])
   // Outputs lie in outputs: each part of a key may be a version, several of them at once, and in a snapshot, too.
   const inner = [statement('Allow', ['s3:GetObject', 's3:GetObjectVersion'], '/*'), statement('Deny', 's3:GetObject', '/out/in/deep/*')]
