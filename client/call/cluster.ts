@@ -1,16 +1,16 @@
 // Calls of the library to the namenode and the datanodes. Makes the request id of a mutation, once for all its retries: a mutation that is
-// sent again after a lost reply takes effect once.
+// sent again after a lost reply takes effect once. A caller that several processes may be gives an id that all of them make.
 
 import type { Background } from '../../src/base/background.ts'
-import { requestId, type Address } from '../../src/base/ids.ts'
+import { requestId, type Address, type RequestId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import type { Caller } from '../../src/rpc/call.ts'
 
-/** A request without its request id. */
-type MessageRequest<M extends Message> = Omit<RequestOf<M>, 'requestId'>
+/** A request without its request id, or with one that the caller has made. */
+type MessageRequest<M extends Message> = Omit<RequestOf<M>, 'requestId'> & { readonly requestId?: RequestId | undefined }
 
 /**
  * Calls the namenode. `undo` reverts the call if the signal aborts while the call is in flight and a reply arrives later (see
@@ -47,8 +47,9 @@ interface ClusterOptions {
 export function clusterOf({ caller, namenode, clock, random, user, background }: ClusterOptions): Cluster {
   const client = random.id()
   let seq = 0
+  const newId = (): RequestId => requestId(`${client}:${++seq}`)
   const full = <M extends Message>(message: M, request: MessageRequest<M>): RequestOf<M> =>
-    (message.mutation ? { ...request, requestId: requestId(`${client}:${++seq}`) } : request) as RequestOf<M>
+    (message.mutation ? { ...request, requestId: request.requestId ?? newId() } : request) as unknown as RequestOf<M>
   return {
     clock, random, user,
     ask: async (message, request, signal, undo) => {

@@ -50,8 +50,8 @@ interface DriveDeps {
 
 /** The first tasks of a job alone, if the plan allows it. `onPart`: called if there are more. */
 interface FirstTasks { readonly tasks: number; readonly onPart: () => void }
-/** Called when the job is planned, before it is sent. */
-interface BeforeSending { readonly onReady: () => Promise<void> | undefined }
+/** Called when the job is planned, before it is sent; resolves to the name of its request. */
+interface BeforeSending { readonly onReady: () => Promise<string> }
 /** Other directory to publish than that of the step. */
 interface OtherOutput { readonly output: string }
 
@@ -174,7 +174,7 @@ export class ProgramDriver {
       if (this.#isOver) return
       const error = asError(thrown)
       if (this.#isLost(thrown)) return this.abandon(error)
-      if (this.#deps.isFatal(thrown)) return void this.#end(error)
+      if (this.#deps.isFatal(thrown) || this.#earlier.isRefusal(thrown)) return void this.#end(error)
       this.#failures.set(number, error)
       const { code, message, details } = error
       result = { failed: { code, message, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
@@ -228,7 +228,10 @@ export class ProgramDriver {
     const first = typeof step.returns === 'object' ? step.returns.first : undefined
     let isPart = false
     const submitted = async (part?: FirstTasks | OtherOutput): Promise<readonly string[]> => {
-      const job = await this.#submit(step, { ...part, onReady: () => this.#deps.log?.sends(step.number, isPart, this.#factsOf(step)) })
+      const { log } = this.#deps
+      const { number, method, planned: { lowered: fingerprint = '' } } = step
+      const onReady = log && (() => log.sends({ number, method, fingerprint }, isPart, this.#factsOf(step)))
+      const job = await this.#submit(step, { ...part, ...onReady && { onReady } })
       onJob(job)
       return this.#linesOf(job, step)
     }
@@ -254,6 +257,8 @@ export class ProgramDriver {
   async #sentBefore(step: PlannedProgramStep): Promise<{ readonly job: Job; readonly isPart: boolean } | undefined> {
     const found = step.query ? undefined : await this.#deps.log?.sentBefore(step.number)
     if (!found) return undefined
+    const { method = step.method, fingerprint = '' } = found
+    this.#earlier.checkSame(step, { method, fingerprint })
     const job = this.#deps.jobOf(found.job)
     this.#noteJob(step, job)
     return { job, isPart: found.isPart }

@@ -2,7 +2,7 @@
 // over reads it, and gives the program the same results and times again. Records are files, in a directory of the job that goes with it.
 // INVARIANT: a record is stored before what it tells happens: before a job is sent, and before the program gets a result.
 // INVARIANT: each record has a number, and the file of a number is made once. A process that another one has replaced can therefore not go
-// on: its next record is refused.
+// on: its next record is refused. What it has sent just before is answered with the job of the process that goes on (`sends`).
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { attemptId, type JobId } from '../../src/base/ids.ts'
@@ -10,7 +10,7 @@ import { limits } from '../../src/base/limits.ts'
 import { join, systemDirectory } from '../../src/base/paths.ts'
 import { retry } from '../../src/base/retry.ts'
 import type { FileClient } from '../../src/file/client.ts'
-import { decodeEntry, type HistoryEntry } from '../../src/plan/history.ts'
+import { decodeEntry, fingerprintChars, type HistoryEntry } from '../../src/plan/history.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
 import * as jobs from '../../src/protocol/job.ts'
 import { list } from '../../src/protocol/namespace.ts'
@@ -23,8 +23,8 @@ import type { StepRecord } from './runinputs.ts'
 interface StepFacts { readonly clock: string; readonly reads?: StepRecord | undefined }
 
 type LogRecord = StepFacts & (
-  /** A job of the step is about to be sent. `isPart`: it has only the first tasks. */
-  | { readonly sends: number; readonly isPart: boolean }
+  /** A job of the step is about to be sent. `isPart`: it has only the first tasks. Logs of earlier versions lack method and fingerprint. */
+  | { readonly sends: number; readonly isPart: boolean; readonly method?: string | undefined; readonly fingerprint?: string | undefined }
   /** The program is about to get the result: an encoded entry of its history. */
   | { readonly gets: string }
 )
@@ -35,7 +35,20 @@ interface EndRecord { readonly ends: true; readonly clock: string; readonly fail
 type AnyRecord = LogRecord | EndRecord
 
 /** A job of a step that an earlier process has sent. */
-interface SentBefore { readonly job: JobId; readonly isPart: boolean }
+interface SentBefore {
+  readonly job: JobId
+  readonly isPart: boolean
+  readonly method?: string | undefined
+  readonly fingerprint?: string | undefined
+}
+
+/** A step of the program, as it is known before it has a job. */
+interface DriveStep {
+  readonly number: number
+  readonly method: string
+  /** Of its plan, before any rule. */
+  readonly fingerprint: string
+}
 
 interface DriveLogDeps {
   readonly clock: Clock
@@ -106,7 +119,15 @@ export class DriveLog {
   /** True for the failure of a record, after which this process must not go on. */
   isFailure(error: unknown): boolean { return error !== undefined && error === this.#failure }
 
-  sends(number: number, isPart: boolean, facts: StepFacts): Promise<void> { return this.#append({ sends: number, isPart, ...facts }) }
+  /**
+   * Resolves to the name of the request that sends the job: it is the same in each process that drives the program, so that two of them
+   * which send the step at the same time get one job.
+   */
+  async sends({ number, method, fingerprint: whole }: DriveStep, isPart: boolean, facts: StepFacts): Promise<string> {
+    const fingerprint = whole.slice(0, fingerprintChars)
+    await this.#append({ sends: number, isPart, method, fingerprint, ...facts })
+    return requestOf(this.#options.run, { number, fingerprint }, isPart)
+  }
 
   gets(entry: string, facts: StepFacts): Promise<void> { return this.#append({ gets: entry, ...facts }) }
 
@@ -126,7 +147,9 @@ export class DriveLog {
     if (records.length === 0) return undefined
     const sent = (await (this.#sent ??= this.#findSent())).get(number) ?? []
     const job = sent.at(-1)
-    return job === undefined ? undefined : { job, isPart: records[Math.min(sent.length, records.length) - 1]!.isPart }
+    if (job === undefined) return undefined
+    const { isPart, method, fingerprint } = records[Math.min(sent.length, records.length) - 1]!
+    return { job, isPart, method, fingerprint }
   }
 
   async #findSent(): Promise<ReadonlyMap<number, readonly JobId[]>> {
@@ -170,6 +193,10 @@ export class DriveLog {
     }
   }
 }
+
+/** Name of the request that sends a job of a step. */
+export const requestOf = (run: string, { number, fingerprint }: Pick<DriveStep, 'number' | 'fingerprint'>, isPart: boolean): string =>
+  `${run}.${number}.${isPart ? 'first' : 'all'}.${fingerprint}`
 
 const nameOf = (number: number): string => String(number).padStart(numberDigits, '0')
 

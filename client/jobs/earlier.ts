@@ -32,6 +32,7 @@ export class EarlierResults {
   readonly #numbers: ReadonlySet<number>
   readonly #asked = new Map<number, PlannedProgramStep>()
   readonly #delivered = Promise.withResolvers<void>()
+  #refusal: GristmillError | undefined
 
   constructor(deps: EarlierDeps, entries: readonly HistoryEntry[]) {
     this.#deps = deps
@@ -45,6 +46,21 @@ export class EarlierResults {
   /** Resolves when the program has all of them again. */
   get delivered(): Promise<void> { return this.#delivered.promise }
 
+  /** Throws PROGRAM_INVALID if the program asks for another step than the one of this number that the earlier process has begun. */
+  checkSame({ number, method, planned }: PlannedProgramStep, before: Pick<HistoryEntry, 'method' | 'fingerprint'>): void {
+    if (before.method === method && isSameFingerprint(before, planned.lowered ?? '')) return
+    this.#refusal ??= new GristmillError(
+      'PROGRAM_INVALID',
+      `the process that drives the program was replaced, and the program does not do the same again: its step ${number} was `
+      + `${before.method}${before.method === method ? ' with another plan' : `, and is ${method}`}; run it again, and let its steps depend on its `
+      + 'parameters and on the results of its steps alone',
+    )
+    throw this.#refusal
+  }
+
+  /** True for the failure of `checkSame`, which ends the program: no step gets it. */
+  isRefusal(error: unknown): boolean { return error !== undefined && error === this.#refusal }
+
   /** The program has asked for a step that is one of these. */
   asked(step: PlannedProgramStep): void { this.#asked.set(step.number, step) }
 
@@ -55,7 +71,7 @@ export class EarlierResults {
   async *next(): AsyncGenerator<EarlierResult, void, undefined> {
     for (let entry = this.#left[0]; entry && this.#asked.has(entry.number); entry = this.#left[0]) {
       const step = this.#asked.get(entry.number)!
-      checkSame(step, entry)
+      this.checkSame(step, entry)
       if (step.shipped && !('failed' in step.shipped)) await this.#deps.shipping.again(step.shipped, entry.result)
       const job = entry.job === '-' ? undefined : this.#deps.jobOf(entry.job as JobStatus['job'])
       yield { step, entry, job, result: await this.#resultOf(step, entry, job) }
@@ -73,14 +89,4 @@ export class EarlierResults {
       default: return unreachable(result)
     }
   }
-}
-
-function checkSame({ number, method, planned }: PlannedProgramStep, entry: HistoryEntry): void {
-  if (entry.method === method && isSameFingerprint(entry, planned.lowered ?? '')) return
-  throw new GristmillError(
-    'PROGRAM_INVALID',
-    `the process that drives the program was replaced, and the program does not do the same again: its step ${number} was ${entry.method}`
-    + `${entry.method === method ? ' with another plan' : `, and is ${method}`}; run it again, and let its steps depend on its parameters and on `
-    + 'the results of its steps alone',
-  )
 }

@@ -54,8 +54,8 @@ interface Submitting {
   /** Of a step that returns its first values: the first tasks alone, where that can be. `onPart`: called if there are more. */
   readonly tasks?: number | undefined
   readonly onPart?: (() => void) | undefined
-  /** Called when the job is planned, before it is sent. */
-  readonly onReady?: (() => Promise<void> | undefined) | undefined
+  /** See `Submission`. */
+  readonly onReady?: (() => Promise<string>) | undefined
   readonly signal?: AbortSignal | undefined
 }
 

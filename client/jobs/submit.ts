@@ -6,7 +6,7 @@ import { throwIfAborted } from '../../src/base/abort.ts'
 import type { OutputFormat } from '../../src/base/formats.ts'
 import { retry } from '../../src/base/retry.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import type { JobId } from '../../src/base/ids.ts'
+import { requestId, type JobId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { cachedStep } from '../../src/plan/cached.ts'
 import * as protocol from '../../src/protocol/job.ts'
@@ -70,8 +70,11 @@ export interface Submission {
   readonly tasks?: number | undefined
   /** Called if the job has more tasks than these. */
   readonly onPart?: (() => void) | undefined
-  /** Called when all is known of the job, before it is sent. */
-  readonly onReady?: (() => Promise<void> | undefined) | undefined
+  /**
+   * Called when all is known of the job, before it is sent. Resolves to the name of the request: processes that send a job under one name
+   * get one job. One of them may have sent it before, so that only the namenode knows whether its output is there.
+   */
+  readonly onReady?: (() => Promise<string>) | undefined
   /** Called with one-line notes about the input, such as skipped files. */
   readonly onNote?: ((line: string) => void) | undefined
 }
@@ -95,7 +98,8 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     },
     signal,
   )
-  const existing = submission.overwrite || submission.result ? undefined : await existingOutput(cluster, output, signal)
+  const isUnchecked = submission.overwrite || submission.result || submission.onReady
+  const existing = isUnchecked ? undefined : await existingOutput(cluster, output, signal)
   // Independent of each other, so run concurrently: small programs are stored while large inputs are listed.
   const [program, stages] = await Promise.allSettled([
     storeProgram(cluster, store, submission.program, signal), planStages(cluster, submission),
@@ -131,18 +135,27 @@ export async function submitJob(cluster: Cluster, store: ProgramStore, submissio
     ...submission.queue !== undefined && { queue: submission.queue },
     ...submission.priority !== undefined && { priority: submission.priority },
   }
-  await submission.onReady?.()
-  const { job } = await send(cluster, plan, cut, signal)
+  const name = await submission.onReady?.()
+  const { job } = await send(cluster, plan, cut, { name, signal })
   const handle = new Job(cluster, job)
   if (signal) handle.killOn(signal)
   return handle
 }
 
+interface Sending {
+  /** Name of the request, if other processes may send it. */
+  readonly name: string | undefined
+  readonly signal: AbortSignal | undefined
+}
+
 /** Sends splits that need more than one message before the job. A namenode restarted in between has lost them: send again. */
 async function send(
-  cluster: Cluster, plan: Omit<JobSpec, 'stages'>, cut: readonly CutStage[], signal: AbortSignal | undefined,
+  cluster: Cluster, plan: Omit<JobSpec, 'stages'>, cut: readonly CutStage[], { name, signal }: Sending,
 ): Promise<{ job: JobId }> {
+  let tries = 0
   return retry(async () => {
+    // A refusal is the answer to all requests of its id, and the next try has other pages.
+    const id = name === undefined ? undefined : requestId(`${name}.${tries++}`)
     const stages: StageSpec[] = []
     for (const { inputs, ...stage } of cut) {
       const sent: StageInput[] = []
@@ -157,7 +170,8 @@ async function send(
     }
     throwIfAborted(signal)
     // If the caller aborts a submit in flight, no client would know the job: it is killed once its id arrives.
-    return cluster.ask(protocol.submit, { spec: { ...plan, stages } }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
+    const request = { spec: { ...plan, stages }, ...id !== undefined && { requestId: id } }
+    return cluster.ask(protocol.submit, request, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
   }, { clock: cluster.clock, signal, pauseMs: 0, attemptsMax: sendTries, again: protocol.isSplitsLost })
 }
 

@@ -22,8 +22,8 @@ export interface HistoryEntry {
     | { readonly kind: 'failed'; readonly code: string; readonly message: string }
 }
 
-/** Characters of a fingerprint that an entry keeps. */
-const fingerprintChars = 12
+/** Characters of a fingerprint that an entry keeps, and the log of a drive. */
+export const fingerprintChars = 12
 /** Characters of a failure that the program may look at. */
 const messageCharsMax = 1_000
 

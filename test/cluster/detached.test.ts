@@ -1,12 +1,17 @@
 // Programs of several steps that run detached, on a cluster of real processes with one slot for each node: a process of the cluster drives
 // them, and another one goes on when it is killed, in the middle of a step and between two; so they do when the namenode is started again.
+// Two processes that send a step get one job.
 
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
-import type { JobStatus } from '../../src/protocol/job.ts'
+import { connect } from '../../client/index.ts'
+import { requestOf } from '../../client/jobs/drivelog.ts'
+import { clusterIn } from '../../client/sql/cluster.ts'
+import { programId, requestId } from '../../src/base/ids.ts'
+import { resultsDirectory, submit, type JobSpec, type JobStatus } from '../../src/protocol/job.ts'
 import { until, type TestCluster } from '../kit/cluster.ts'
 import { childrenOf } from '../kit/process/children.ts'
 import { startClusterHere } from './inprocess.ts'
@@ -139,6 +144,38 @@ test('a detached program goes on when its process is killed and when the namenod
   expect(await shown(job)).toMatchObject({ state: 'succeeded' })
   expect((await cluster.ok(['ls', '/.gristmill/jobs'])).trim()).toBe('')
   expect((await cluster.ok(['ls', '/.gristmill/uploads'])).trim()).toBe('')
+})
+
+test('a step that another process sends once more is the same job, also when the namenode was started again', async () => {
+  const file = await gate('copied')
+  const job = await detach([await program('copied.ts', `
+    const n = await mill.range(3).count()
+    console.log('has counted')
+    await held(gates)
+    await mill.range(n).save(output)`), '--output', '/copied', '--param', `gates=${file}`])
+  await until('its first step has ended', has(job, 'has counted'))
+  const [step] = await stepsOf(job)
+  const run = step!.driver!.id
+  const record = JSON.parse(await cluster.ok(['cat', `/.gristmill/jobs/${job}/${job}.0.0.0/000000`])) as { fingerprint: string }
+  const name = requestOf(run, { number: 1, fingerprint: record.fingerprint }, false)
+  const spec: JobSpec = {
+    name: 'copy', program: { id: programId('0'.repeat(64)), path: '/p.js' }, params: {}, seed: 0, fingerprint: '-',
+    driver: { id: run, step: 1, method: 'count', nowMs: 0, outline: '', history: [] },
+    stages: [{ name: 'count', input: { kind: 'values', parts: 1 }, output: { kind: 'files', format: 'text' } }],
+    output: { path: `${resultsDirectory}/copy`, overwrite: false, format: 'text', result: true },
+    attemptsMax: 1, memoryBytes: 0, taskDeadlineMs: 0,
+  }
+  const copied = async (): Promise<string> => {
+    await using mill = await connect({ address: cluster.namenode.address, secretFile: cluster.secretFile })
+    return (await clusterIn(mill).cluster.ask(submit, { spec, requestId: requestId(`${name}.0`) })).job
+  }
+  expect(await copied()).toBe(step!.job)
+  await cluster.namenode.kill()
+  await cluster.namenode.start()
+  expect(await copied()).toBe(step!.job)
+  await rm(file)
+  expect((await cluster.run(['job', job, '--follow'])).code).toBe(0)
+  expect((await stepsOf(job)).map(each => each.driver!.method)).toEqual(['count', 'save'])
 })
 
 test('the end of a detached program is that of its steps, and its failure is that of its job', async () => {

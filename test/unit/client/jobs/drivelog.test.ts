@@ -39,6 +39,9 @@ class Files {
   }
 }
 
+const known = { method: 'take', fingerprint: 'abcdef123456' }
+const step = (number: number) => ({ number, ...known, fingerprint: `${known.fingerprint}7890` })
+
 const entry = (number: number) => encodeEntry({
   number, method: 'count', fingerprint: 'abcdef', job: `job-${number + 10}`, result: { kind: 'lines', lines: ['x'] },
 })
@@ -48,7 +51,7 @@ test('a process that takes over gets results in their order, the longest times, 
   const first = await files.open()
   expect([first.results, first.clock, first.reads]).toEqual([[], '', []])
   const pins = [{ path: '/a', files: 1, bytes: 2, digest: 'd' }]
-  await first.sends(1, false, { clock: '5', reads: { pins } })
+  await first.sends(step(1), false, { clock: '5', reads: { pins } })
   await first.gets(entry(1), { clock: '5 1', reads: undefined })
   await Promise.all([first.gets(entry(3), { clock: '5 1' }), first.gets(entry(2), { clock: '5' })])
   const next = await files.open()
@@ -71,10 +74,10 @@ test('the end of a program is known to a process that takes over, with its failu
 test('a process that was replaced can record nothing more, and knows why', async () => {
   const files = new Files()
   const [old, next] = [await files.open(), await files.open()]
-  await next.sends(1, false, { clock: '' })
+  await next.sends(step(1), false, { clock: '' })
   const refused = await old.gets(entry(1), { clock: '' }).catch((error: unknown) => error)
   expect(refused).toMatchObject({ code: 'ABORTED', message: expect.stringContaining('another process drives the program of job-7 now') })
-  expect(await old.sends(2, false, { clock: '' }).catch((error: unknown) => error)).toBe(refused)
+  expect(await old.sends(step(2), false, { clock: '' }).catch((error: unknown) => error)).toBe(refused)
   expect([old.isFailure(refused), next.isFailure(refused), files.stored.size]).toEqual([true, false, 1])
 })
 
@@ -90,14 +93,36 @@ test('a record waits for the lease of a process that was killed, and a missing r
 test('the last job of a step that was sent is found, with the record that it was sent by; one that never arrived is not', async () => {
   const files = new Files()
   const first = await files.open()
-  await first.sends(1, true, { clock: '' })
-  await first.sends(1, false, { clock: '' })
-  await first.sends(2, false, { clock: '' })
+  await first.sends(step(1), true, { clock: '' })
+  await first.sends(step(1), false, { clock: '' })
+  await first.sends(step(2), false, { clock: '' })
   const listed = (number: number, id: string, step: number) => ({ job: `job-${number}`, driver: { id, step, method: 'take' } })
   files.jobs.push(listed(10, 'other', 2), listed(9, 'drive-r', 1), listed(7, 'drive-r', 0), listed(3, 'drive-r', 2))
   const one = await files.open()
-  expect(await Promise.all([1, 2, 3].map(number => one.sentBefore(number)))).toEqual([{ job: 'job-9', isPart: true }, undefined, undefined])
+  const found = await Promise.all([1, 2, 3].map(number => one.sentBefore(number)))
+  expect(found).toEqual([{ job: 'job-9', isPart: true, ...known }, undefined, undefined])
   files.jobs.unshift(listed(12, 'drive-r', 1))
   const two = await files.open()
-  expect(await two.sentBefore(1)).toEqual({ job: 'job-12', isPart: false })
+  expect(await two.sentBefore(1)).toEqual({ job: 'job-12', isPart: false, ...known })
+})
+
+test('two processes send a step under one name, and its first tasks, other steps and other plans under others', async () => {
+  const files = new Files()
+  const old = await files.open()
+  const name = await old.sends(step(1), false, { clock: '' })
+  const next = await files.open()
+  expect(await next.sentBefore(1)).toBeUndefined()
+  expect(await next.sends(step(1), false, { clock: '' })).toBe(name)
+  const others = [
+    await next.sends(step(1), true, { clock: '' }), await next.sends(step(2), false, { clock: '' }),
+    await next.sends({ ...step(1), fingerprint: 'fedcba654321' }, false, { clock: '' }),
+  ]
+  expect(new Set([name, ...others]).size).toBe(4)
+})
+
+test('a log of an earlier version, which does not tell the plans of steps, is read', async () => {
+  const files = new Files()
+  files.stored.set('/.gristmill/jobs/job-7/job-7.0.0.0/000000', Buffer.from(JSON.stringify({ sends: 1, isPart: false, clock: '' })))
+  files.jobs.push({ job: 'job-9', driver: { id: 'drive-r', step: 1, method: 'take' } })
+  expect(await (await files.open()).sentBefore(1)).toEqual({ job: 'job-9', isPart: false })
 })

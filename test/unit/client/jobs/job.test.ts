@@ -267,6 +267,24 @@ test('splits that the namenode has lost since they were sent are sent again, and
   await expect(submitJob(never.cluster, stores(async () => undefined), submission())).rejects.toMatchObject({ code: 'ESTALE' })
 })
 
+test('a job that other processes may send has a request id of its name and try, and the namenode looks at its output', async () => {
+  let lost = 1
+  const { cluster, asked } = clusterOf({ 'job.submit': () => {
+    if (lost-- > 0) throw new GristmillError('ESTALE', 'the splits are not there any more')
+    return { job }
+  } })
+  const sent: string[] = []
+  const onReady = async () => {
+    sent.push(...asked.map(({ name }) => name))
+    return 'run.1.all.f'
+  }
+  expect((await submitJob(cluster, stores(async () => undefined), submission({ output: '/taken', onReady }))).id).toBe(job)
+  expect(asked.map(({ request }) => (request as { requestId?: string }).requestId)).toEqual(['run.1.all.f.0', 'run.1.all.f.1'])
+  expect(sent).toEqual([])
+  const plain = submitJob(cluster, stores(async () => undefined), submission({ output: '/taken' }))
+  await expect(plain).rejects.toMatchObject({ code: 'EEXIST' })
+})
+
 /** Files stored under the names of programs and assets, with bytes and owners. */
 function shelf(
   files: Record<string, { readonly bytes: string; readonly owner?: string } | undefined>,
