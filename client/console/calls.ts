@@ -2,6 +2,7 @@
 // from a browser. The page imports its types only, so that both sides are checked against the same schemas (page/api.ts).
 // INVARIANT: no reply carries what gives rights outside of the console: tokens of blocks are taken out.
 
+import * as acl from '../../src/protocol/acl.ts'
 import { status } from '../../src/protocol/admin.ts'
 import * as job from '../../src/protocol/job.ts'
 import type { Message, ReplyOf, RequestOf } from '../../src/protocol/message.ts'
@@ -16,6 +17,7 @@ import * as version from '../../src/protocol/version.ts'
 import * as xattr from '../../src/protocol/xattr.ts'
 
 const calls = {
+  'acl.get': acl.get,
   'admin.status': status,
   'namespace.stat': namespace.stat,
   'namespace.list': namespace.list,

@@ -115,9 +115,7 @@ export class Live {
     try {
       const { status, jobs } = await this.#ask(this.#user, this.#ending.signal)
       const samples = this.#sampled(status)
-      // Times since the last contact differ each time, and say nothing while a node is live; work so far is news as a rate.
-      const nodes = status.nodes.map(node =>
-        ({ ...node, done: undefined, sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs }))
+      const nodes = status.nodes.map(newsOf)
       const news = [{ ...status, nodes, nowMs: 0 }, jobs.map(job => [job.job, job.version, job.state]), samples.at(-1)?.atMs]
       this.#set({ status, jobs, samples, since: sinceOf(status, this.#state.since) }, JSON.stringify(news))
     } catch (thrown) {
@@ -169,6 +167,18 @@ export class Live {
     })
   }
 }
+
+/**
+ * The part of a node's status that is news: times since the last contact differ each time, and say nothing while a node is live; work so
+ * far is news as a rate, and free space by the percent, because other programs write to the same disks all the time. Each sample has the
+ * rest.
+ */
+const newsOf = (node: ClusterStatus['nodes'][number]) => ({
+  ...node,
+  done: undefined,
+  sinceContactMs: node.state === 'live' ? 0 : node.sinceContactMs,
+  storages: node.storages.map(storage => ({ ...storage, freeBytes: Math.round(storage.freeBytes / (storage.capacityBytes || 1) * 100) })),
+})
 
 /** Counters of a datanode, and when it told them, on the namenode's clock. */
 interface Told { readonly done: NodeWork; readonly toldMs: number }

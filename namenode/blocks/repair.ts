@@ -77,6 +77,8 @@ export class Repair {
 
   /** Copies that were ordered and are not yet reported. */
   get pending(): number { return this.#copies.size }
+  /** Those of them that are moves of the balancer. */
+  get moving(): number { return [...this.#copies.values()].filter(({ level }) => level === 'move').length }
   get waiting(): number { return this.#queues.size }
   /** Number of waiting blocks, by level. */
   get levels(): number[] { return this.#queues.sizes }

@@ -76,8 +76,9 @@ export const status = message('admin.status', {
     corrupt: Type.Optional(count),
     /** Blocks without a known replica while nodes still have to report. */
     awaited: Type.Optional(count),
-    /** Copies ordered and not yet reported. */
+    /** Copies ordered and not yet reported, and how many of them are moves of the balancer. */
     pendingReplications: count,
+    pendingMoves: Type.Optional(count),
     pendingDeletions: count,
     /** While blocks are moved from full datanodes to empty ones: since when, blocks moved so far, and moves in progress. */
     balancing: Type.Optional(Type.Object({ sinceMs: instant, moves: count, movedBytes: count, pending: count })),

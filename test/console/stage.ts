@@ -65,6 +65,15 @@ export const goTo = async ({ page, url }: Pick<Stage, 'page' | 'url'>, path: str
 
 export const says = (page: Page, text: string | RegExp): Promise<void> => page.getByText(text).first().waitFor()
 
+/** The CSV that a page copies of the table with this label. */
+export async function copiedCsv(page: Page, label: string): Promise<string> {
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  const table = page.locator('.table', { has: page.getByRole('group', { name: label, exact: true }) })
+  await table.getByRole('button', { name: 'Copy as CSV' }).click()
+  await says(page, new RegExp(`Copied \\d+ rows? of ${label}`))
+  return await page.evaluate('navigator.clipboard.readText()') as string
+}
+
 /** Keeps a picture of the page, if pictures are wanted. */
 export async function picture({ page, screens }: Pick<Stage, 'page' | 'screens'>, name: string, fullPage = true): Promise<void> {
   if (screens === undefined) return

@@ -76,7 +76,7 @@ export function troubles(status: ClusterStatus): string[] {
   if (status.underReplicated > 0)
     found.push(
       `${have(status.underReplicated)} too few replicas; ` +
-      `${plural(status.pendingReplications, 'copy is in progress', 'copies are in progress')}`,
+      `${plural(status.pendingReplications - (status.pendingMoves ?? 0), 'copy is in progress', 'copies are in progress')}`,
     )
   if (misplaced > 0) found.push(`${have(misplaced)} all replicas in one rack; they are copied to another rack if it has space`)
   return found

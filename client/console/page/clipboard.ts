@@ -4,12 +4,18 @@
 export async function copyText(text: string): Promise<void> {
   const { clipboard } = navigator as { readonly clipboard?: Clipboard }
   if (clipboard) return clipboard.writeText(text)
+  // Something has to be selected; what is copied is given to the event, because a text field has line feeds for all line ends.
   const area = document.createElement('textarea')
+  const give = (event: ClipboardEvent): void => {
+    event.clipboardData?.setData('text/plain', text)
+    event.preventDefault()
+  }
   area.value = text
   area.className = 'sr'
   const focused = document.activeElement
   document.body.append(area)
   area.select()
+  area.addEventListener('copy', give)
   const isCopied = document.execCommand('copy')
   area.remove()
   if (focused instanceof HTMLElement) focused.focus()

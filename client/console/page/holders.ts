@@ -1,5 +1,6 @@
 // Datanodes that hold the blocks of a file, and how each block stands. Pure.
 
+import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
 import type { LocatedBlock } from '../../../src/protocol/namespace.ts'
 
 type Placed = Pick<LocatedBlock, 'length'> & { readonly nodes: readonly Pick<LocatedBlock['nodes'][number], 'node' | 'address'>[] }
@@ -10,6 +11,14 @@ export interface Holder {
   /** Places of its blocks in the file, ascending. */
   readonly blocks: readonly number[]
 }
+
+type Replicas = Pick<ClusterStatus, 'missing' | 'underReplicated' | 'overReplicated'> & {
+  readonly nodes: readonly Pick<NodeStatus, 'node' | 'state'>[]
+}
+
+/** Differs when replicas may have come or gone: nodes have, or the number of blocks that lack some. */
+export const replicasKey = ({ nodes, missing, underReplicated, overReplicated }: Replicas): string =>
+  JSON.stringify([nodes.map(({ node, state }) => [node, state]), missing, underReplicated, overReplicated])
 
 /** In the order of their addresses. */
 export function holdersOf(blocks: readonly Placed[]): readonly Holder[] {

@@ -4,6 +4,7 @@
 import { effect, signal } from '@preact/signals'
 import type { LiveState, LiveSample } from '../live.ts'
 import { CallError, fetchJson, session } from './api.ts'
+import { ClusterClock } from './clusterclock.ts'
 
 interface LiveView extends Omit<LiveState, 'version'> {
   /** The console does not answer. */
@@ -11,6 +12,10 @@ interface LiveView extends Omit<LiveState, 'version'> {
   /** When the last answer came, by this computer's clock. */
   readonly atMs: number
 }
+
+const clock = new ClusterClock()
+
+export const clusterNow = (): number => clock.at(Date.now())
 
 export const live = signal<LiveView>({ jobs: [], samples: [], since: {}, atMs: 0 })
 
@@ -43,6 +48,7 @@ async function follow(signal: AbortSignal): Promise<void> {
       // A console that was started again counts from 1.
       const again = next.version < version
       version = again ? 0 : next.version
+      if (next.status) clock.note(next.status.nowMs, Date.now())
       live.value = { ...next, samples: merged(live.value.samples, next.samples), lost: undefined, atMs: Date.now() }
       pauseMs = 500
     } catch (error) {

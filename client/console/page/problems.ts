@@ -2,6 +2,7 @@
 
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
 import { formatDuration, plural } from './format.ts'
+import { repairsOf } from './underway.ts'
 
 interface Problem {
   readonly tone: 'bad' | 'warn'
@@ -37,7 +38,9 @@ function ofNamenode({ behind, safeMode, safeModeManual, doubt }: ClusterStatus):
   return problems
 }
 
-function ofBlocks({ missing, corrupt = 0, awaited = 0, underReplicated, pendingReplications }: ClusterStatus): Problem[] {
+function ofBlocks(status: ClusterStatus): Problem[] {
+  const { missing, corrupt = 0, awaited = 0, underReplicated } = status
+  const copies = repairsOf(status)
   const problems: Problem[] = []
   const lost = Math.max(0, missing - awaited)
   const find = '"gristmill fsck /" names the files.'
@@ -52,8 +55,8 @@ function ofBlocks({ missing, corrupt = 0, awaited = 0, underReplicated, pendingR
     })
   if (underReplicated > 0) {
     const advice =
-      pendingReplications > 0
-        ? `${plural(pendingReplications, 'copy', 'copies')} under way.`
+      copies > 0
+        ? `${plural(copies, 'copy', 'copies')} under way.`
         : 'Copies are made as soon as there are enough live datanodes.'
     problems.push({ tone: 'warn', name: 'underReplicated', text: `${plural(underReplicated, 'block')} with too few replicas.`, advice })
   }

@@ -1,4 +1,4 @@
-// Distribution of the times and input sizes of a stage's tasks, and the locality of its attempts, out of the tasks of a job. Pure.
+// Distribution of the times and input sizes of a stage's tasks, and the locality of the attempts that count, out of a job's tasks. Pure.
 
 import type { AttemptStatus, TaskStatus } from '../../../src/protocol/job.ts'
 
@@ -8,6 +8,7 @@ export interface Spread {
   /** Ended tasks. */
   readonly count: number
   readonly least: number
+  /** Half of the tasks have at most this. */
   readonly middle: number
   /** 90 % of the tasks have at most this. */
   readonly high: number
@@ -18,6 +19,10 @@ export interface Spread {
   readonly bins: readonly number[]
   /** One task has many times what the middle one has: the stage waits for it. */
   readonly isSkewed: boolean
+}
+
+interface Locality extends Readonly<Record<AttemptStatus['locality'], number>> {
+  readonly stage: number
 }
 
 const binsCount = 16
@@ -50,8 +55,9 @@ export function spreadsOf(tasks: readonly TaskStatus[]): readonly Spread[] {
 
 function spreadOf(stage: number, measure: Spread['measure'], tasks: readonly TaskStatus[], of: (task: TaskStatus) => number): Spread {
   const sorted = tasks.map(task => ({ task: task.task, value: of(task) })).sort((a, b) => a.value - b.value)
-  const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]!.value
-  const [least, middle, high, last] = [at(0), at(0.5), at(0.9), sorted.at(-1)!]
+  // The smallest value that this part of the tasks does not exceed, which is one of the values.
+  const within = (part: number): number => sorted[Math.ceil(sorted.length * part) - 1]!.value
+  const [least, middle, high, last] = [sorted[0]!.value, within(0.5), within(0.9), sorted.at(-1)!]
   const width = (last.value - least) / binsCount
   const bins = Array<number>(width === 0 ? 1 : binsCount).fill(0)
   for (const { value } of sorted) bins[width === 0 ? 0 : Math.min(binsCount - 1, Math.floor((value - least) / width))]!++
@@ -60,9 +66,16 @@ function spreadOf(stage: number, measure: Spread['measure'], tasks: readonly Tas
   return { stage, measure, count: sorted.length, least, middle, high, most: last.value, mostTask: last.task, bins, isSkewed }
 }
 
-/** Attempts by the place of their input: on the node that has it, in its rack, elsewhere or without input. */
-export function localityOf(tasks: readonly TaskStatus[]): Readonly<Record<AttemptStatus['locality'], number>> {
-  const found = { node: 0, rack: 0, any: 0 }
-  for (const { attempts } of tasks) for (const { locality } of attempts) found[locality]++
-  return found
+/** Attempts whose output counts, of each stage that has some, by their distance to the input; without input they are at `any` place. */
+export function localityOf(tasks: readonly TaskStatus[]): readonly Locality[] {
+  const stages = new Map<number, { -readonly [Key in keyof Locality]: Locality[Key] }>()
+  for (const { stage, attempts } of tasks) {
+    for (const { state, locality } of attempts) {
+      if (state !== 'done') continue
+      const found = stages.get(stage) ?? { stage, node: 0, rack: 0, any: 0 }
+      stages.set(stage, found)
+      found[locality]++
+    }
+  }
+  return [...stages.values()].sort((a, b) => a.stage - b.stage)
 }

@@ -11,8 +11,13 @@ interface Work {
   readonly done?: { readonly part: number; readonly whole: number } | undefined
 }
 
+/** Copies under way that are no moves of the balancer. */
+export const repairsOf = ({ pendingReplications, pendingMoves = 0 }: Pick<ClusterStatus, 'pendingReplications' | 'pendingMoves'>): number =>
+  pendingReplications - pendingMoves
+
 export function underWay(status: ClusterStatus): readonly Work[] {
-  const { pendingReplications: copies, pendingDeletions: deletions, underReplicated, balancing } = status
+  const { pendingDeletions: deletions, underReplicated, balancing } = status
+  const copies = repairsOf(status)
   const work: Work[] = []
   if (copies > 0) {
     const text = `${plural(copies, 'copy', 'copies')} under way; ${plural(underReplicated, 'block lacks', 'blocks lack')} replicas`

@@ -32,6 +32,24 @@ export async function uploadAndDownload(stage: Stage): Promise<void> {
   await says(page, 'Restored /data/upload.bin')
 }
 
+/** A page that has not asked for all blocks of a file says so. */
+async function longFile(stage: Stage): Promise<void> {
+  const { page } = stage
+  await page.route('**/api/call/namespace.locate', async route => {
+    const answer = await route.fetch()
+    const located = await answer.json() as { blocks: unknown[] }
+    await route.fulfill({ response: answer, json: { ...located, blocks: Array(5_001).fill(located.blocks[0]), next: undefined } })
+  })
+  await page.route('**/api/call/namespace.stat', async route => {
+    const answer = await route.fetch()
+    await route.fulfill({ response: answer, json: { ...await answer.json() as object, blocks: 5_274 } })
+  })
+  await goTo(stage, '/files/data/words.txt')
+  await page.getByRole('img', { name: /^the first 5,000 of 5,274 blocks on 2 nodes/ }).waitFor()
+  await says(page, 'The first 5,000 of 5,274 blocks')
+  await page.unrouteAll({ behavior: 'wait' })
+}
+
 export async function histories(stage: Stage): Promise<void> {
   const { page, cluster } = stage
   await goTo(stage, '/files/counts?show=versions')
@@ -63,10 +81,17 @@ export async function histories(stage: Stage): Promise<void> {
   await page.getByRole('button', { name: 'Change', exact: true }).click()
   await says(page, 'Changed the mode of /data/words.txt')
   await says(page, '-rw-r-----')
+  // The focus goes back to the button that has opened the dialog.
+  await page.locator('button:focus', { hasText: 'Change the mode' }).waitFor()
   assert.match(await cluster.ok(['stat', '/data/words.txt']), /-rw-r-----/)
+  await cluster.ok(['setfacl', '-m', 'user:bob:rwx,group::r--', '/data/words.txt'])
+  await goTo(stage, '/files/data/words.txt?show=attributes')
+  await says(page, '-rw-rwx---+')
+  await says(page, 'user:bob:rwx')
   await goTo(stage, '/files/data/words.txt')
   await page.getByRole('img', { name: /^\d+ blocks on 2 nodes; 0 with fewer than 2 replicas/ }).hover()
   await says(page, /^Block \d+: \S+ KiB on 127/)
+  await longFile(stage)
   await goTo(stage, '/files/loads/part-00000.parquet')
   await says(page, '100 rows')
   await page.getByRole('button', { name: 'Schema' }).click()

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ServerProcess } from '../../kit/process/server.ts'
-import { goTo, openPage, picture, says, type Stage } from '../stage.ts'
+import { copiedCsv, goTo, openPage, picture, says, type Stage } from '../stage.ts'
 
 /** Waits in its map function until it is killed. */
 const slow = `import { mapReduce } from 'gristmill'
@@ -36,7 +36,7 @@ export async function jobs(stage: Stage): Promise<void> {
   for (const [name, text] of [['slow', slow], ['failing', failing]] as const) await writeFile(join(dir, `${name}.ts`), text)
   await goTo(stage, '/jobs?q=wordcount')
   await page.getByRole('link', { name: 'wordcount' }).last().click()
-  await says(page, /Locality: [1-9]\d* attempts? on a node/)
+  await says(page, /Locality of map: [1-9]\d* tasks? on a node/)
   for (const colorScheme of ['dark', 'light'] as const) {
     await page.emulateMedia({ colorScheme })
     await picture(stage, `job-${colorScheme}`)
@@ -57,6 +57,11 @@ export async function jobs(stage: Stage): Promise<void> {
   await goTo(stage, '/jobs?state=running')
   await page.getByRole('link', { name: 'slow', exact: true }).click()
   await says(page, 'running')
+  await page.getByText('running', { exact: true }).nth(1).waitFor()
+  // Empty where the table shows no value: the task still runs.
+  const tasks = await copiedCsv(page, 'tasks')
+  assert.match(tasks, /^Task,State,Attempts,Host,Locality,Bytes in,Took,Details\nmap 0,running,1,[^,]+,\w+,\d*,,\n/)
+  assert.match(await copiedCsv(page, 'stages'), /^Stage,State,Tasks,.*,Took\nmap,running,0 of 1,.*,\nreduce,waiting,0 of \d+,.*,\n$/s)
   await page.getByRole('button', { name: 'Kill…' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Kill' }).click()
   await says(page, 'cancelled')

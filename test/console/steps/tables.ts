@@ -8,15 +8,17 @@ export async function copiedTable(stage: Stage): Promise<void> {
   const { browser, errors } = stage
   const mill = await millOf(stage)
   const { nodes } = await mill.clusterStatus()
+  await mill.mkdir('/line ends')
+  await mill.writeFile('/line ends/a\rb\r\nc', 'x')
   await mill.close()
-  const copied = async (context: BrowserContext): Promise<string> => {
+  const copied = async (context: BrowserContext, path: string, told: string): Promise<string> => {
     await context.grantPermissions(['clipboard-read', 'clipboard-write'])
     const page = await openPage(context, errors)
     await page.goto(await linkOf(stage))
     await page.locator('.health').waitFor()
-    await goTo({ page, url: stage.url }, '/nodes')
+    await goTo({ page, url: stage.url }, path)
     await page.getByRole('button', { name: 'Copy as CSV' }).first().click()
-    await says(page, 'Copied 2 rows of datanodes')
+    await says(page, told)
     const other = await context.newPage()
     await other.goto(stage.url)
     await other.bringToFront()
@@ -26,9 +28,11 @@ export async function copiedTable(stage: Stage): Promise<void> {
   const without = await browser.newContext()
   await without.addInitScript('if (location.pathname !== "/") Object.defineProperty(navigator, "clipboard", { value: undefined })')
   for (const context of [await browser.newContext(), without]) {
-    const [head, ...rows] = (await copied(context)).trimEnd().split('\n')
+    const [head, ...rows] = (await copied(context, '/nodes', 'Copied 2 rows of datanodes')).trimEnd().split('\n')
     assert.equal(head, 'Node,State,Host,Rack,Disks,Blocks,Tasks,Last contact,Version')
     assert.deepEqual(rows.map(row => row.split(',')[0]).sort(), nodes.map(({ node }) => node).sort())
+    const files = await copied(context, '/files/line%20ends', 'Copied 1 row of files of /line ends')
+    assert.match(files, /^Name,.*\n"a\rb\r\nc",1,/)
     await context.close()
   }
 }

@@ -3,7 +3,8 @@
 import type { FileStatus, LocatedBlock } from '../../../../src/protocol/namespace.ts'
 import { call } from '../api.ts'
 import { formatBytes, formatCount, formatMode, plural, visible } from '../format.ts'
-import { standOf } from '../holders.ts'
+import { replicasKey, standOf } from '../holders.ts'
+import { live } from '../live.ts'
 import { Badge, Facts, Panel, Time } from '../parts/small.tsx'
 import { Empty, Shown, useAsked } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
@@ -55,7 +56,7 @@ export function FileView({ status, reload }: FileViewProps) {
           ['Format', status.format],
           ['Modified', <Time ms={status.mtimeMs} />],
           ['Owner', `${visible(status.owner)}:${visible(status.group)}`],
-          ['Mode', <span class="mono">{formatMode(status.mode, 'file')}</span>],
+          ['Mode', <span class="mono">{formatMode(status)}</span>],
           ['Replicas', formatCount(status.replication)],
           [
             'Blocks',
@@ -72,7 +73,7 @@ export function FileView({ status, reload }: FileViewProps) {
   )
 }
 
-/** More blocks than a person reads. */
+/** More blocks than a person reads; those beyond are counted. */
 const blocksMax = 5_000
 
 async function blocksOf(path: string, signal: AbortSignal): Promise<LocatedBlock[]> {
@@ -82,7 +83,7 @@ async function blocksOf(path: string, signal: AbortSignal): Promise<LocatedBlock
     blocks.push(...page.blocks)
     offset = page.next
   }
-  return blocks
+  return blocks.slice(0, blocksMax)
 }
 
 const columnsFor = (target: number): readonly TableColumn<LocatedBlock>[] => [
@@ -118,18 +119,21 @@ const columnsFor = (target: number): readonly TableColumn<LocatedBlock>[] => [
   },
 ]
 
-function Blocks({ status: { path, id, replication } }: { readonly status: FileStatus }) {
-  const asked = useAsked(signal => blocksOf(path, signal), [path, id])
+function Blocks({ status: { path, id, replication, blocks: of } }: { readonly status: FileStatus }) {
+  // Asked again when nodes come or go, and when copies have been made.
+  const { status } = live.value
+  const asked = useAsked(signal => blocksOf(path, signal), [path, id, replication, status && replicasKey(status)])
   return (
     <Panel title="Blocks">
       <Shown asked={asked} what="the blocks">
         {blocks => (
           <>
-            <BlockMap blocks={blocks} target={replication} />
+            <BlockMap blocks={blocks} of={of} target={replication} />
             <Table
               label="blocks"
               columns={columnsFor(replication)}
               rows={blocks}
+              more={of > blocks.length ? `The first ${formatCount(blocks.length)} of ${plural(of, 'block')}` : undefined}
               keyOf={block => String(block.id)}
               fixed
               empty={<Empty title="The file has no blocks" />}

@@ -164,28 +164,38 @@ const columns: readonly TableColumn<FileStatus>[] = [
       </a>
     ),
   },
-  { title: 'Size', number: true, value: ({ length }) => length, cell: ({ type, length }) => (type === 'file' ? formatBytes(length) : '–') },
+  {
+    title: 'Size',
+    number: true,
+    value: ({ type, length }) => (type === 'file' ? length : undefined),
+    cell: ({ type, length }) => (type === 'file' ? formatBytes(length) : '–'),
+  },
   {
     title: 'Blocks',
     number: true,
     wide: true,
-    value: ({ blocks }) => blocks,
+    value: ({ type, blocks }) => (type === 'file' ? blocks : undefined),
     cell: ({ type, blocks, inlined }) => (type === 'directory' ? '–' : inlined ? 'inlined' : formatCount(blocks)),
   },
   {
     title: 'Replicas',
     number: true,
     wide: true,
-    value: ({ replication }) => replication,
+    value: ({ type, replication }) => (type === 'file' ? replication : undefined),
     cell: ({ type, replication }) => (type === 'file' ? replication : '–'),
   },
   {
     title: 'Mode',
     wide: true,
-    value: ({ mode, type }) => formatMode(mode, type),
-    cell: ({ mode, type }) => <span class="mono">{formatMode(mode, type)}</span>,
+    value: formatMode,
+    cell: status => <span class="mono">{formatMode(status)}</span>,
   },
-  { title: 'Owner', wide: true, value: ({ owner }) => owner, cell: ({ owner, group }) => `${visible(owner)}:${visible(group)}` },
+  {
+    title: 'Owner',
+    wide: true,
+    value: ({ owner, group }) => `${owner}:${group}`,
+    cell: ({ owner, group }) => `${visible(owner)}:${visible(group)}`,
+  },
   { title: 'Modified', value: ({ mtimeMs }) => mtimeMs, cell: ({ mtimeMs }) => <Time ms={mtimeMs} /> },
 ]
 
@@ -204,7 +214,7 @@ function Directory({ status, changed }: { readonly status: FileStatus; readonly 
     >
       <Trail path={path} actions={<DirectoryActions status={status} reload={reload} add={uploads.add} />} />
       <p class="dim">
-        Owner {visible(status.owner)}:{visible(status.group)} · <span class="mono">{formatMode(status.mode, 'directory')}</span>
+        Owner {visible(status.owner)}:{visible(status.group)} · <span class="mono">{formatMode(status)}</span>
         {status.version !== undefined && <> · version {status.version} of an output</>} · <SummaryOf path={path} />
       </p>
       <Uploads uploads={uploads} />

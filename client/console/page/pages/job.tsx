@@ -4,7 +4,7 @@ import { useEffect, useMemo, useState } from 'preact/hooks'
 import type { JobStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import { call, CallError, rerun, session } from '../api.ts'
 import { formatDuration, plural, visible } from '../format.ts'
-import { live, sleep } from '../live.ts'
+import { clusterNow, live, sleep } from '../live.ts'
 import { ask, tell } from '../parts/dialog.tsx'
 import { fractionOf } from '../parts/jobtable.tsx'
 import { Title } from '../parts/shell.tsx'
@@ -199,10 +199,10 @@ function Head({ status }: { readonly status: JobStatus }) {
 }
 
 function Took({ fromMs, toMs }: { readonly fromMs: number; readonly toMs: number | undefined }) {
-  const [nowMs, setNowMs] = useState(Date.now())
+  const [nowMs, setNowMs] = useState(clusterNow())
   useEffect(() => {
     if (toMs !== undefined) return
-    const timer = setInterval(() => setNowMs(Date.now()), 1_000)
+    const timer = setInterval(() => setNowMs(clusterNow()), 1_000)
     return () => clearInterval(timer)
   }, [toMs])
   return <>{formatDuration(Math.max(0, (toMs ?? nowMs) - fromMs))}</>

@@ -11,15 +11,18 @@ import { Badge, nodeTones, Space } from '../parts/small.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
 
-export const StateBadges = ({ node: { state, service } }: { readonly node: NodeStatus }) => (
+/** Live or not, and the service that it is in, unless that is the usual one. */
+const statesOf = ({ state, service }: NodeStatus): string[] =>
+  service === undefined || service === 'in-service' ? [state] : [state, service]
+
+export const StateBadges = ({ node }: { readonly node: NodeStatus }) => (
   <>
-    <Badge tone={nodeTones[state] ?? 'dim'}>{state}</Badge>
-    {service !== undefined && service !== 'in-service' && (
+    {statesOf(node).map((text, i) => (
       <>
-        {' '}
-        <Badge tone="warn">{service}</Badge>
+        {i > 0 && ' '}
+        <Badge tone={i > 0 ? 'warn' : (nodeTones[text] ?? 'dim')}>{text}</Badge>
       </>
-    )}
+    ))}
   </>
 )
 
@@ -36,7 +39,7 @@ const columns: readonly TableColumn<NodeStatus>[] = [
       </>
     ),
   },
-  { title: 'State', value: ({ state, service }) => service ?? state, cell: node => <StateBadges node={node} /> },
+  { title: 'State', value: node => statesOf(node).join(', '), cell: node => <StateBadges node={node} /> },
   { title: 'Host', value: ({ host }) => host, cell: ({ host }) => visible(host), wide: true },
   { title: 'Rack', value: ({ rack }) => rack, cell: ({ rack }) => visible(rack), wide: true },
   {
@@ -45,7 +48,13 @@ const columns: readonly TableColumn<NodeStatus>[] = [
     cell: node => <Space {...spaceOf([node])} />,
   },
   { title: 'Blocks', number: true, value: ({ blocks }) => blocks, cell: ({ blocks }) => formatCount(blocks) },
-  { title: 'Tasks', number: true, value: ({ running }) => running, cell: ({ running, slots }) => `${running} of ${slots}` },
+  {
+    title: 'Tasks',
+    number: true,
+    value: ({ running, slots }) => `${running} of ${slots}`,
+    order: ({ running }) => running,
+    cell: ({ running, slots }) => `${running} of ${slots}`,
+  },
   { title: 'Last contact', number: true, value: ({ sinceContactMs }) => sinceContactMs, cell: contactOf },
   { title: 'Version', value: ({ version }) => version, cell: ({ version }) => visible(version), wide: true },
 ]

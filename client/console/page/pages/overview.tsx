@@ -11,7 +11,7 @@ import { Title } from '../parts/shell.tsx'
 import { Bar, Panel, Time } from '../parts/small.tsx'
 import { Empty, Loading } from '../parts/states.tsx'
 import { problemsOf } from '../problems.ts'
-import { underWay } from '../underway.ts'
+import { repairsOf, underWay } from '../underway.ts'
 
 export function OverviewPage() {
   const { status, jobs, samples, since } = live.value
@@ -140,8 +140,8 @@ function Tiles({ status }: { readonly status: ClusterStatus }) {
         title="Blocks"
         value={formatCount(status.blocks)}
         note={
-          status.pendingReplications + status.pendingDeletions > 0
-            ? `${plural(status.pendingReplications, 'copy', 'copies')} and ${plural(status.pendingDeletions, 'deletion')} under way`
+          repairsOf(status) + status.pendingDeletions > 0
+            ? `${plural(repairsOf(status), 'copy', 'copies')} and ${plural(status.pendingDeletions, 'deletion')} under way`
             : 'no repair under way'
         }
       />

@@ -15,7 +15,8 @@ const columnsFor = (slots: number): readonly TableColumn<QueueStatus>[] => [
   { title: 'Jobs', number: true, value: ({ jobs }) => jobs, cell: ({ jobs }) => formatCount(jobs) },
   {
     title: 'Running tasks',
-    value: ({ running }) => running,
+    value: ({ running, slotsMax }) => `${running} of ${slotsMax ?? slots}`,
+    order: ({ running }) => running,
     cell: ({ running, slotsMax }) => (
       <span class="with-bar">
         <Bar part={running} whole={slotsMax ?? slots} label={`${running} of ${slotsMax ?? slots} slots`} />

@@ -75,7 +75,7 @@ const columnColumns: readonly TableColumn<NamedColumn>[] = [
   {
     title: 'Distinct values',
     number: true,
-    value: ({ distinct = 0 }) => distinct,
+    value: ({ distinct }) => distinct,
     cell: ({ distinct }) => (distinct === undefined ? '–' : `about ${formatCount(distinct)}`),
   },
   { title: 'Comment', value: ({ comment = '' }) => comment, cell: ({ comment = '' }) => visible(comment) },

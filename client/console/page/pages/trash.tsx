@@ -27,7 +27,12 @@ async function load(signal: AbortSignal): Promise<TrashItem[]> {
 const columnsWith = (reload: () => void): readonly TableColumn<TrashItem>[] => [
   { title: 'Was at', value: ({ from }) => from, cell: ({ from }) => <span class="path">{visible(from)}</span> },
   { title: 'Kind', value: ({ type }) => type, cell: ({ type }) => type },
-  { title: 'Size', number: true, value: ({ length }) => length, cell: ({ type, length }) => (type === 'file' ? formatBytes(length) : '–') },
+  {
+    title: 'Size',
+    number: true,
+    value: ({ type, length }) => (type === 'file' ? length : undefined),
+    cell: ({ type, length }) => (type === 'file' ? formatBytes(length) : '–'),
+  },
   { title: 'Removed', value: ({ removedMs }) => removedMs, cell: ({ removedMs }) => <Time ms={removedMs} /> },
   {
     title: 'Restore',

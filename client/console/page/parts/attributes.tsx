@@ -127,7 +127,8 @@ const changeOf = (path: string, { what, hint, label, now, read }: Change, done: 
   })
 
 /** The superuser changes an owner; the owner changes the rest. */
-function Rights({ status: { path, type, owner, group, mode, replication }, reload }: AttributeListProps) {
+function Rights({ status, reload }: AttributeListProps) {
+  const { path, type, owner, group, mode, replication, acl } = status
   const row = (title: string, shown: string, change: Change) =>
     [
       title,
@@ -141,9 +142,9 @@ function Rights({ status: { path, type, owner, group, mode, replication }, reloa
   const own = `${owner}:${group}`
   const facts = [
     row('Owner', own, { what: 'owner', hint: 'Only the superuser gives a file away.', label: 'USER:GROUP', now: own, read: ownerFrom }),
-    row('Mode', formatMode(mode, type), {
+    row('Mode', formatMode(status), {
       what: 'mode',
-      hint: 'Rights to read, write and search of the owner, the group and the others.',
+      hint: acl ? rightsOfList : 'Rights to read, write and search of the owner, the group and the others.',
       label: 'Octal digits, such as 644',
       now: modeText(mode),
       read: modeFrom,
@@ -160,7 +161,20 @@ function Rights({ status: { path, type, owner, group, mode, replication }, reloa
           }),
         ]),
   ]
-  return <Facts facts={facts} />
+  return <Facts facts={acl ? [...facts, ['Access control list', <AccessList path={path} mode={mode} />]] : facts} />
+}
+
+const rightsOfList = 'There is an access control list: the digits are the rights of the owner, the most that the group and the users and '
+  + 'groups of the list may have of theirs, and the rights of the others.'
+
+/** Read only: `gristmill setfacl` changes it. */
+function AccessList({ path, mode }: { readonly path: string; readonly mode: number }) {
+  const asked = useAsked(signal => call('acl.get', { path }, signal), [path, mode])
+  return (
+    <Shown asked={asked} what="the list">
+      {({ entries }) => <span class="mono">{visible(entries.join(', '))}</span>}
+    </Shown>
+  )
 }
 
 /** A number, or nothing for no limit. */

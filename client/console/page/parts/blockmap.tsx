@@ -9,12 +9,15 @@ import { Drawn, type Drawing } from './canvas.tsx'
 
 interface BlockMapProps {
   readonly blocks: readonly LocatedBlock[]
+  /** Blocks of the file, of which `blocks` are the first. */
+  readonly of: number
   /** Replicas that the file asks for. */
   readonly target: number
 }
 
 const rowPixels = 18
 const labelPixels = 150
+const seenPixels = 3
 /** More rows are no picture; the table has all nodes. */
 const rowsMax = 40
 
@@ -24,18 +27,20 @@ function draw({ pen, width, color }: Drawing, blocks: readonly LocatedBlock[], h
   const bytes = blocks.reduce((sum, { length }) => sum + length, 0) || 1
   const scale = (width - labelPixels) / bytes
   const from = blocks[0]?.offset ?? 0
-  const bar = (i: number, row: number): void => {
+  const bar = (i: number, row: number, least = 1): void => {
     const { offset, length } = blocks[i]!
     const wide = length * scale
     // Blocks that are narrower than a pixel run together.
-    pen.fillRect(labelPixels + (offset - from) * scale, row * rowPixels + 3, Math.max(1, wide > 4 ? wide - 1 : wide), rowPixels - 6)
+    pen.fillRect(labelPixels + (offset - from) * scale, row * rowPixels + 3, Math.max(least, wide > 4 ? wide - 1 : wide), rowPixels - 6)
   }
   pen.fillStyle = color('--dim')
   pen.fillText('replicas', 0, 13)
-  blocks.forEach((block, i) => {
-    pen.fillStyle = color(tones[standOf(block, target)])
-    bar(i, 0)
-  })
+  // The worst come last and are wide enough to be seen, so that no neighbour covers them.
+  const stands = blocks.map(block => standOf(block, target))
+  for (const stand of ['good', 'warn', 'bad'] as const) {
+    pen.fillStyle = color(tones[stand])
+    stands.forEach((each, i) => { if (each === stand) bar(i, 0, stand === 'good' ? 1 : seenPixels) })
+  }
   holders.forEach(({ address, blocks: own }, row) => {
     pen.fillStyle = color('--dim')
     pen.fillText(visible(address).slice(0, 24), 0, (row + 1) * rowPixels + 13, labelPixels - 8)
@@ -44,13 +49,14 @@ function draw({ pen, width, color }: Drawing, blocks: readonly LocatedBlock[], h
   })
 }
 
-export function BlockMap({ blocks, target }: BlockMapProps) {
+export function BlockMap({ blocks, of, target }: BlockMapProps) {
   const [at, setAt] = useState<number | undefined>(undefined)
   const all = useMemo(() => holdersOf(blocks), [blocks])
   const holders = useMemo(() => all.slice(0, rowsMax), [all])
   const drawBlocks = useCallback((drawing: Drawing) => draw(drawing, blocks, holders, target), [blocks, holders, target])
   const lacking = blocks.filter(({ nodes }) => nodes.length < target).length
-  const told = `${plural(blocks.length, 'block')} on ${plural(all.length, 'node')}; `
+  const drawn = of > blocks.length ? `the first ${formatCount(blocks.length)} of ${plural(of, 'block')}` : plural(blocks.length, 'block')
+  const told = `${drawn} on ${plural(all.length, 'node')}; `
     + `${formatCount(lacking)} with fewer than ${plural(target, 'replica')}; the table has each of them`
   const find = (x: number, width: number): number | undefined => {
     const part = (x - labelPixels) / (width - labelPixels)
@@ -58,7 +64,10 @@ export function BlockMap({ blocks, target }: BlockMapProps) {
   }
   const block = at === undefined ? undefined : blocks[at]
   const named = block?.nodes.map(({ address }) => visible(address)).join(', ') || 'no live node'
-  const cut = all.length > rowsMax ? ` The first ${rowsMax} of ${formatCount(all.length)} nodes are drawn.` : ''
+  const cut = [
+    ...(of > blocks.length ? [` Drawn: ${drawn}.`] : []),
+    ...(all.length > rowsMax ? [` The first ${rowsMax} of ${formatCount(all.length)} nodes are drawn.`] : []),
+  ].join('')
   const caption = block && `Block ${formatCount(at! + 1)}: ${formatBytes(block.length)} on ${named}`
   return (
     <Drawn

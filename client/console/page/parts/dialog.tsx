@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals'
 import { useEffect, useRef } from 'preact/hooks'
+import { visibleLines } from '../format.ts'
 
 interface Question {
   readonly title: string
@@ -42,14 +43,21 @@ export function tell(text: string, bad = false): void {
   ) as unknown as number
 }
 
-async function answer(open: Open, text: string): Promise<void> {
-  question.value = { ...open, busy: true, error: '' }
+/** `close` closes the element, which gives the focus back to what had it; one that is only removed leaves it nowhere. */
+async function answer(open: Open, text: string, close: () => void): Promise<void> {
+  const busy = { ...open, busy: true, error: '' }
+  question.value = busy
+  // Escape may have closed it meanwhile.
+  const isOpen = (): boolean => question.value === busy
   try {
     const next = await open.run(text)
-    question.value = typeof next === 'object' ? next : undefined
+    if (typeof next === 'object') question.value = next
+    else if (isOpen()) close()
     if (typeof next === 'string') tell(next)
   } catch (error) {
-    question.value = { ...open, busy: false, error: (error as Error).message }
+    const { message } = error as Error
+    if (isOpen()) question.value = { ...open, busy: false, error: message }
+    else tell(message, true)
   }
 }
 
@@ -58,7 +66,7 @@ export function Dialogs() {
     <>
       {question.value && <Dialog open={question.value} />}
       <div class="notes" role="status" aria-live="polite">
-        {note.value && <div class={note.value.bad ? 'note note-bad' : 'note'}>{note.value.text}</div>}
+        {note.value && <div class={note.value.bad ? 'note note-bad' : 'note'}>{visibleLines(note.value.text)}</div>}
       </div>
     </>
   )
@@ -83,7 +91,7 @@ function Dialog({ open }: { readonly open: Open }) {
       <form
         onSubmit={event => {
           event.preventDefault()
-          void answer(open, input.current?.value ?? '')
+          void answer(open, input.current?.value ?? '', () => element.current?.close())
         }}
       >
         <h2 id="dialog-title">{title}</h2>
@@ -102,7 +110,7 @@ function Dialog({ open }: { readonly open: Open }) {
         ))}
         {error !== undefined && error !== '' && (
           <p class="bad" role="alert">
-            {error}
+            {visibleLines(error)}
           </p>
         )}
         <div class="buttons">

@@ -16,7 +16,7 @@ export const fractionOf = ({ stages, state }: JobStatus): number => {
 const columnsAt = (nowMs: number): readonly TableColumn<JobStatus>[] => [
   {
     title: 'Job',
-    value: ({ job }) => job,
+    value: ({ job, name }) => `${name} ${job}`,
     cell: ({ job, name }) => (
       <>
         <a href={`/jobs/${job}`}>{visible(name)}</a> <span class="dim mono">{job}</span>
@@ -26,7 +26,7 @@ const columnsAt = (nowMs: number): readonly TableColumn<JobStatus>[] => [
   { title: 'State', value: ({ state }) => state, cell: ({ state }) => <Badge tone={jobTones[state] ?? 'dim'}>{state}</Badge> },
   {
     title: 'Progress',
-    value: job => Math.round(fractionOf(job) * 100),
+    value: job => Math.floor(fractionOf(job) * 100),
     cell: job => {
       const percent = `${Math.floor(fractionOf(job) * 100)} %`
       return (

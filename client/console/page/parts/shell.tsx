@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { logout, session } from '../api.ts'
+import { visibleLines } from '../format.ts'
 import { live } from '../live.ts'
 import { route } from '../route.ts'
 import { Dialogs } from './dialog.tsx'
@@ -104,8 +105,8 @@ function Connection() {
   if (lost === undefined && !trouble) return null
   return (
     <div class="banner banner-bad" role="alert">
-      <strong>{lost === undefined ? 'The cluster does not answer.' : 'The connection is lost.'}</strong> {lost ?? trouble!.message}. What
-      you see is from before; the page tries again by itself.
+      <strong>{lost === undefined ? 'The cluster does not answer.' : 'The connection is lost.'}</strong>{' '}
+      {visibleLines(lost ?? trouble!.message)}. What you see is from before; the page tries again by itself.
     </div>
   )
 }

@@ -64,15 +64,15 @@ const columnsFor = (stages: readonly string[]): readonly TableColumn<Spread>[] =
 export function Spreads({ tasks, stages }: { readonly tasks: readonly TaskStatus[]; readonly stages: readonly string[] }) {
   const spreads = useMemo(() => spreadsOf(tasks), [tasks])
   const columns = useMemo(() => columnsFor(stages), [stages])
-  const { node, rack, any } = useMemo(() => localityOf(tasks), [tasks])
+  const localities = useMemo(() => localityOf(tasks), [tasks])
   return (
     <>
-      {node + rack + any > 0 && (
-        <p class="dim">
-          Locality: {plural(node, 'attempt')} on a node that has the input, {formatCount(rack)} in its rack, {formatCount(any)} elsewhere or
-          without input.
+      {localities.map(({ stage, node, rack, any }) => (
+        <p key={stage} class="dim">
+          Locality of {visible(stages[stage] ?? `stage ${stage}`)}: {plural(node, 'task')} on a node with the data, {formatCount(rack)} on
+          its rack, {formatCount(any)} elsewhere or without input.
         </p>
-      )}
+      ))}
       <Table
         label="distribution of tasks"
         columns={columns}

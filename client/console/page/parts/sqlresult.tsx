@@ -2,7 +2,7 @@
 
 import { useMemo, useRef, useState } from 'preact/hooks'
 import type { ExportFormat, SqlPlan } from '../../sql.ts'
-import { formatCount, formatDuration, plural, visible } from '../format.ts'
+import { formatCount, formatDuration, plural, visible, visibleLines } from '../format.ts'
 import { saveSql, type SqlAnswer } from '../sqlrun.ts'
 import { tell } from './dialog.tsx'
 import { Badge, Panel } from './small.tsx'
@@ -27,7 +27,7 @@ export function SqlResult({ answer, sql }: { readonly answer: SqlAnswer; readonl
     return (
       <Panel title="Error">
         <pre class="text sql-error" role="alert">
-          {error}
+          {visibleLines(error)}
         </pre>
       </Panel>
     )

@@ -3,6 +3,7 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useState } from 'preact/hooks'
 import { CallError } from '../api.ts'
+import { visibleLines } from '../format.ts'
 
 export const Loading = ({ what }: { readonly what: string }) => (
   <div class="state" role="status">
@@ -29,7 +30,7 @@ const titles: Readonly<Record<string, string>> = {
 export const Failed = ({ error, retry }: { readonly error: Error; readonly retry?: (() => void) | undefined }) => (
   <div class="state state-bad" role="alert">
     <p class="state-title">{titles[error instanceof CallError ? error.code : ''] ?? 'This did not work'}</p>
-    <p>{error.message}</p>
+    <p>{visibleLines(error.message)}</p>
     {retry && (
       <p>
         <button type="button" onClick={retry}>

@@ -4,8 +4,8 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { copyText } from '../clipboard.ts'
-import { csvField } from '../csv.ts'
-import { formatCount } from '../format.ts'
+import { csvOf } from '../csv.ts'
+import { plural } from '../format.ts'
 import { tell } from './dialog.tsx'
 
 export interface TableColumn<T> {
@@ -13,9 +13,9 @@ export interface TableColumn<T> {
   /** Shown when the mouse rests on the title. */
   readonly hint?: string | undefined
   readonly cell: (row: T) => ComponentChildren
-  /** Value for CSV, and for sorting unless there is an `order`. */
-  readonly value: (row: T) => string | number
-  readonly order?: ((row: T) => string | number) | undefined
+  /** Value for CSV, and for sorting unless there is an `order`; nothing where the table shows none. */
+  readonly value: (row: T) => string | number | undefined
+  readonly order?: ((row: T) => string | number | undefined) | undefined
   /** Numbers are aligned at the right. */
   readonly number?: boolean
   /** Hidden on narrow screens. */
@@ -49,7 +49,7 @@ export function Table<T>(props: TableProps<T>) {
   return (
     <div class="table">
       <div class="table-bar">
-        <span class="dim">{more ?? `${formatCount(rows.length)} ${rows.length === 1 ? 'row' : 'rows'}`}</span>
+        <span class="dim">{more ?? plural(rows.length, 'row')}</span>
         <button type="button" class="quiet" onClick={() => void copy(columns, sorted, label)}>
           Copy as CSV
         </button>
@@ -139,20 +139,18 @@ const classOf = ({ number, wide }: { readonly number?: boolean | undefined; read
 
 function sortRows<T>(rows: readonly T[], { value, order = value }: TableColumn<T>, down: boolean): readonly T[] {
   const keyed = rows.map(row => ({ row, key: order(row) }))
-  keyed.sort((a, b) =>
-    typeof a.key === 'number' && typeof b.key === 'number' ? a.key - b.key : String(a.key).localeCompare(String(b.key)),
-  )
+  keyed.sort(({ key: a }, { key: b }) => {
+    if (a === undefined || b === undefined) return Number(b === undefined) - Number(a === undefined)
+    return typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b))
+  })
   if (down) keyed.reverse()
   return keyed.map(({ row }) => row)
 }
 
-
 async function copy<T>(columns: readonly TableColumn<T>[], rows: readonly T[], label: string): Promise<void> {
-  const lines = [columns.map(({ title }) => csvField(title)), ...rows.map(row => columns.map(({ value }) => csvField(value(row))))]
-  const text = `${lines.map(fields => fields.join(',')).join('\n')}\n`
   try {
-    await copyText(text)
-    tell(`Copied ${formatCount(rows.length)} rows of ${label}`)
+    await copyText(csvOf(columns, rows))
+    tell(`Copied ${plural(rows.length, 'row')} of ${label}`)
   } catch {
     tell('The browser does not let the page copy: open the console at localhost, or over HTTPS', true)
   }

@@ -9,6 +9,13 @@ import { Badge, Bar, jobTones, Time } from './small.tsx'
 import { Empty } from './states.tsx'
 import { Table, type TableColumn } from './table.tsx'
 
+const durationOr = (ms: number | undefined): string => (ms === undefined ? '–' : formatDuration(ms))
+const bytesOr = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes))
+
+/** Nothing while the stage runs, or waits. */
+const spanOf = ({ startedMs, finishedMs }: StageStatus): number | undefined =>
+  startedMs === undefined || finishedMs === undefined ? undefined : Math.max(0, finishedMs - startedMs)
+
 const stageColumns: readonly TableColumn<StageStatus & { readonly number: number }>[] = [
   {
     title: 'Stage',
@@ -26,7 +33,7 @@ const stageColumns: readonly TableColumn<StageStatus & { readonly number: number
   },
   {
     title: 'Tasks',
-    value: ({ done }) => done,
+    value: ({ done, tasks }) => `${done} of ${tasks}`,
     cell: ({ done, tasks, fraction }) => (
       <span class="with-bar">
         <Bar part={fraction} whole={1} label={`${Math.floor(fraction * 100)} % done`} />
@@ -64,9 +71,8 @@ const stageColumns: readonly TableColumn<StageStatus & { readonly number: number
   {
     title: 'Took',
     number: true,
-    value: ({ startedMs = 0, finishedMs = 0 }) => finishedMs - startedMs,
-    cell: ({ startedMs, finishedMs }) =>
-      startedMs === undefined || finishedMs === undefined ? '–' : formatDuration(Math.max(0, finishedMs - startedMs)),
+    value: spanOf,
+    cell: stage => durationOr(spanOf(stage)),
   },
 ]
 
@@ -84,7 +90,8 @@ export const StageTable = ({ stages }: { readonly stages: readonly StageStatus[]
 const columnsFor = (stages: readonly string[], open: (task: TaskStatus) => void): readonly TableColumn<TaskStatus>[] => [
   {
     title: 'Task',
-    value: ({ stage, task }) => stage * 1e9 + task,
+    value: ({ stage, task }) => `${stages[stage] ?? stage} ${task}`,
+    order: ({ stage, task }) => stage * 1e9 + task,
     cell: ({ stage, task }) => (
       <>
         {visible(stages[stage] ?? '')} <span class="mono">{task}</span>
@@ -99,14 +106,14 @@ const columnsFor = (stages: readonly string[], open: (task: TaskStatus) => void)
     title: 'Bytes in',
     number: true,
     wide: true,
-    value: task => shownAttempt(task)?.counters['bytesIn'] ?? 0,
-    cell: task => formatBytes(shownAttempt(task)?.counters['bytesIn'] ?? 0),
+    value: task => shownAttempt(task)?.counters['bytesIn'],
+    cell: task => bytesOr(shownAttempt(task)?.counters['bytesIn']),
   },
   {
     title: 'Took',
     number: true,
-    value: task => tookOf(task) ?? 0,
-    cell: task => (tookOf(task) === undefined ? '–' : formatDuration(tookOf(task)!)),
+    value: tookOf,
+    cell: task => durationOr(tookOf(task)),
   },
   {
     title: 'Details',

@@ -3,6 +3,7 @@
 import { useCallback, useMemo, useState } from 'preact/hooks'
 import type { AttemptStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import { formatDuration, plural, visible } from '../format.ts'
+import { clusterNow } from '../live.ts'
 import { Drawn, type Drawing } from './canvas.tsx'
 import { Empty } from './states.tsx'
 
@@ -89,7 +90,7 @@ export function Timeline({
   readonly running: boolean
 }) {
   const [at, setAt] = useState<Placed | undefined>(undefined)
-  const lanes = useMemo(() => lanesOf(tasks, stages, Date.now()), [tasks, stages, running])
+  const lanes = useMemo(() => lanesOf(tasks, stages, clusterNow()), [tasks, stages, running])
   const drawLanes = useCallback((drawing: Drawing) => draw(drawing, lanes), [lanes])
   if (lanes.rows === 0) return <Empty title="No attempt has started yet" />
   const find = (x: number, y: number, width: number): Placed | undefined => {

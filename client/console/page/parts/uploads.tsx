@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks'
 import { CallError, upload } from '../api.ts'
-import { formatBytes, formatPercent, visible } from '../format.ts'
+import { formatBytes, formatPercent, visible, visibleLines } from '../format.ts'
 import { ask, tell } from './dialog.tsx'
 import { Bar } from './small.tsx'
 
@@ -99,7 +99,7 @@ export function Uploads({ uploads: { list } }: { readonly uploads: UploadList })
               </span>
             ) : (
               <span class="bad" role="alert">
-                {error}
+                {visibleLines(error)}
               </span>
             )}
             <button type="button" class="quiet" onClick={cancel}>

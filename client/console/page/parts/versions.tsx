@@ -71,6 +71,8 @@ interface Chosen {
   readonly to: number
 }
 
+const overruled = 'published despite its check'
+
 const columnsFor = (output: string, reload: () => void, compare: (chosen: Chosen) => void): readonly TableColumn<Version>[] => [
   {
     title: 'Version',
@@ -85,21 +87,27 @@ const columnsFor = (output: string, reload: () => void, compare: (chosen: Chosen
     value: ({ job }) => job ?? '',
     cell: ({ job }) => (job === undefined ? '–' : <a class="mono" href={`/jobs/${job}`}>{job}</a>),
   },
-  { title: 'Rows', number: true, value: ({ rows }) => rows ?? 0, cell: ({ rows }) => (rows === undefined ? '–' : formatCount(rows)) },
+  { title: 'Rows', number: true, value: ({ rows }) => rows, cell: ({ rows }) => (rows === undefined ? '–' : formatCount(rows)) },
   {
     title: 'Size',
     number: true,
-    value: ({ bytes }) => bytes ?? 0,
+    value: ({ bytes }) => bytes,
     cell: ({ bytes }) => (bytes === undefined ? '–' : formatBytes(bytes)),
   },
   {
     title: 'Remarks',
-    value: ({ head, tag, from }) => [head ? 'newest' : '', tag ?? '', from === undefined ? '' : `contents of ${from}`].join(' ').trim(),
+    value: ({ head, tag, from, check }) =>
+      [
+        ...(head ? ['newest'] : []),
+        ...(tag === undefined ? [] : [tag]),
+        ...(from === undefined ? [] : [`contents of ${from}`]),
+        ...(check === 'overruled' ? [overruled] : []),
+      ].join(', '),
     cell: ({ head, tag, from, check }) => (
       <>
         {head && <Badge tone="good">newest</Badge>} {tag !== undefined && <Badge tone="busy">{visible(tag)}</Badge>}{' '}
         {from !== undefined && <span class="dim">contents of {from}</span>}{' '}
-        {check === 'overruled' && <Badge tone="warn">published despite its check</Badge>}
+        {check === 'overruled' && <Badge tone="warn">{overruled}</Badge>}
       </>
     ),
   },

@@ -13,7 +13,7 @@ const turn = () => new Promise(resolve => setImmediate(resolve))
 function house() {
   const clock = new ManualClock()
   const cluster = {
-    asked: 0, blocks: 1, error: undefined as GristmillError | undefined,
+    asked: 0, blocks: 1, freeBytes: 500e9, error: undefined as GristmillError | undefined,
     users: new Set<string>(), done: {} as Record<string, NodeWork | undefined>, silentMs: undefined as number | undefined,
   }
   const live = new Live({
@@ -22,7 +22,8 @@ function house() {
       cluster.asked++
       cluster.users.add(user)
       if (cluster.error) throw cluster.error
-      const node = { node: 'n', state: 'live', running: 1, storages: [{ usedBytes: 5 }], sinceContactMs: cluster.asked }
+      const storages = [{ usedBytes: 5, freeBytes: cluster.freeBytes, capacityBytes: 1e12 }]
+      const node = { node: 'n', state: 'live', running: 1, storages, sinceContactMs: cluster.asked }
       const others = Object.entries(cluster.done).map(([id, done]) => ({
         ...node, node: id, running: 0, storages: [], sinceContactMs: clock.now() - (cluster.silentMs ?? clock.now()),
         ...done && { done },
@@ -50,10 +51,14 @@ test('pages get the state at once, and then when it has changed; the namenode is
   const waiting = [1, 2, 3].map(() => live.watch('ada', 1, forever).then(state => { news++; return state }))
   await pass(6_000)
   expect(news).toBe(0)
+  // Other programs write to the disk.
+  cluster.freeBytes -= 1e6
+  await pass(2_500)
+  expect(news).toBe(0)
   cluster.blocks = 2
   await pass(2_500)
   expect((await Promise.all(waiting)).map(({ status }) => status?.blocks)).toEqual([2, 2, 2])
-  expect(cluster.asked).toBeLessThan(7)
+  expect(cluster.asked).toBeLessThan(8)
   await live.stop()
 })
 

@@ -3,12 +3,15 @@
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
+import { placesLine } from '../../../../client/cli/jobs/view.ts'
 import { bundlePage } from '../../../../client/console/bundle.ts'
 import { attributeText, bytesFrom } from '../../../../client/console/page/attributetext.ts'
 import { chartOf } from '../../../../client/console/page/chartpoints.ts'
+import { ClusterClock } from '../../../../client/console/page/clusterclock.ts'
 import { compareJobs } from '../../../../client/console/page/comparison.ts'
-import { csvField } from '../../../../client/console/page/csv.ts'
-import { blockAt, holdersOf, standOf } from '../../../../client/console/page/holders.ts'
+import { csvField, csvOf } from '../../../../client/console/page/csv.ts'
+import { formatMode, visibleLines } from '../../../../client/console/page/format.ts'
+import { blockAt, holdersOf, replicasKey, standOf } from '../../../../client/console/page/holders.ts'
 import { problemsOf } from '../../../../client/console/page/problems.ts'
 import { modeFrom, modeText, ownerFrom, replicasFrom } from '../../../../client/console/page/rights.ts'
 import { rowsOf } from '../../../../client/console/page/rows.ts'
@@ -86,6 +89,20 @@ test('a copied text that a spreadsheet would compute gets an apostrophe; a numbe
   expect(['-5', '+1.5e-3', '=1+1', '-1+2', '@x', 'a,"b"', ''].map(csvField)).toEqual(
     ['-5', '+1.5e-3', "'=1+1", "'-1+2", "'@x", '"a,""b"""', ''],
   )
+})
+
+test('a value that the table does not show is an empty field', () => {
+  const columns = [
+    { title: 'a,b', value: ({ a }: { a?: number }) => a },
+    { title: 'c', value: () => '' },
+  ]
+  expect(csvOf(columns, [{ a: 1 }, {}])).toBe('"a,b",c\n1,\n,\n')
+})
+
+test('a mode is written as ls -l does, with a plus for an access control list', () => {
+  expect(formatMode({ mode: 0o674, type: 'file', acl: true })).toBe('-rw-rwxr--+')
+  expect(formatMode({ mode: 0o1777, type: 'directory' })).toBe('drwxrwxrwt')
+  expect(formatMode({ mode: 0o1750, type: 'directory' })).toBe('drwxr-x--T')
 })
 
 test('the pieces of a query are the query, with its words, texts, numbers and comments', () => {
@@ -169,9 +186,11 @@ test('a query that begins with EXPLAIN, also behind comments, is told apart, how
 test('work under way is named: repair, deletions, balance, and datanodes that leave', () => {
   const of = (more: object) => underWay({ ...well, pendingDeletions: 0, ...more } as unknown as ClusterStatus)
   expect(of({})).toEqual([])
+  expect(of({ pendingReplications: 4, pendingMoves: 4 })).toEqual([])
   const leaving = { ...node, service: 'decommissioning' }
   expect(of({
-    pendingReplications: 2, underReplicated: 1, pendingDeletions: 1, balancing: { sinceMs: 1, moves: 3, movedBytes: 2048, pending: 4 },
+    pendingReplications: 6, pendingMoves: 4, underReplicated: 1, pendingDeletions: 1,
+    balancing: { sinceMs: 1, moves: 3, movedBytes: 2048, pending: 4 },
     nodes: [
       { ...leaving, held: { blocks: 10, remaining: 4, short: 1 } }, { ...leaving, node: 'n2' },
       { ...node, node: 'n3', service: 'maintenance' }, { ...node, service: 'decommissioned' },
@@ -207,6 +226,12 @@ test('the distribution of tasks has times and sizes of each stage, and names the
   expect(others).toMatchObject([{ stage: 1, measure: 'time', bins: [2], isSkewed: false }, { stage: 1, measure: 'bytes in', bins: [2] }])
   expect(spreadsOf(ended(0, [[1, 1], [1, 1], [1, 1], [900, 1000]])).map(({ isSkewed }) => isSkewed)).toEqual([false, false])
   expect(spreadsOf(tasks.map(task => ({ ...task, state: 'running' })))).toEqual([])
+  // The nearest rank: a value that tasks have, and that the half, or 90 %, do not exceed.
+  const ranks = (...ms: number[]) => spreadsOf(ended(0, ms.map(each => [each, 1])))[0]
+  expect(ranks(1_000, 100_000)).toMatchObject({ least: 1_000, middle: 1_000, high: 100_000, most: 100_000 })
+  expect(ranks(...Array<number>(9).fill(1_000), 100_000)).toMatchObject({ middle: 1_000, high: 1_000, most: 100_000, isSkewed: true })
+  expect(ranks(1, 1, 100_000, 100_000)).toMatchObject({ middle: 1, isSkewed: true })
+  expect(ranks(5)).toMatchObject({ least: 5, middle: 5, high: 5, most: 5 })
 })
 
 test('a task has the time of the attempt whose output counts, not of the one that was killed beside it', () => {
@@ -215,9 +240,38 @@ test('a task has the time of the attempt whose output counts, not of the one tha
   const both = { ...task!, attempts: [...task!.attempts, killed] }
   expect([tookOf(both), shownAttempt(both)?.counters]).toEqual([100, { bytesIn: 7 }])
   expect(spreadsOf([both])).toMatchObject([{ most: 100 }, { most: 7 }])
-  expect(localityOf([both])).toEqual({ node: 1, rack: 0, any: 1 })
+  expect(localityOf([both])).toEqual([{ stage: 0, node: 1, rack: 0, any: 0 }])
+  const other = { ...both, stage: 1, attempts: [{ ...task!.attempts[0]!, locality: 'any' as const }] }
+  const [first, second] = localityOf([other, both, other])
+  expect([first, second]).toEqual([{ stage: 0, node: 1, rack: 0, any: 0 }, { stage: 1, node: 0, rack: 0, any: 2 }])
+  // The same numbers as `gristmill job`.
+  expect(placesLine([other, other])).toBe(`${second!.node} on a node with the data, ${second!.rack} on its rack, ${second!.any} elsewhere`)
   const { finishedMs: _, ...running } = { ...killed, state: 'running' as const }
   expect(tookOf({ attempts: [running] })).toBeUndefined()
+})
+
+test('the replicas of a file are asked for again when nodes come or go, and when blocks lack replicas or do no more', () => {
+  const status = { missing: 0, underReplicated: 0, overReplicated: 0, nodes: [{ node: nodeId('n1'), state: 'live' as const }] }
+  const key = replicasKey(status)
+  expect(replicasKey({ ...status })).toBe(key)
+  expect(replicasKey({ ...status, nodes: [{ node: nodeId('n1'), state: 'dead' }] })).not.toBe(key)
+  expect(replicasKey({ ...status, underReplicated: 1 })).not.toBe(key)
+})
+
+test('times of jobs are taken by the clock of the namenode, as the fastest answer tells it, also after a clock was set', () => {
+  const [clock, hour] = [new ClusterClock(), 3_600_000]
+  expect(clock.at(5)).toBe(5)
+  // This computer is an hour ahead; the second answer took 2 s less than the first.
+  clock.note(10_000, hour + 15_000)
+  clock.note(20_000, hour + 23_000)
+  clock.note(30_000, hour + 50_000)
+  expect(clock.at(hour + 60_000)).toBe(57_000)
+  clock.note(40_000, 3 * hour)
+  expect(clock.at(3 * hour + 1_000)).toBe(41_000)
+})
+
+test('invisible characters of a message are shown by their codes, and keeps its lines', () => {
+  expect(visibleLines('no \u202epath\nsecond\rline')).toBe('no \\u202epath\nsecond\\u000dline')
 })
 
 test('the nodes of a file are those that hold its blocks, each with the places of its blocks', () => {

@@ -59,8 +59,13 @@ test('blocks move from full nodes to empty ones until all are near the average, 
   const { balancer } = sim.house
   expect(balancer.progress).toBeUndefined()
   await begin(sim, 7)
+  const { repair } = sim.house.blocks
+  let most = 0
   for (let i = 0, now = await state(sim); now.running; i++, now = await state(sim)) {
     const { sinceMs, moves: moved, movedBytes, pending } = now
+    // Moves are copies, and no repair.
+    expect(repair.moving).toBe(repair.pending)
+    most = Math.max(most, repair.moving)
     expect(balancer.progress).toEqual({ sinceMs, moves: moved, movedBytes, pending })
     expect(i, 'it ends').toBeLessThan(1200)
     await sim.pass(100)
@@ -73,6 +78,7 @@ test('blocks move from full nodes to empty ones until all are near the average, 
   const now = await state(sim)
   expect(now.remark).toMatch(/^balanced/)
   expect(balancer.progress).toBeUndefined()
+  expect(most).toBeGreaterThan(1)
   expect(now.moves).toBeGreaterThan(20)
   expect(now.movedBytes).toBe(now.moves * 100)
   expect(now.pending).toBe(0)

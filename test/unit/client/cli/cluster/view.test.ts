@@ -33,7 +33,7 @@ test('a healthy cluster says so', () => {
 
 test('every trouble is a line: missing and thin blocks, nodes and disks that fail, safe mode', () => {
   const found = troubles(status({
-    safeMode: true, missing: 2, underReplicated: 7, pendingReplications: 3,
+    safeMode: true, missing: 2, underReplicated: 7, pendingReplications: 5, pendingMoves: 2,
     nodes: [node({ state: 'dead', sinceContactMs: 15_000 }), node({ storages: [{ ...node().storages[0]!, failed: true }] })],
   }))
   expect(found).toEqual([
