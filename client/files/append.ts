@@ -1,5 +1,5 @@
 // Appends to a file, or cuts it. Files of the cluster never change: the old content, or its beginning, and the new one are written as a new
-// file, which replaces the old one in one step; readers see the one or the other.
+// file, which replaces the old one in one step, with the attributes that it has then; readers see the one or the other.
 // INVARIANT: other writers are kept away from the path before the old content is read, so that none of their data is lost.
 
 import { once } from 'node:events'
@@ -8,7 +8,7 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Files } from './files.ts'
 
-type AppendFiles = Pick<Files, 'status' | 'createReadStream' | 'createWriteStream' | 'xattrs'>
+type AppendFiles = Pick<Files, 'status' | 'createReadStream' | 'createWriteStream'>
 
 interface Appending {
   readonly path: string
@@ -22,7 +22,6 @@ interface Appending {
 
 /** Throws ESTALE if the file was renamed, removed or replaced meanwhile, and EBUSY while another writer has the path. */
 export async function appendTo(files: AppendFiles, { path, before, keep, more, signal }: Appending): Promise<void> {
-  const attributes = before ? await files.xattrs.list(path, { signal }) : new Map<string, Buffer>()
   const stream = files.createWriteStream(path, { overwrite: before !== undefined, signal, ...before && written(before) })
   if (stream.pending) await once(stream, 'open', { signal })
   async function* content(): AsyncGenerator<Uint8Array> {
@@ -36,7 +35,6 @@ export async function appendTo(files: AppendFiles, { path, before, keep, more, s
     yield* more()
   }
   await pipeline(content, stream, { signal })
-  for (const [name, value] of attributes) await files.xattrs.set(path, name, value, { signal })
 }
 
 /** undefined: there is nothing at the path. */
@@ -51,5 +49,5 @@ async function idOf(files: AppendFiles, path: string, signal: AbortSignal): Prom
 
 /** Options that the new file has from the old one. */
 const written = ({ replication, blockBytes, format, delimiter, mode }: FileStatus) => ({
-  replication, blockSize: blockBytes, format, mode, ...delimiter !== undefined && { delimiter },
+  replication, blockSize: blockBytes, format, mode, keepAttributes: true, ...delimiter !== undefined && { delimiter },
 })

@@ -8,7 +8,7 @@ import * as protocol from '../../src/protocol/writing.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import type { Names } from './names.ts'
 
-interface ConcatDeps { readonly ask: CallMessage; readonly files: FileClient; readonly names: Pick<Names, 'status' | 'xattrs'> }
+interface ConcatDeps { readonly ask: CallMessage; readonly files: FileClient; readonly names: Pick<Names, 'status'> }
 interface Concat { readonly path: string; readonly sources: readonly string[]; readonly signal: AbortSignal | undefined }
 
 export async function concatenate(deps: ConcatDeps, { path, sources, signal }: Concat): Promise<FileStatus> {
@@ -35,11 +35,11 @@ export async function concatenate(deps: ConcatDeps, { path, sources, signal }: C
 }
 
 /** Writes a small file again, in blocks and with its attributes. Throws ESTALE if it was replaced meanwhile. */
-async function inBlocks({ files, names }: ConcatDeps, status: FileStatus, signal: AbortSignal | undefined): Promise<FileStatus['id']> {
+async function inBlocks({ files }: ConcatDeps, status: FileStatus, signal: AbortSignal | undefined): Promise<FileStatus['id']> {
   const { path, mode, replication, blockBytes, format, delimiter, mtimeMs } = status
-  const attributes = await names.xattrs.list(path, { signal })
   const writer = await files.create(path, {
     overwrite: true, eager: true, inline: false, mode, replication, blockBytes, format, delimiter, signal,
+    appearance: { keepsAttributes: true },
   })
   try {
     const located = await files.locate(path, signal ? { signal } : {})
@@ -47,7 +47,6 @@ async function inBlocks({ files, names }: ConcatDeps, status: FileStatus, signal
       throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was changed`, { details: { path } })
     for await (const piece of files.read(located, { signal })) await writer.write(piece)
     const { id } = await writer.close({ mtimeMs })
-    for (const [name, value] of attributes) await names.xattrs.set(path, name, value, { signal })
     return id
   } catch (error) {
     await writer.abort()

@@ -10,7 +10,6 @@ import type { PutFileOptions } from '../../src/file/put.ts'
 import type { Disk, DiskReader } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
-import type { createOptions } from './write.ts'
 
 /** Not `path.join`: only the system can resolve `..` after a link. */
 export const below = (directory: string, name: string): string => `${directory.replace(/\/+$/, '')}/${name}`
@@ -29,7 +28,7 @@ interface Put {
 export async function putLocal(
   { files, disk }: { files: FileClient; disk: Disk },
   { real, target, moved, mtimeMs }: Put,
-  options: ReturnType<typeof createOptions> & Pick<PutFileOptions, 'onAmbiguity'>,
+  options: PutFileOptions,
 ): Promise<FileStatus> {
   const reader = await disk.openRead(real)
   try {

@@ -10,11 +10,12 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { RecordFormat } from '../../src/base/formats.ts'
 import { isWithin, join, nameOf } from '../../src/base/paths.ts'
 import type { FileClient } from '../../src/file/client.ts'
+import type { CreateOptions } from '../../src/file/open.ts'
 import type { Disk, DiskStat } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { slashed } from '../call/arguments.ts'
-import { dropList, keepAttributes, keepBoth, keepList, modeAlone } from './keep.ts'
+import { appearanceOf, dropList, keepAttributes, keepList, modeAlone, withoutList } from './keep.ts'
 import { below, getLocal, putLocal } from './local.ts'
 import type { Names } from './names.ts'
 import { createOptions, type WriteOptions } from './write.ts'
@@ -118,9 +119,6 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
   const { signal, recursive, overwrite = true, preserve } = options
   const walking = new Walking(options)
 
-  const keep = async (source: FileStatus, made: FileStatus): Promise<void> =>
-    (preserve ? keepBoth(names, source, { path: made.path, made, signal }) : undefined)
-
   const visit: Visit<FileStatus> = async function* (source, target) {
     if (source.type === 'file') {
       yield {
@@ -144,26 +142,28 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
     } = options
     const modes: ModesOfCopy = options.mode === undefined
       ? await modesOfCopy(names, target, await modeAlone(names, source, signal), { preserve, overwrite, signal }) : {}
-    const creating = createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, ...modes })
-    const small = await copySmall({ source, target, moved }, creating)
-    if (small) return keep(source, small)
+    const creating = {
+      ...createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, ...modes }),
+      ...preserve && { appearance: await appearanceOf(names, source, signal) },
+    }
+    if (await copySmall({ source, target, moved }, creating)) return
     const writer = await files.create(target, creating)
     try {
       for await (const piece of files.read(source.path, { signal, reuse: true })) {
         await writer.write(piece)
         moved(writer.bytes)
       }
-      await keep(source, await writer.close(preserve ? { mtimeMs: source.mtimeMs } : {}))
+      await writer.close(preserve ? { mtimeMs: source.mtimeMs } : {})
     } catch (error) {
       await (signal?.aborted ? writer.drop() : writer.abort())
       throw error
     }
   }
 
-  /** Copies an inlined file in two calls, which it shares with others that are copied at the same time. undefined: it needs blocks. */
+  /** Copies an inlined file in two calls, which it shares with others that are copied at the same time. undefined: it needs a writer. */
   const copySmall = async (
     { source, target, moved }: { source: FileStatus; target: string; moved: (bytes: number) => void },
-    creating: ReturnType<typeof createOptions>,
+    creating: CreateOptions,
   ): Promise<FileStatus | undefined> => {
     const bytes = source.inlined && await files.readSmall(source, signal)
     if (!bytes) return undefined
@@ -226,13 +226,15 @@ export function walkIn(
   const putFile = async (source: string, real: string, target: string, found: DiskStat, moved: (bytes: number) => void): Promise<void> => {
     const modes: ModesOfCopy = options.mode === undefined && found.mode !== undefined
       ? await modesOfCopy(names, target, found.mode & 0o777, { preserve, overwrite, signal }) : {}
-    const creating = createOptions({ ...options, overwrite, ...modes, ...(formatFor && { format: formatFor(source) }) })
-    const made = await putLocal(
+    const creating = {
+      ...createOptions({ ...options, overwrite, ...modes, ...(formatFor && { format: formatFor(source) }) }),
+      ...preserve && modes.mode !== undefined && { appearance: withoutList(modes.mode) },
+    }
+    await putLocal(
       { files, disk },
       { real, target, moved, mtimeMs: preserve ? Math.round(found.mtimeMs) : undefined },
       { ...creating, ...(onAmbiguity && { onAmbiguity: ambiguity => onAmbiguity(source, ambiguity) }) },
     )
-    if (preserve && modes.mode !== undefined) await dropList(names, modes.mode, { path: target, made, signal })
   }
 
   return { steps: walking.tried(from, () => visit(from, to, [])), finish: () => walking.finish() }

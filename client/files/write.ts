@@ -42,6 +42,8 @@ export interface WriteOptions {
   readonly format?: RecordFormat | undefined
   /** csv: field separator. */
   readonly delimiter?: string | undefined
+  /** A file that replaces another one has its extended attributes; default: false, as with a new file. */
+  readonly keepAttributes?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -65,7 +67,7 @@ export interface WriteStreamOptions extends WriteFileOptions {
 
 const writeOptionNames: Known<WriteOptions> = {
   overwrite: true, flag: true, parents: true, mode: true, unmaskedMode: true, replication: true, blockSize: true, format: true,
-  delimiter: true, signal: true,
+  delimiter: true, keepAttributes: true, signal: true,
 }
 const writeFileOptionNames: Known<WriteFileOptions> = { ...writeOptionNames, encoding: true, flush: true }
 const writeStreamOptionNames: Known<WriteStreamOptions> = {
@@ -82,7 +84,7 @@ export function createOptions(options: WriteOptions) {
       'EINVAL',
       `files are written with "w" or "wx", not with ${shown(flag)}: a file is written once and whole, and never changed`,
     )
-  flagsOf(options, 'overwrite', 'parents')
+  flagsOf(options, 'overwrite', 'parents', 'keepAttributes')
   checkInteger('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
   checkInteger('number of replicas', replication, 1, limits.replicationMax)
   if (format !== undefined && !(recordFormats as readonly unknown[]).includes(format))
@@ -96,6 +98,7 @@ export function createOptions(options: WriteOptions) {
   return {
     overwrite: options.overwrite ?? named === 'w', parents, replication: replication ?? undefined, format, delimiter, signal,
     mode: modeIn(mode), unmasked: modeIn(unmaskedMode, 'unmasked mode'), blockBytes: blockSize ?? undefined,
+    ...options.keepAttributes && { appearance: { keepsAttributes: true as const } },
   }
 }
 

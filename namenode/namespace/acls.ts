@@ -26,7 +26,9 @@ interface AskedChange {
 interface Asked extends AskedChange, UserOperation { readonly path: string }
 
 /** Mode and list of an entry after a change. Throws EINVAL. */
-export function aclAfter(entry: NameEntry, { kind, entries }: AskedChange): Pick<NameEntry, 'mode' | 'acl'> {
+export function aclAfter(
+  entry: Pick<NameEntry, 'directory' | 'mode' | 'acl'>, { kind, entries }: AskedChange,
+): Pick<NameEntry, 'mode' | 'acl'> {
   const { mode, acl } = changeAcl(entry, changeOf(kind, entries), entry.directory)
   return { mode, acl: acl.length > 0 ? acl : undefined }
 }

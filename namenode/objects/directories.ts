@@ -2,25 +2,20 @@
 // its end. Each is one operation, attributes included: no crash leaves an upload that belongs to no key, or a key that is half described.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { limits } from '../../src/base/limits.ts'
 import { nameOf, parentOf } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { uploadsDirectory } from '../../src/protocol/object.ts'
-import type { Draft } from '../journal/draft.ts'
 import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
 import { keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace/entry.ts'
 import { child, directoryAt, lowestAt, placeAt } from '../namespace/resolve.ts'
 import { addDirectory, detach, makeDirectories } from '../namespace/tree.ts'
-import { attributesOf, putAttribute, removeAttribute } from '../xattrs/rows.ts'
-
-/** Values in base64. */
-type Attributes = ReadonlyArray<{ readonly name: string; readonly value: string }>
+import { putAttributes, removeAttribute, type GivenAttributes } from '../xattrs/rows.ts'
 
 interface BeginAsked extends UserOperation {
   readonly upload: string
-  readonly attributes: Attributes
+  readonly attributes: GivenAttributes
   readonly to?: string | undefined
   readonly base?: string | undefined
 }
@@ -37,7 +32,7 @@ export const begin = mutation<BeginAsked, undefined>({
     if (to !== undefined) checkMayPublish(draft, actor, to)
     checkMay(actor, parent.entry, mayWrite, parent.path)
     const made = addDirectory(draft, parent.entry.id, name, { owner: user, group: parent.entry.group, mode: 0o700, nowMs })
-    putAttributes(draft, made, attributes, upload)
+    putAttributes(draft, made.id, attributes, upload)
     return undefined
   },
 })
@@ -56,7 +51,7 @@ function checkMayPublish(view: View, actor: Actor, to: string): void {
 interface DirectoryAsked extends UserOperation {
   readonly path: string
   readonly base?: string | undefined
-  readonly attributes: Attributes
+  readonly attributes: GivenAttributes
   readonly replaces: readonly string[]
 }
 
@@ -70,7 +65,7 @@ export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
     const { directory: { entry }, adder } = makeDirectories(draft, actor, path, { nowMs, searched: false })
     checkMay(adder, entry, mayWrite, path)
     for (const name of replaces) removeAttribute(draft, entry.id, name)
-    putAttributes(draft, entry, attributes, path)
+    putAttributes(draft, entry.id, attributes, path)
     return statusOf(path, entry)
   },
 })
@@ -89,19 +84,5 @@ export const expire = mutation<Requested & { readonly names: readonly string[]; 
 })
 
 export const isExpired = ({ directory, mtimeMs }: NameEntry, beforeMs: number): boolean => directory && mtimeMs < beforeMs
-
-/** Sets attributes, within the bounds of what one inode may have. */
-export function putAttributes(draft: Draft, { id }: NameEntry, attributes: Attributes, path: string): void {
-  for (const { name, value } of attributes) putAttribute(draft, id, { name, value: Buffer.from(value, 'base64') })
-  const all = [...attributesOf(draft, id)]
-  const bytes = all.reduce((sum, { name, value }) => sum + Buffer.byteLength(name) + value.length, 0)
-  if (all.length > limits.attributesMax || bytes > limits.attributesBytesMax)
-    throw new GristmillError(
-      'TOO_LARGE',
-      `${path} would have ${all.length} attributes of ${bytes} bytes; there may be ${limits.attributesMax} and ` +
-      `${limits.attributesBytesMax} bytes`,
-      { details: { path } },
-    )
-}
 
 export const directoryMutations: readonly AnyMutation[] = [begin, storeDirectory, expire]

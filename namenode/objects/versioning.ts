@@ -5,8 +5,7 @@ import { mutation, type AnyMutation, type UserOperation } from '../journal/opera
 import { checkOwner, may, mayWrite } from '../namespace/access.ts'
 import { findVersion, versioningAttribute, type Versioning } from '../namespace/keyversions.ts'
 import { entryAt, missingName, placeAt } from '../namespace/resolve.ts'
-import { putAttribute, removeAttribute } from '../xattrs/rows.ts'
-import { putAttributes } from './directories.ts'
+import { putAttribute, putAttributes, removeAttribute, type GivenAttributes } from '../xattrs/rows.ts'
 
 export const setVersioning = mutation<UserOperation & { readonly path: string; readonly state: Versioning }, undefined>({
   kind: 'object.versioning',
@@ -23,8 +22,7 @@ export const setVersioning = mutation<UserOperation & { readonly path: string; r
 interface DescribeAsked extends UserOperation {
   readonly path: string
   readonly version: string
-  /** Values in base64. */
-  readonly attributes: ReadonlyArray<{ readonly name: string; readonly value: string }>
+  readonly attributes: GivenAttributes
   readonly replaces: readonly string[]
 }
 
@@ -38,7 +36,7 @@ export const describeVersion = mutation<DescribeAsked, undefined>({
     if (found.directory) throw new GristmillError('EISDIR', `the version ${version} of ${path} is a delete marker`, { details: { path } })
     if (!may(actor, found, mayWrite)) checkOwner(actor, found, path)
     for (const each of replaces) removeAttribute(draft, found.id, each)
-    putAttributes(draft, found, attributes, path)
+    putAttributes(draft, found.id, attributes, path)
     return undefined
   },
 })

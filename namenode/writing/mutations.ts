@@ -7,6 +7,7 @@ import { blockId, inodeId, leaseId, type BlockId, type InodeId, type LeaseId } f
 import { isWithin, join, parentOf } from '../../src/base/paths.ts'
 import type { FileContent } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
+import type { Appearance } from '../../src/protocol/writing.ts'
 import type { Draft } from '../journal/draft.ts'
 import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
@@ -19,6 +20,7 @@ import { checkQuota } from '../quotas/usage.ts'
 import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import type { View } from '../journal/view.ts'
 import { trashDirectory } from '../trash/items.ts'
+import { attributesGiven, dress, rightsGiven } from './appearance.ts'
 import { changeLease, closeLease, leaseAt, openLease, writerOf, type Lease } from './lease.ts'
 
 
@@ -150,7 +152,8 @@ interface Completed {
   readonly unused: readonly BlockId[]
 }
 
-type CompleteAsked = UserOperation & { lease: LeaseId; blocks: readonly Block[]; mtimeMs?: number | undefined }
+/** The appearance of the file is missing in operations of earlier versions. */
+type CompleteAsked = UserOperation & Appearance & { lease: LeaseId; blocks: readonly Block[]; mtimeMs?: number | undefined }
 
 const keepCompleted = ({ status }: Completed): unknown => keepPlaced(status)
 const recallCompleted = (kept: unknown): Completed => ({ status: recallPlaced(kept), unused: [] })
@@ -181,7 +184,7 @@ function completed(draft: Draft, asked: CompleteAsked | InlineAsked): Completed 
   return seal(draft, lease, directory, asked)
 }
 
-type InlineAsked = UserOperation & { lease: LeaseId; content: FileContent; mtimeMs?: number | undefined }
+type InlineAsked = UserOperation & Appearance & { lease: LeaseId; content: FileContent; mtimeMs?: number | undefined }
 
 /**
  * As `complete`, for a small file: its bytes are in the operation. A kind of its own, because earlier versions would take the file for an
@@ -235,6 +238,7 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
   const stored = bodyOf(asked)
   const unused = checkBlocks(lease, stored.blocks, path)
   const there = child(draft, lease.parent, lease.name)
+  const attributes = attributesGiven(draft, asked, there)
   if (there) {
     if (there.directory)
       throw new GristmillError('EISDIR', `${path} has become a directory while the file was written`, { details: { path } })
@@ -245,13 +249,14 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
     detach(draft, lease.parent, lease.name, there)
   }
   const entry: NameEntry = {
-    id: inodeId(lease.id), directory: false, ...guardOf(draft, lease, there), owner: lease.owner, group: lease.group,
+    id: inodeId(lease.id), directory: false, ...rightsGiven(asked, guardOf(draft, lease, there)), owner: lease.owner, group: lease.group,
     mtimeMs: mtime, replication: lease.replication, blockBytes: lease.blockBytes, format: lease.format,
     ...(lease.delimiter !== undefined && { delimiter: lease.delimiter }),
     length: stored.length, blocks: stored.blocks.length,
   }
   addFile(draft, lease.parent, lease.name, entry)
   putBody(draft, entry, stored)
+  dress(draft, entry, attributes, path)
   closeLease(draft, lease)
   return { status: statusOf(path, entry), unused }
 }

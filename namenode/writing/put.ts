@@ -8,7 +8,7 @@ import { inodeId, type LeaseId } from '../../src/base/ids.ts'
 import type { FileContent } from '../../src/protocol/fields.ts'
 import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
-import type { put as putMessage, SmallFile } from '../../src/protocol/writing.ts'
+import type { Appearance, put as putMessage, SmallFile } from '../../src/protocol/writing.ts'
 import { itemErrorOf } from '../../src/rpc/fault.ts'
 import { partId } from '../../src/rpc/repeats.ts'
 import { mutation, type UserOperation } from '../journal/operation.ts'
@@ -16,6 +16,7 @@ import { checkContent, putContent } from '../namespace/content.ts'
 import { checkInstant, keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace/entry.ts'
 import { fileIn, fileInPlaceOf } from '../namespace/inherit.ts'
 import { addFile, detach } from '../namespace/tree.ts'
+import { rightsGiven } from './appearance.ts'
 import { endOther, newPlace } from './mutations.ts'
 
 interface PutAsked extends UserOperation {
@@ -25,6 +26,8 @@ interface PutAsked extends UserOperation {
   readonly mode?: number | undefined
   /** Missing in operations of earlier versions. */
   readonly unmasked?: number | undefined
+  /** Missing in operations of earlier versions. */
+  readonly acl?: Appearance['acl']
   readonly replication: number
   readonly blockBytes: number
   readonly format?: RecordFormat | undefined
@@ -49,7 +52,7 @@ export const put = mutation<PutAsked, FileStatus>({
     if (entry) detach(draft, parent.entry.id, name, entry)
     const made: NameEntry = {
       id: inodeId(draft.take('nextInode')), directory: false,
-      ...entry ? fileInPlaceOf(entry, mode) : fileIn(parent.entry, mode, unmasked),
+      ...rightsGiven(asked, entry ? fileInPlaceOf(entry, mode) : fileIn(parent.entry, mode, unmasked)),
       owner: asked.user, group: parent.entry.group, mtimeMs: mtime,
       replication, blockBytes, format, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
       length: Buffer.byteLength(content.data, 'base64'), blocks: 0,

@@ -26,6 +26,7 @@ import { stat } from '../namespace/read.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { pathOf } from '../namespace/resolve.ts'
 import { trashDirectory } from '../trash/items.ts'
+import { checkAttribute } from '../xattrs/rows.ts'
 import { leaseAt } from './lease.ts'
 import type { Lifetimes } from './lifetimes.ts'
 import { abandon, allocate, complete, completeInline, create, directoryOf, type Created } from './mutations.ts'
@@ -116,10 +117,16 @@ class Writers {
     return { blocks: this.#targets.locate(blocks, { replication, sizes, host, exclude }) }
   }
 
-  async complete({ requestId, lease, blocks, content, mtimeMs }: Request<'complete'>, { user }: CallContext): Promise<FileStatus> {
+  async complete(request: Request<'complete'>, { user }: CallContext): Promise<FileStatus> {
     const { journal, clock, actor } = this.#options
-    checkBody(content, blocks, `the file of lease ${lease}`)
-    const asked = { requestId, lease, mtimeMs, nowMs: clock.now(), ...actor(user) }
+    const { requestId, lease, blocks, content, mtimeMs, attributes, keepsAttributes, acl } = request
+    const name = `the file of lease ${lease}`
+    checkBody(content, blocks, name)
+    for (const each of attributes ?? []) checkAttribute(name, each.name, each.value)
+    const asked = {
+      requestId, lease, mtimeMs, ...attributes && { attributes }, ...keepsAttributes && { keepsAttributes }, ...acl && { acl },
+      nowMs: clock.now(), ...actor(user),
+    }
     const { status, unused } = content
       ? await journal.submit(completeInline, { ...asked, content })
       : await journal.submit(complete, { ...asked, blocks: sealedOf(blocks) })

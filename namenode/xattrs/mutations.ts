@@ -3,11 +3,10 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { checkName } from '../../src/base/paths.ts'
 import type { Draft } from '../journal/draft.ts'
 import { mutation, type Actor, type AnyMutation, type Requested } from '../journal/operation.ts'
 import { checkOwner, may, mayWrite } from '../namespace/access.ts'
-import { attributesOf, putAttribute, removeAttribute } from './rows.ts'
+import { attributesOf, checkAttribute, putAttribute, removeAttribute } from './rows.ts'
 import type { NameEntry } from '../namespace/entry.ts'
 import { entryAt } from '../namespace/resolve.ts'
 
@@ -16,32 +15,6 @@ interface Asked extends Requested, Actor {
   readonly name: string
   /** Set by the routes for attributes that only the owner changes (protocol/xattr.ts). */
   readonly owned?: true | undefined
-}
-
-/** All names that users give begin with it. */
-export const prefix = 'user.'
-
-/** Checks name and value (in base64) of an attribute; returns the value. Throws EINVAL, ENAMETOOLONG, TOO_LARGE. */
-export function checkAttribute(path: string, name: string, text: string): Buffer {
-  if (!name.startsWith(prefix) || name === prefix)
-    throw new GristmillError(
-      'EINVAL',
-      `an attribute's name starts with "${prefix}" and goes on: "${prefix}${name}", for instance, instead of "${name}"`,
-      { details: { path, name } },
-    )
-  checkName(name)
-  if (!name.isWellFormed())
-    throw new GristmillError('EINVAL', `the name ${JSON.stringify(name)} is not valid Unicode`, { details: { path, name } })
-  const value = Buffer.from(text, 'base64')
-  if (value.toString('base64') !== text)
-    throw new GristmillError('EINVAL', 'the value of an attribute travels in base64, and this is none', { details: { path, name } })
-  if (value.length > limits.attributeBytesMax)
-    throw new GristmillError(
-      'TOO_LARGE',
-      `the attribute ${name} of ${path} would have ${value.length} bytes; one may have ${limits.attributeBytesMax}`,
-      { details: { path, name } },
-    )
-  return value
 }
 
 /** `value` in base64. */

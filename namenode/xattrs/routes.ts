@@ -6,10 +6,10 @@ import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
-import { attributesOf } from './rows.ts'
+import { userAttributesOf } from './rows.ts'
 import { find } from '../namespace/asof.ts'
 import { checkFree } from '../namespace/reserved.ts'
-import { dropAttribute, prefix, setAttribute } from './mutations.ts'
+import { dropAttribute, setAttribute } from './mutations.ts'
 
 const owned = (name: string): { owned?: true } => (protocol.isOwned(name) ? { owned: true } : {})
 
@@ -30,8 +30,7 @@ export function xattrRoutes({ journal, actor }: { readonly journal: Journal; rea
       const { entry } = find(journal.view, who, path)
       if (entry.owner !== user) checkMay(who, entry, mayRead, path)
       // Attributes of the system, such as versions of objects, are no user's, and no copy takes them over.
-      const all = [...attributesOf(journal.view, entry.id)].filter(({ name }) => name.startsWith(prefix))
-      return { attributes: all.map(({ name, value }) => ({ name, value: value.toString('base64') })) }
+      return { attributes: [...userAttributesOf(journal.view, entry.id)] }
     }),
   ]
 }

@@ -11,7 +11,7 @@ import type { FileContent } from '../protocol/fields.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import type { RequestOf } from '../protocol/message.ts'
 import { publish } from '../protocol/object.ts'
-import { complete, create, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
+import { complete, create, type AllocatedBlock, type Appearance, type SealedBlock } from '../protocol/writing.ts'
 import type { Leases } from './lease.ts'
 import type { BlockSource } from './source.ts'
 import { namenodeMs, namenodeTryMs, upload, type UploadTools } from './upload.ts'
@@ -30,6 +30,8 @@ export interface CreateOptions {
   readonly delimiter?: string | undefined
   /** false: the file gets blocks, however small it is. */
   readonly inline?: boolean | undefined
+  /** What appears with the file, in the same step. */
+  readonly appearance?: Appearance | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -49,6 +51,7 @@ export class OpenFile {
   readonly #leases: Leases
   readonly #lease: LeaseId
   readonly #ahead: AllocatedBlock[]
+  readonly #appearance: Appearance | undefined
   readonly #ending = new AbortController()
   readonly #givenUp: AbortSignal | undefined
   #completing = false
@@ -62,7 +65,7 @@ export class OpenFile {
     tools: UploadTools, leases: Leases, path: string,
     options: CreateOptions & { blocks: number; bytes?: number | undefined },
   ): Promise<OpenFile> {
-    const { signal, overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, blocks, bytes } = options
+    const { signal, overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, blocks, bytes, appearance } = options
     await abortable(leases.settled(path), signal)
     const reply = await tools.caller.callOrUndo(
       tools.namenode, create,
@@ -85,21 +88,22 @@ export class OpenFile {
     }
     return new OpenFile(tools, leases, {
       path, lease: reply.lease, blockBytes: reply.blockBytes, replication: reply.replication, ahead: reply.blocks, signal,
-      inlineBytes: tools.small.boundOf(reply.inlineBytes),
+      inlineBytes: tools.small.boundOf(reply.inlineBytes), appearance,
     })
   }
 
   private constructor(
     tools: UploadTools, leases: Leases,
-    { path, lease, blockBytes, replication, inlineBytes, ahead, signal }: {
+    { path, lease, blockBytes, replication, inlineBytes, ahead, appearance, signal }: {
       path: string; lease: LeaseId; blockBytes: number; replication: number; inlineBytes: number; ahead: AllocatedBlock[]
-      signal: AbortSignal | undefined
+      appearance: Appearance | undefined; signal: AbortSignal | undefined
     },
   ) {
     this.#tools = tools
     this.#leases = leases
     this.#lease = lease
     this.#ahead = [...ahead]
+    this.#appearance = appearance
     this.path = path
     this.blockBytes = blockBytes
     this.replication = replication
@@ -150,7 +154,8 @@ export class OpenFile {
     throwIfAborted(this.signal)
     this.#completing = true
     const status = await this.#tools.caller.call(this.#tools.namenode, complete, {
-      requestId: this.#tools.requestId(), lease: this.#lease, ...body, ...(mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) }),
+      requestId: this.#tools.requestId(), lease: this.#lease, ...body, ...this.#appearance,
+      ...(mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) }),
     }, { signal: this.signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs })
     this.#end()
     return status

@@ -11,7 +11,7 @@ import { uploadsDirectory } from '../protocol/object.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FileContent } from '../protocol/fields.ts'
 import { contents, type FileStatus } from '../protocol/namespace.ts'
-import { put, type SmallFile } from '../protocol/writing.ts'
+import { put, type Appearance, type SmallFile } from '../protocol/writing.ts'
 import type { Caller } from '../rpc/call.ts'
 import { fromItemError } from '../rpc/fault.ts'
 import { CallBatch } from './callbatch.ts'
@@ -21,6 +21,8 @@ const namenodeMs = 60_000
 const namenodeTryMs = 10_000
 /** While the namenode writes one group of files, the next one is made ready. */
 const callsMax = 2
+/** Longest list of a file in a call; a list may have 18 KB. */
+const aclBytesMax = 1000
 
 interface SmallFilesDeps {
   readonly caller: Caller
@@ -30,7 +32,9 @@ interface SmallFilesDeps {
 }
 
 type NewFile = Omit<SmallFile, 'number'>
-type WriteOptions = { readonly [K in Exclude<keyof NewFile, 'path' | 'content'>]?: NewFile[K] | undefined }
+type WriteOptions = { readonly [K in Exclude<keyof NewFile, 'path' | 'content' | 'acl'>]?: NewFile[K] | undefined } & {
+  readonly appearance?: Appearance | undefined
+}
 
 export type Outcome<T> = { readonly value: T } | { readonly error: unknown }
 
@@ -76,22 +80,26 @@ export class SmallFiles {
   }
 
   /**
-   * Writes a whole file; durable and visible when it returns. undefined: nothing was written, and the file needs blocks. Throws what
-   * creating and completing a file throws.
+   * Writes a whole file; durable and visible when it returns. undefined: nothing was written, because the file needs blocks, or a lease for
+   * what appears with it. Throws what creating and completing a file throws.
    */
   async write(
     path: string, bytes: Uint8Array, options: WriteOptions & { readonly signal?: AbortSignal | undefined },
   ): Promise<FileStatus | undefined> {
-    if (!this.takes(bytes.length)) return undefined
+    const { acl, ...attributes } = options.appearance ?? {}
+    const aclBytes = acl?.join().length ?? 0
+    // A call has room for the lists of modes and some more, and not for the attributes of many files.
+    if (!this.takes(bytes.length) || Object.keys(attributes).length > 0 || aclBytes > aclBytesMax) return undefined
     const { overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, mtimeMs, signal } = options
     return this.#puts.add({
       path, content: contentOf(bytes), ...overwrite !== undefined && { overwrite }, ...parents !== undefined && { parents },
       ...mode !== undefined && { mode }, ...unmasked !== undefined && { unmasked },
       ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes },
-      ...format !== undefined && { format }, ...mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) },
+      ...acl && { acl }, ...format !== undefined && { format }, ...mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) },
       ...format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter },
     }, {
-      size: bytes.length + path.length * 2 + levelsOf(path) * Math.ceil(limits.inlinePutBytesMax / limits.pageLevelsMax), signal,
+      size: bytes.length + aclBytes + path.length * 2 + levelsOf(path) * Math.ceil(limits.inlinePutBytesMax / limits.pageLevelsMax),
+      signal,
     })
   }
 

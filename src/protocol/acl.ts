@@ -8,7 +8,7 @@ import { fileStatus } from './namespace.ts'
 
 /** Scope, type, a name of 255 bytes, and permissions. */
 const entry = Type.String({ minLength: 1, maxLength: 280 })
-const entries = Type.Array(entry, { minItems: 1, maxItems: 2 * aclEntriesMax })
+export const aclEntries = Type.Array(entry, { minItems: 1, maxItems: 2 * aclEntriesMax })
 
 /** Owner, group, mode, and the extended list: the entries beside owner, mask and others. Requires search permission above. */
 export const get = message('acl.get', {
@@ -27,7 +27,7 @@ export const change = message('acl.change', {
   audit: ({ path, kind, entries }) => ({ path, kind, entries }),
   mutation: true, paths: 'checked',
   request: Type.Object({
-    requestId, path, entries: Type.Optional(entries),
+    requestId, path, entries: Type.Optional(aclEntries),
     kind: Type.Union([
       Type.Literal('set'), Type.Literal('modify'), Type.Literal('remove'), Type.Literal('removeDefault'), Type.Literal('clear'),
     ]),

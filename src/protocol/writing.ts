@@ -7,8 +7,10 @@ import {
   blockId, count, delimiter, empty, fileContent, inodeId, instant, itemError, leaseId, nodeId, nodePlace, path, recordFormat, requestId,
   text,
 } from './fields.ts'
+import { aclEntries } from './acl.ts'
 import { message } from './message.ts'
 import { fileStatus } from './namespace.ts'
+import { attribute } from './xattr.ts'
 
 const allocatedBlock = Type.Object({
   id: blockId,
@@ -80,10 +82,25 @@ export const sealedBlock = Type.Object({
 })
 export type SealedBlock = Static<typeof sealedBlock>
 
-/** Publishes the file with these blocks in this order. Blocks allocated but not named are garbage. */
+/** Appears with a new file, in the same step. */
+const appearing = {
+  /**
+   * Access control list: all entries, also of owner, group and others, which give the mode. Without further ones the file has no list,
+   * whatever its directory or the file that it replaces has.
+   */
+  acl: Type.Optional(aclEntries),
+  /** Extended attributes of users. */
+  attributes: Type.Optional(Type.Array(attribute, { maxItems: limits.attributesMax })),
+  /** The file has those of the file that it replaces. */
+  keepsAttributes: Type.Optional(Type.Literal(true)),
+}
+const appearance = Type.Object(appearing)
+export type Appearance = Static<typeof appearance>
+
+/** Publishes the file with these blocks in this order. Blocks allocated but not named are garbage. EINVAL, TOO_LARGE for attributes. */
 export const complete = message('writing.complete', {
   callers: 'user',
-  audit: ({ lease }, reply) => ({ lease, bytes: reply?.length }),
+  audit: ({ lease, acl: list }, reply) => ({ lease, bytes: reply?.length, ...list && { acl: list } }),
   mutation: true, paths: 'unchecked',
   request: Type.Object({
     requestId, lease: leaseId,
@@ -91,6 +108,7 @@ export const complete = message('writing.complete', {
     /** Bytes of a small file, in place of blocks. */
     content: Type.Optional(fileContent),
     mtimeMs: Type.Optional(instant),
+    ...appearing,
   }),
   bodyBytesMax: limits.jobBodyBytesMax, reply: fileStatus,
 })
@@ -101,6 +119,7 @@ const smallFile = Type.Object({
   number: Type.Integer({ minimum: 0, maximum: limits.inlinePutFilesMax - 1 }),
   content: fileContent,
   mtimeMs: Type.Optional(instant),
+  acl: appearing.acl,
 })
 export type SmallFile = Static<typeof smallFile>
 
@@ -112,6 +131,12 @@ export const smallFileOutcome = Type.Object({
   inBlocks: Type.Optional(Type.Literal(true)),
 })
 
+/** Lists that say more than a mode does; undefined if there are none. */
+function listsOf(files: readonly SmallFile[]): object[] | undefined {
+  const lists = files.flatMap(({ path: named, acl }) => (acl && acl.length > 3 ? [{ path: named, acl }] : []))
+  return lists.length > 0 ? lists : undefined
+}
+
 /**
  * Writes small files whole, each with an outcome of its own, in the order of the request. A repeat gets the first answers. Errors of a file
  * are those of `create`; an error of the call concerns all files.
@@ -119,7 +144,8 @@ export const smallFileOutcome = Type.Object({
 export const put = message('writing.put', {
   callers: 'user',
   audit: ({ files }, reply) => ({
-    paths: files.map(({ path: named }) => named), bytes: reply?.files.reduce((sum, { status }) => sum + (status?.length ?? 0), 0),
+    paths: files.map(({ path: named }) => named), lists: listsOf(files),
+    bytes: reply?.files.reduce((sum, { status }) => sum + (status?.length ?? 0), 0),
     refused: reply?.files.flatMap(({ error }, i) => (error ? [{ path: files[i]!.path, code: error.code }] : [])),
   }),
   mutation: true, paths: 'checked', parts: 'files',

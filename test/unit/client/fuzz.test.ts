@@ -56,7 +56,10 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.readFile': [['/a'], ['encoding', 'flag', 'signal']],
   'mill.writeFile': [
     ['/a', 'x'],
-    ['encoding', 'flush', 'overwrite', 'flag', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter', 'signal'],
+    [
+      'encoding', 'flush', 'overwrite', 'flag', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter', 'keepAttributes',
+      'signal',
+    ],
   ],
   'mill.open': [['/a', 'r'], ['signal']],
   'mill.createReadStream': [['/a'], ['start', 'end', 'encoding', 'highWaterMark', 'autoClose', 'emitClose', 'signal']],
@@ -64,7 +67,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
     ['/a'],
     [
       'encoding', 'flush', 'overwrite', 'flag', 'flags', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter',
-      'highWaterMark', 'autoClose', 'emitClose', 'start', 'signal',
+      'keepAttributes', 'highWaterMark', 'autoClose', 'emitClose', 'start', 'signal',
     ],
   ],
   'mill.lines': [['/a'], ['encoding', 'signal']],
