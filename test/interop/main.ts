@@ -1,6 +1,6 @@
 // Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts) and of PostgreSQL (pg.ts); and connectors
 // against real servers: PostgreSQL (postgres.ts), Kafka (kafka.ts).
-// `npm run test:interop [-- --install] [--only NAME]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
+// `npm run test:interop [-- --install] [--only NAME,…]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
 // node_modules/.cache/interop. A client that is not there is skipped, and the table at the end says so. Exits with 1 if anything failed.
 
 import { join } from 'node:path'
@@ -18,16 +18,16 @@ async function installAll(peers: readonly Peers[]): Promise<void> {
   for (const { install } of peers) await install()
 }
 
-async function runAll(peers: readonly Peers[], only: string | undefined): Promise<Row[]> {
+async function runAll(peers: readonly Peers[], only: readonly string[] | undefined): Promise<Row[]> {
   const rows: Row[] = []
   for (const { jobs } of peers) {
-    for (const [name, job] of Object.entries(jobs)) if (only === undefined || only === name) rows.push(await job())
+    for (const [name, job] of Object.entries(jobs)) if (only === undefined || only.includes(name)) rows.push(await job())
   }
   return rows
 }
 
 async function main(words: readonly string[]): Promise<void> {
-  const only = words.includes('--only') ? words[words.indexOf('--only') + 1] : undefined
+  const only = words.includes('--only') ? words[words.indexOf('--only') + 1]?.split(',') : undefined
   const cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
   const mill = await connect({ address: `gristmill://${cluster.namenode.address}`, secretFile: cluster.secretFile })
   const gateway = new ServerProcess({ role: 'gateway', args: ['--webhdfs', '0', '--s3', '0', '--pg', '0'], env: cluster.env })

@@ -82,6 +82,26 @@ same "$(versions 'Versions')" None "versions that are left"
 aws s3 rb "s3://$BUCKET"
 `,
   },
+  restic: {
+    version: 'restic version | sed -n "s/^restic \\([0-9.]*\\).*/\\1/p"',
+    script: `${shellPrelude}
+export RESTIC_REPOSITORY="s3:$ENDPOINT/$BUCKET/repo" RESTIC_PASSWORD=secret RESTIC_CACHE_DIR="$OUT/cache"
+restic -q init
+restic -q backup "$TREE"
+cp -r "$TREE" "$OUT/t"
+echo more > "$OUT/t/plain.txt"
+(cd "$OUT" && restic -q backup t)
+restic -q check --read-data
+restic -q restore latest --target "$OUT/back"
+diff -r "$OUT/t" "$OUT/back/t"
+first=$(restic snapshots --json | grep -o '"short_id":"[0-9a-f]*"' | head -1 | cut -d'"' -f4)
+restic -q restore "$first" --target "$OUT/first"
+diff -r "$TREE" "$OUT/first$TREE"
+restic -q forget --keep-last 1 --group-by '' --prune
+same "$(restic snapshots --json | grep -o short_id | wc -l)" 1 "snapshots that are left"
+restic -q check --read-data
+`,
+  },
   rclone: {
     version: 'rclone version | sed -n "s/^rclone v//p"',
     script: `${shellPrelude}
