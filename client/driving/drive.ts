@@ -14,25 +14,32 @@ import { Caller } from '../../src/rpc/call.ts'
 import { failed, type AttemptOutcome, type Setup, type ToExecutor } from '../../datanode/executor/messages.ts'
 import { clusterOf } from '../call/cluster.ts'
 import { callerParts, credentialsFor } from '../connect.ts'
+import type { Compiler } from '../jobs/compile.ts'
 import { drivenRun } from '../jobs/detached.ts'
 import { DriveLog } from '../jobs/drivelog.ts'
 import { runProgram, type RunTools } from '../jobs/run.ts'
 import { Plans } from '../load/plans.ts'
 import { stepQueries } from '../sql/stepquery.ts'
 
-type Print = (text: string, stream: 'stdout' | 'stderr') => void
+interface DriveOptions {
+  readonly print: (text: string, stream: 'stdout' | 'stderr') => void
+  /** Loads the program in this process: for simulations. */
+  readonly compiler?: Compiler | undefined
+}
 
 /** Never rejects. */
-export async function driveTask(world: World, { work, setup }: Omit<ToExecutor, 'kind'>, print: Print): Promise<AttemptOutcome> {
+export async function driveTask(
+  world: World, { work, setup }: Omit<ToExecutor, 'kind'>, { print, compiler }: DriveOptions,
+): Promise<AttemptOutcome> {
   try {
-    await drive(toolsOf(world, setup), work, print)
+    await drive({ ...toolsOf(world, setup), compiler }, work, print)
     return { kind: 'done', counters: {}, output: { kind: 'files', files: [] } }
   } catch (error) {
     return outcomeOf(asError(error))
   }
 }
 
-async function drive(tools: RunTools, work: TaskWork, print: Print): Promise<void> {
+async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print']): Promise<void> {
   const { program, env = {}, job } = work
   const { id: run, nowMs } = work.driver!
   const { name, run: options } = drivenRun(work)

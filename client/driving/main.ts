@@ -17,7 +17,7 @@ parent.onMessage(async message => {
   await send({ kind: 'began', attempt: work.attempt })
   const [{ driveTask }, { realWorld }] = await ready
   const world = realWorld({ name: 'driver', logLevel: 'silent' })
-  const outcome = await driveTask(world, { work, setup }, (text, stream) => { process[stream].write(text) })
+  const outcome = await driveTask(world, { work, setup }, { print: (text, stream) => { process[stream].write(text) } })
   await Promise.all([process.stdout, process.stderr].map(flushed))
   await send({ kind: 'finished', attempt: work.attempt, outcome })
 })

@@ -6,6 +6,7 @@ import { parentOf } from '../../src/base/paths.ts'
 import { absent, keyOf, type Acks, type State } from './acks.ts'
 import { BuildModel, Builds, isBuilt } from './builds.ts'
 import { Care } from './care.ts'
+import { Drives } from './drives.ts'
 import { Edits } from './edits.ts'
 import { change, codeOf, isOneOf, notNow, type Findings, type Refusal } from './change.ts'
 import { bytesOf } from './content.ts'
@@ -62,6 +63,7 @@ class Client {
   readonly #care: Care
   readonly #jobs: Jobs
   readonly #objects: Objects
+  readonly #drives: Drives
   readonly #edits: Edits
   readonly #versions: Versions
   constructor(parts: Parts) {
@@ -70,6 +72,7 @@ class Client {
     this.#care = new Care(parts)
     this.#jobs = new Jobs(parts)
     this.#objects = new Objects(parts)
+    this.#drives = new Drives(parts)
     this.#edits = new Edits(parts)
     this.#versions = new Versions(parts)
   }
@@ -88,6 +91,7 @@ class Client {
       case 'rollback': return isBuilt(action.path) ? this.#builds.act(action) : this.#jobs.act(action)
       case 'job': case 'elsewhere': return this.#jobs.act(action)
       case 'object': return void await this.#objects.act(action)
+      case 'drive': case 'endDrivers': return this.#drives.act(action)
       case 'edit': return this.#edits.act(action)
       case 'version': return this.#versions.act(action)
       default: return this.#care.act(action)

@@ -40,6 +40,12 @@ export type Action =
   /** Build of the workflow; `until`: repeated until it succeeds; `isOther`: beside the builds of another client. */
   | { readonly kind: 'build'; readonly path: string; readonly until?: boolean; readonly isOther?: boolean }
   | { readonly kind: 'schedule'; readonly path: string; readonly rounds: number }
+  /**
+   * Program that runs detached, with outputs below `path`; `endDrivers`: the processes that drive programs are killed, now, or, with
+   * `lateMs`, when they send their next step, whose request is on its way for so long.
+   */
+  | { readonly kind: 'drive'; readonly input: string; readonly path: string }
+  | { readonly kind: 'endDrivers'; readonly path: string; readonly lateMs?: number }
   /** Rolls an output back to its oldest version. */
   | { readonly kind: 'rollback'; readonly path: string }
   | { readonly kind: 'snapshot' | 'unsnapshot'; readonly path: string; readonly name: string }
@@ -111,7 +117,7 @@ export interface Plan {
 }
 
 /** Workloads that came later, and are drawn apart, so that the other seeds keep their plans. */
-const apartDrawn: ReadonlySet<Workload> = new Set(['small', 'objects', 'builds', 'versions', 'edits'])
+const apartDrawn: ReadonlySet<Workload> = new Set(['small', 'objects', 'builds', 'versions', 'edits', 'drives'])
 
 /** A separate stream for each purpose: leaving out one does not shift the others. */
 const streamOf = (seed: number, purpose: string): Random => seeded(`${seed}/${purpose}`)
@@ -139,8 +145,9 @@ export function planOf({
   const isSmall = inline === undefined && apart.below(8) === 0
   const isVersions = streamOf(seed, 'versions').below(12) === 0
   const isEdits = streamOf(seed, 'edits').below(12) === 0
+  const isDrives = streamOf(seed, 'drives').below(16) === 0
   const drawn = isBuilds ? 'builds' : isObjects ? 'objects' : isSmall ? 'small'
-    : isVersions ? 'versions' : isEdits ? 'edits' : drawnWorkload
+    : isVersions ? 'versions' : isEdits ? 'edits' : isDrives ? 'drives' : drawnWorkload
   const chosen = workload ?? drawn
   const ops = workloads[chosen](streamOf(seed, 'ops'), { datanodes })
   const lastsMs = longestOf(ops)

@@ -68,7 +68,7 @@ function withLengths(lines: readonly string[]): string[] {
   return [...countsOf(lines)].map(([word, count]) => `${word}\t${word.length > 1 ? count * word.length : count}`)
 }
 
-function countsOf(lines: readonly string[]): Map<string, number> {
+export function countsOf(lines: readonly string[]): Map<string, number> {
   const counts = new Map<string, number>()
   for (const line of lines) for (const word of line.split(' ')) counts.set(word, (counts.get(word) ?? 0) + 1)
   return counts

@@ -197,7 +197,7 @@ export class SimCluster implements Cluster {
       disk: new SimDisk(process, process.host),
       net,
       log: this.#logOf(process, {}),
-      processes: executorsOf(process, { netOf: own => this.network.netOf(own), modulesOf }),
+      processes: executorsOf(process, { netOf: own => this.network.netOf(own), modulesOf, worldOf: own => this.#worldOf(own, undefined) }),
       failpoints: failpoints ?? { pass() {}, reach: () => undefined },
       checked: true,
       openStore: async directory => openSimStore(process, directory),

@@ -1,4 +1,5 @@
-// Executor processes of a simulated datanode: the production code, run in this process over simulated messages.
+// Processes that a simulated datanode starts, executors and drivers of programs: the production code, run in this process over simulated
+// messages.
 
 import { TaskRunnerChild } from '../../../datanode/executor/child.ts'
 import type { FromExecutor, ToExecutor } from '../../../datanode/executor/messages.ts'
@@ -6,7 +7,9 @@ import type { Modules } from '../../../src/ports/modules.ts'
 import type { ChildOptions, Processes } from '../../../src/ports/process.ts'
 import type { Net } from '../../../src/ports/net.ts'
 import { seeded } from '../../../src/world/random.ts'
+import type { World } from '../../../src/ports/world.ts'
 import { SimDisk } from './disk.ts'
+import { driverMain, driverOf } from './driver.ts'
 import { withUserCodeCost } from './usercode.ts'
 import { Line } from './line.ts'
 import { Process } from './process.ts'
@@ -14,19 +17,21 @@ import { Process } from './process.ts'
 export interface ExecutorWorld {
   readonly netOf: (process: Process) => Net
   readonly modulesOf: (process: Process) => Modules
+  readonly worldOf: (process: Process) => World
 }
 
 const startMs = 40
 
-export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld): Processes {
+export function executorsOf(parent: Process, { netOf, modulesOf, worldOf }: ExecutorWorld): Processes {
   let count = 0
   return {
     endStrays: async () => 0,
-    start({ onMessage, onExit, onOutput }: ChildOptions) {
+    start({ main, onMessage, onExit, onOutput }: ChildOptions) {
       parent.must()
       const { kernel } = parent
       const number = ++count
-      const process = new Process(kernel, `${parent.name}/executor${number}`, parent.host)
+      const isDriver = main.href === driverMain.href
+      const process = new Process(kernel, `${parent.name}/${isDriver ? 'driver' : 'executor'}${number}`, parent.host)
       const [toParent, toChild] = [new Line(kernel, parent), new Line(kernel, process)]
       const forget = parent.onEnd(() => process.end())
       const exit = (how: { code: number | null; signal: string | null }): void => {
@@ -39,30 +44,36 @@ export function executorsOf(parent: Process, { netOf, modulesOf }: ExecutorWorld
         const copy = structuredClone(message)
         toParent.send(`${process.name} ${message.kind}`, () => onMessage(copy))
       }
-      const child = new TaskRunnerChild({
-        clock: process.clock, disk: new SimDisk(process, parent.host),
-        random: kernel.random(`${process.name}/${kernel.now}`),
-        seeded,
-        modules: withUserCodeCost(modulesOf(process), process, () => exit({ code: 0, signal: null })),
-        net: () => netOf(process),
-        print: (...parts) => {
-          const bytes = Buffer.from(`${parts.map(String).join(' ')}\n`)
-          child.print(bytes)
-          void onOutput
-        },
-        send: async message => {
-          process.must()
-          say(message)
-        },
-      })
+      const send = async (message: FromExecutor): Promise<void> => {
+        process.must()
+        say(message)
+      }
+      const kill = (): void => exit({ code: null, signal: 'SIGKILL' })
+      const run = isDriver ? driverOf(process, { world: worldOf, send, kill }) : tasksOf(process)
+      function tasksOf(own: Process): (order: ToExecutor) => void {
+        const child = new TaskRunnerChild({
+          clock: own.clock, disk: new SimDisk(own, parent.host),
+          random: kernel.random(`${own.name}/${kernel.now}`),
+          seeded,
+          modules: withUserCodeCost(modulesOf(own), own, () => exit({ code: 0, signal: null })),
+          net: () => netOf(own),
+          print: (...parts) => {
+            const bytes = Buffer.from(`${parts.map(String).join(' ')}\n`)
+            child.print(bytes)
+            void onOutput
+          },
+          send,
+        })
+        return order => { void child.run(order) }
+      }
       kernel.schedule(startMs, process, 'ready', () => say({ kind: 'ready' }))
       return {
         pid: 1_000_000 + number,
         send: message => {
           const copy = structuredClone(message) as ToExecutor
-          toChild.send('order', () => { void child.run(copy) })
+          toChild.send('order', () => run(copy))
         },
-        kill: () => exit({ code: null, signal: 'SIGKILL' }),
+        kill,
         residentBytes: () => 0,
       }
     },

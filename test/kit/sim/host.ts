@@ -53,6 +53,8 @@ export class Host {
   readonly name: string
   /** Error of its clock: offset and rate. Processes measure durations with it too. */
   readonly time = { offsetMs: 0, rate: 1 }
+  /** Kills of its processes that drive programs, by the names of these. */
+  readonly drivers = new Map<string, () => void>()
   readonly userCode: UserCodeCost = { factor: 1, failure: undefined }
   /** Names as processes see them; `durable`: as they are after a power cut. */
   files = new Names<File>()

@@ -40,6 +40,16 @@ export interface NetworkTrigger {
   readonly spring: () => void
 }
 
+/** The call with which a process ends: `end` is called when it is sent, and the request is on its way for `ms`. */
+export interface LastCall {
+  /** Name of the calling process. */
+  readonly from: string
+  /** Path of the message. */
+  readonly path: string
+  readonly ms: number
+  readonly end: () => void
+}
+
 export class Network implements Way {
   readonly kernel: Kernel
   readonly #randoms = new Map<string, Random>()
@@ -49,6 +59,7 @@ export class Network implements Way {
   readonly #waiting = new Map<string, Array<() => void>>()
   /** Set triggers, and the number of calls that each still lets pass. */
   readonly #triggers = new Map<NetworkTrigger, number>()
+  readonly #lastCalls = new Set<LastCall>()
   /** Pairs that have communicated: they already have a connection pool. */
   readonly #known = new Set<string>()
   /** Calls without a reply so far. */
@@ -74,6 +85,7 @@ export class Network implements Way {
     const ways = all ? [...this.#cuts] : [wayOf(from, to), wayOf(to, from)]
     for (const way of ways) this.#cuts.delete(way)
     if (all) this.#triggers.clear()
+    if (all) this.#lastCalls.clear()
     if (all) this.#spoils.clear()
     else for (const way of ways) this.#spoils.delete(way)
     for (const [way, works] of [...this.#waiting]) {
@@ -87,6 +99,16 @@ export class Network implements Way {
   onMoment(trigger: NetworkTrigger): () => void {
     this.#triggers.set(trigger, trigger.nth)
     return () => { this.#triggers.delete(trigger) }
+  }
+
+  /** The next such call is the last one of its process, which was told so once. Undone by `heal` of everything. */
+  endWith(call: LastCall): void { this.#lastCalls.add(call) }
+
+  /** The call that `from` sends now, if its process ends with it. */
+  lastCall(from: Process, path: string): LastCall | undefined {
+    const last = [...this.#lastCalls].find(call => call.from === from.name && call.path === path)
+    if (last) this.#lastCalls.delete(last)
+    return last
   }
 
   /** A call of `from` has reached this moment: fires its triggers. */
@@ -367,7 +389,11 @@ class SimDispatcher extends Dispatcher {
         network.calls.delete(end)
         for (const each of forgets) each()
       }
-      if (fate === 'reset') {
+      const last = network.lastCall(process, options.path)
+      if (last) {
+        deliver('last', false, last.ms)
+        last.end()
+      } else if (fate === 'reset') {
         // The caller cannot know whether the request had arrived.
         if (network.isLost(process, target.process)) deliver('lost', false)
         fail(ms, broken('ECONNRESET'))

@@ -16,6 +16,7 @@ import type { Random } from '../../../src/ports/random.ts'
 import type { World } from '../../../src/ports/world.ts'
 import type { ClusterNode, DataNode, Replica } from '../contract.ts'
 import type { MemoryStore } from '../memory-store.ts'
+import { driverMain } from './driver.ts'
 import { SimFailpoints } from './failpoints.ts'
 import { contentOf, Host, type Image } from './host.ts'
 import type { Kernel } from './kernel.ts'
@@ -258,7 +259,7 @@ export class SimDataNode extends SimNode implements DataNode {
       hostName: this.name, slots: settings.slots ?? 1,
       memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       pid: this.pid, version: 'simulated',
-      tasks: host => openTasks(host, { prestart: false }),
+      tasks: host => openTasks(host, { prestart: false, driver: driverMain }),
       ...configFrom(settings),
     })
     datanode.failed.catch(() => end())
@@ -274,6 +275,9 @@ export class SimDataNode extends SimNode implements DataNode {
     await this.kill()
     for (const mount of this.mounts) this.host.wipe(mount, path => !identity && path === `${mount}/gristmill.json`)
   }
+
+  /** Its processes that drive programs, by name, and what kills them, as SIGKILL does. */
+  get drivers(): ReadonlyMap<string, () => void> { return new Map(this.host.drivers) }
 
   /** Replaces one of its disks by an empty one. REQUIRES: it does not run. */
   wipeDisk(disk: number): void { this.host.wipe(this.mounts[disk]!, () => false) }

@@ -58,6 +58,11 @@ export const canaries = {
     about: 'a step reads what another one has cached', workload: 'flows', profile: 'calm',
     changes: [{ file: 'client/jobs/runinputs.ts', from: 'number === step && !failed', to: 'number <= step && !failed' }],
   },
+  'step-twice': {
+    caughtBy: 2,
+    about: 'processes that drive one program send its steps under ids of their own', workload: 'drives', profile: 'calm',
+    changes: [{ file: 'client/call/cluster.ts', from: 'request.requestId ?? newId()', to: 'newId()' }],
+  },
   'forgotten-layout': {
     about: 'a namenode that starts again does not know which stages were rewritten', workload: 'flows', profile: 'crashy',
     changes: [{ file: 'namenode/jobs/store/store.ts', from: '[...layoutsOf(this.#journal.view, number)]', to: '[]' }],

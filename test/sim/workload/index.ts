@@ -4,6 +4,7 @@ import type { Random } from '../../../src/ports/random.ts'
 import type { Op } from '../plan.ts'
 import { builds } from './builds.ts'
 import { care } from './care.ts'
+import { drives } from './drives.ts'
 import { edits } from './edits.ts'
 import { files } from './files.ts'
 import { flows } from './flows.ts'
@@ -18,6 +19,6 @@ import { writers } from './writers.ts'
 export type MakeOps = (random: Random, cluster: { readonly datanodes: number }) => Op[]
 
 export const workloads = {
-  files, names, writers, jobs, operators, care, flows, small, objects, builds, versions, edits,
+  files, names, writers, jobs, operators, care, flows, small, objects, builds, versions, edits, drives,
 } as const satisfies Record<string, MakeOps>
 export type Workload = keyof typeof workloads
