@@ -178,11 +178,15 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
 
   /**
    * The rows as a Dataset of a program, with the values that `collect` gives. `mill`: what the program's function gets. The query runs
-   * once, as a job of its own, before the first step that reads its rows.
+   * once, as a job of its own, before the first step that reads its rows. Throws EINVAL for a frame with a module of functions, which no
+   * query of a program calls.
    */
   toDataset(mill: Pick<Sources, 'sql'>): Dataset<Row> {
     if (typeof (mill as Partial<Sources> | undefined)?.sql !== 'function' || 'table' in mill)
       throw new GristmillError('EINVAL', `toDataset takes the mill that a program's function gets, and not ${shown(mill)}`)
+    if (this.#tools.options?.functions !== undefined)
+      throw new GristmillError('EINVAL', 'toDataset: the frame has a module of functions, and a query of a program calls none; leave out '
+        + 'the option functions and call them in a step of the Dataset (map, filter), or save the rows of the frame and read them')
     return mill.sql<Row>(this.#block.sql, this.#tools.tables)
   }
 

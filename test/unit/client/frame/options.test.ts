@@ -1,4 +1,5 @@
-// Options of frames that are joined or united: the query has those of both sides, and options that contradict each other are refused.
+// Options of frames that are joined or united: the query has those of both sides, and options that contradict each other are refused. A
+// Dataset has no module of functions, and is made of no frame with one.
 
 import { expect, test } from 'vitest'
 import { frameOver } from '../../../../client/frame/dataframe.ts'
@@ -14,6 +15,7 @@ interface Frame {
   except(other: Frame): Frame
   limit(rows: number): Frame
   query(): unknown
+  toDataset(mill: unknown): unknown
 }
 const frame = (options?: SqlOptions, cluster?: string): Frame => frameOver({
   query: (_, given) => given as never, print: () => {}, options, cluster,
@@ -72,4 +74,12 @@ test.each([0, 1])('the query ends by the signal of either side (%i), and tells b
   expect(signal!.aborted).toBe(true)
   onJob!({ id: 'job-1' } as never)
   expect(heard).toEqual(['0 job-1', '1 job-1'])
+})
+
+test('a frame with a module of functions, of either side, is refused as a Dataset, whose query would not call them', () => {
+  const mill = { sql: (text: string) => text }
+  const calling = frame({ functions: 'f.ts' })
+  const made = [calling, calling.limit(1), ...Object.values(combined).flatMap(both => [both(calling, frame()), both(frame(), calling)])]
+  for (const each of made) expect(() => each.toDataset(mill)).toThrow('leave out the option functions and call them in a step')
+  expect(frame({ queue: 'q', functions: undefined }).toDataset(mill)).toBe('SELECT * FROM "./x.csv" AS t')
 })
