@@ -31,7 +31,7 @@ interface CopyOptions {
   readonly overwrite?: true
 }
 
-/** `value`: a constant as SQL. Missing: the values that the query has. */
+/** `value`: a constant as SQL, maybe with its type or a cast. Missing: the values that the query has. */
 export interface PartitionValue { readonly column: string; readonly value?: string }
 
 interface Made { readonly name: string; readonly replace: boolean; readonly ifNotExists: boolean }
@@ -125,10 +125,68 @@ function partitionOf(words: Words): PartitionValue[] {
   const found: PartitionValue[] = []
   do {
     const column = words.name()
-    found.push({ column, ...words.take('=') && { value: words.constant() } })
+    found.push({ column, ...words.take('=') && { value: typedConstant(words) } })
   } while (words.take(','))
   words.need(')')
   return found
+}
+
+/**
+ * A constant as it is written, also with its type: 7, DATE '2024-05-01', '1.5'::DECIMAL(4, 1), CAST(NULL AS DATE). The statement evaluates
+ * it several times, so that functions, columns and subqueries are refused.
+ */
+function typedConstant(words: Words, depth = 0): string {
+  if (depth > castsMax) throw words.fault(`a constant with at most ${castsMax} casts`)
+  let found = simpleConstant(words, depth)
+  for (let casts = 0; words.takeAll('::'); casts++) {
+    if (casts === castsMax) throw words.fault(`a constant with at most ${castsMax} casts`)
+    found += `::${typeOf(words)}`
+  }
+  return found
+}
+
+function simpleConstant(words: Words, depth: number): string {
+  if (words.take('(')) {
+    const inner = typedConstant(words, depth + 1)
+    words.need(')')
+    return `(${inner})`
+  }
+  const cast = words.next(1) === '(' ? ['cast', 'try_cast'].find(word => words.take(word)) : undefined
+  if (cast !== undefined) {
+    words.need('(')
+    const inner = typedConstant(words, depth + 1)
+    words.need('as')
+    const type = typeOf(words)
+    words.need(')')
+    return `${cast}(${inner} AS ${type})`
+  }
+  return words.isTypedText() ? `${typeOf(words)} ${words.rawText()}` : words.constant(constantAdvice)
+}
+
+const castsMax = 16
+const numberForm = /(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[-+]?\d+)?(?![\w.])/iy
+const constantAdvice = "a constant: a number, 'a text', NULL, TRUE or FALSE, also with a type (DATE '2024-05-01', CAST(7 AS BIGINT)); for "
+  + 'a value that is computed, name the column alone, PARTITION (day), and give the value as a column of the query'
+const typedText = new RegExp(
+  String.raw`(?!(?:null|true|false)\b)[a-z_]\w*(?:\s+(?:precision|varying|with|without|time|zone)\b)*\s*(?:\([\d\s,]*\)\s*)?`
+  + String.raw`(?:with\w*\s+time\s+zone\s*)?'`, 'iy')
+
+/** Name of a type with its numbers: DECIMAL(4, 1), TIMESTAMP WITH TIME ZONE, INTEGER[]. */
+function typeOf(words: Words): string {
+  let type = words.typeWord()
+  const more = (): void => {
+    while (/^(?:precision|varying|with|without|time|zone)$/i.test(words.next())) type += ` ${words.typeWord()}`
+  }
+  more()
+  if (words.take('(')) {
+    const numbers = [words.constant()]
+    while (words.take(',')) numbers.push(words.constant())
+    words.need(')')
+    type += `(${numbers.join(', ')})`
+    more()
+  }
+  while (words.takeAll('[]')) type += '[]'
+  return type
 }
 
 interface Token { readonly kind: SqlToken['kind']; readonly text: string; readonly start: number; readonly end: number }
@@ -207,14 +265,50 @@ class Words {
     throw new GristmillError('EINVAL', `${scheme}('${shownUrl(url)}'): the address begins with ${scheme}://`)
   }
 
-  /** A text in single quotes, a number, NULL, TRUE or FALSE, as it is written. */
-  constant(): string {
-    const sign = this.take('-') ? '-' : ''
-    const { text = '' } = this.#tokens[this.#at] ?? {}
-    const isConstant = sign === '' ? /^(?:'[^]*'|\d[\d._e]*|null|true|false)$/i.test(text) : /^\d[\d._e]*$/i.test(text)
-    if (!isConstant) throw this.fault("a constant: a number, 'a text', NULL, TRUE or FALSE")
+  /** The next token, or the one behind it, as it is written; empty behind the end. */
+  next(offset = 0): string { return this.#tokens[this.#at + offset]?.text ?? '' }
+
+  /** Takes these marks if they come next, without blanks between them. */
+  takeAll(marks: string): boolean {
+    const found = this.#tokens.slice(this.#at, this.#at + marks.length)
+    if (found.map(({ text }) => text).join('') !== marks || found.at(-1)!.end - found[0]!.start > marks.length) return false
+    this.#at += marks.length
+    return true
+  }
+
+  /** A name of a type and a text come next: DATE '…', DECIMAL(4, 1) '…'. */
+  isTypedText(): boolean { return this.#matched(typedText) !== undefined }
+
+  typeWord(): string {
+    const { kind, text = '' } = this.#tokens[this.#at] ?? {}
+    if (kind !== 'word') throw this.fault('a type, such as DATE or DECIMAL(4, 1)')
     this.#at++
-    return sign + text
+    return text
+  }
+
+  /** A text in single quotes, as it is written. */
+  rawText(): string {
+    const { text } = this.#tokens[this.#at]!
+    this.text()
+    return text
+  }
+
+  /** A text in single quotes, a number, NULL, TRUE or FALSE, as it is written. A sign may come before a number. */
+  constant(wanted = "a constant: a number, 'a text', NULL, TRUE or FALSE"): string {
+    const sign = ['-', '+'].find(mark => this.take(mark)) ?? ''
+    // The lexer of statements cuts 1e-5 and .5 into several tokens.
+    const number = this.#matched(numberForm)
+    const { text = '', end = 0 } = this.#tokens[this.#at] ?? {}
+    if (number === undefined && (sign !== '' || !/^(?:'[^]*'|null|true|false)$/i.test(text))) throw this.fault(wanted)
+    const behind = number === undefined ? end : this.#tokens[this.#at]!.start + number.length
+    while (this.#at < this.#tokens.length && this.#tokens[this.#at]!.start < behind) this.#at++
+    return sign + (number ?? text)
+  }
+
+  /** Text from the next token on that has this form. */
+  #matched(form: RegExp): string | undefined {
+    form.lastIndex = this.#tokens[this.#at]?.start ?? this.#text.length
+    return form.exec(this.#text)?.[0]
   }
 
   /** The query that follows, with blanks before it, so that errors name its line and column. It ends with its last token. */

@@ -99,18 +99,33 @@ async function checkConstants({ columns }: CatalogTable, partition: readonly Par
   for (const { column, value } of partition) {
     const found = columns.find(each => each.name.toLowerCase() === column.toLowerCase())
     if (!found || value === undefined) continue
+    const [given, text] = await row(`SELECT typeof(${value}), CAST(${value} AS VARCHAR)`)
     const cast = `CAST(${value} AS ${found.type})`
-    // The cast of a text rounds, too.
-    const number = /^'\s*([-+]?\d+(?:\.\d+)?)\s*'$/.exec(value)?.[1] ?? (value.startsWith("'") ? undefined : value)
-    const isNumber = /^U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?$|^DECIMAL/.test(found.type) && number !== undefined
-    const isExact = found.type === 'DATE'
-      ? `coalesce(TRY_CAST(${value} AS TIMESTAMP) = ${cast}, true)`
-      : isNumber ? `${cast} IS NOT DISTINCT FROM ${number}` : 'true'
+    const isExact = unchangedSql({ given: String(given), value, text }, found.type, cast)
     const [isSame, near] = await row(`SELECT ${isExact}, CAST(${cast} AS VARCHAR)`)
     if (isSame !== false) continue
     const type = `the column ${found.name} (${found.type})`
     throw new GristmillError('EINVAL', `${value} is no value of ${type}; the nearest one is ${String(near)}`)
   }
+}
+
+interface TypedConstant { readonly given: string; readonly value: string; readonly text: SqlValue | undefined }
+
+/** Condition: the cast of the constant to the type of its column has the value of the constant. */
+function unchangedSql({ given, value, text }: TypedConstant, type: string, cast: string): string {
+  const isNumber = /^U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?$|^DECIMAL/.test(type)
+  if (given === 'VARCHAR') {
+    // The cast of a text rounds, too.
+    const number = /^\s*([-+]?\d+(?:\.\d+)?)\s*$/.exec(String(text))?.[1]
+    if (isNumber) return number === undefined ? 'true' : `${cast} IS NOT DISTINCT FROM ${number}`
+    // Nanoseconds hold fewer years.
+    const times = ['TIMESTAMP_NS', 'TIMESTAMP'].map(each => `TRY_CAST(${value} AS ${each}) = ${cast}`)
+    return /^(?:DATE|TIMESTAMP(?:_S|_MS)?)$/.test(type) ? `coalesce(${times.join(', ')}, true)` : 'true'
+  }
+  if (isNumber) return `${cast} IS NOT DISTINCT FROM ${value}`
+  // A number of 32 or 64 bits stands for the decimal number that it is nearest to.
+  if (/^(?:FLOAT|DOUBLE|VARCHAR)$/.test(type) || given.includes('NULL')) return 'true'
+  return `TRY_CAST(${cast} AS ${given}) IS NOT DISTINCT FROM ${value}`
 }
 
 interface Counted { readonly name: string; readonly takes: readonly string[]; readonly query: string }

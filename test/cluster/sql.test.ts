@@ -397,6 +397,9 @@ test('a statement that writes a table takes its constants and columns as they ar
   expect(await say('FROM kept')).toEqual([51, '1.5', '2024-05-01', 'keep'])
   await say(`INSERT OVERWRITE kept PARTITION (day = '2024-5-1', d = '1.50', id = 51) SELECT 'new'`)
   expect(await say('FROM kept')).toEqual([51, '1.5', '2024-05-01', 'new'])
+  await expect(say(`INSERT OVERWRITE kept PARTITION (day = TIMESTAMP '2024-05-01 10:00:00') SELECT 1, 2, 'x'`)).rejects.toThrow('is no value of')
+  await say(`INSERT OVERWRITE kept PARTITION (day = DATE '2024-05-01', d = 1.5::DOUBLE, id = CAST('51' AS BIGINT)) SELECT 'typed'`)
+  expect(await say('FROM kept')).toEqual([51, '1.5', '2024-05-01', 'typed'])
   await say('DROP TABLE kept')
 })
 

@@ -106,8 +106,9 @@ function randomWrite(random: Random, table: string, columns: readonly string[]):
     },
     () => ({ sql: `OPTIMIZE TABLE ${table}`, model: [] }),
     ...keys.length === 0 ? [] : [() => {
-      // Some of the columns have a constant, which the query does not give. It is a number, a text, or a word.
-      const constant = (name: string): string => literal(kindOf(name), random).replace(/^DATE /, '')
+      // Some of the columns have a constant, which the query does not give. It is a number, a text,
+      // a word, or a date, as a text or with its type.
+      const constant = (name: string): string => literal(kindOf(name), random).replace(/^DATE /, random.pick(['', 'DATE ']))
       const fixed = new Map(keys.filter(() => random.chance(0.6)).map(name => [name, constant(name)]))
       const given = columns.filter(name => !fixed.has(name))
       const query = rowsOf(random, given)

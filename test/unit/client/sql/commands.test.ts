@@ -56,6 +56,27 @@ test('PARTITION has columns with constants, and without', () => {
     kind: 'insert overwrite', name: 't', query: expect.stringMatching(/^\s+select 1$/),
     partition: [{ column: 'Day', value: `'2024-01-01'` }, { column: 'n', value: '-1.5' }, { column: 'x y' }],
   })
-  for (const text of ['', '()', '(a = )', '(a = b)', `(a = -'x')`])
+  for (const text of ['', '()', '(a = )', '(a = b)', `(a = -'x')`, '(a = b) select \'c\' union'])
     expect(() => readCommand(`insert overwrite t partition ${text} select 1`), text).toThrow('cannot be read')
+})
+
+test('a constant of PARTITION may have its type, or a cast, and calls and computes nothing', () => {
+  const constants = [
+    `DATE '2026-01-01'`, `timestamp '2026-01-01 10:00:00'`, `TIMESTAMP WITH TIME ZONE '2026-01-01 10:00:00+02'`, `DECIMAL(4, 1) '1.5'`,
+    `'2026-01-01'::DATE`, `('7'::VARCHAR(3))::INTEGER`, '-7::BIGINT', '-128', '+7', '1e-5', '.5', '-1.5e+3', 'NULL', 'NULL::DATE',
+    'true', `DATE 'it''s, (x)'`, `DOUBLE PRECISION '1.5'`, `'[1]'::INTEGER[]`,
+  ]
+  for (const value of constants)
+    expect(readCommand(`insert overwrite t partition (a = ${value}, b) select 'x'`), value)
+      .toMatchObject({ partition: [{ column: 'a', value }, { column: 'b' }], query: expect.stringMatching(/^\s+select 'x'$/) })
+  expect(readCommand(`insert overwrite t partition (a = CAST ( '7' AS integer )) select 1`))
+    .toMatchObject({ partition: [{ column: 'a', value: `cast('7' AS integer)` }] })
+  for (const value of [
+    'current_date', 'now()', '1 + 1', '(SELECT 1)', `DATE '2026-01-01' + 1`, '1e -5', '1e', '- -1', `DATE 'x' 'y'`, `cast('1')`,
+    '1::', '1: :DATE',
+    `'a' || 'b'`, `E'x'`, `DATE $$x$$`, `${'('.repeat(100)}1${')'.repeat(100)}`,
+    `1${'::BIGINT'.repeat(100)}`, `DATE 'x') SELECT 1; ('`, 'null \'x\'',
+  ]) expect(() => readCommand(`insert overwrite t partition (a = ${value}) select 1`), value).toThrow('cannot be read')
+  expect(() => readCommand('insert overwrite t partition (a = now()) select 1'))
+    .toThrow(`name the column alone, PARTITION (day), and give the value as a column of the query`)
 })
