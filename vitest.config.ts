@@ -17,7 +17,7 @@ const setupFiles = recording ? ['test/mutation/record.ts'] : []
 
 /** Unit tests that start processes, wait for disks or sockets, or compute for seconds: `npm run test:quick` leaves them out. */
 const slow = [
-  'client/{aborts,fuzz}', 'client/glob/bash', 'client/load/loading', 'datanode/executor/{asked,commands,input,leftovers,misbehaviour,shuffle,tasks}',
+  'client/{aborts,fuzz}', 'client/frame/random', 'client/glob/bash', 'client/load/loading', 'datanode/executor/{asked,commands,input,leftovers,misbehaviour,shuffle,tasks}',
   'datanode/heartbeat/{contact,pause}', 'datanode/scrub/scrub', 'datanode/shuffle/outputs', 'datanode/store/retention',
   'namenode/backup/recover', 'namenode/blocks/{repair,storms}', 'namenode/jobs/scheduler/random', 'namenode/jobs/store/store',
   'namenode/namespace/asof', 'namenode/snapshots/snapshots', 'src/file/{failover,giveup,pipeline,roundtrip}',
