@@ -20,6 +20,7 @@ import { DriveLog } from '../jobs/drivelog.ts'
 import { runProgram, type RunTools } from '../jobs/run.ts'
 import { Plans } from '../load/plans.ts'
 import { stepQueries } from '../sql/stepquery.ts'
+import { patient } from './overload.ts'
 
 interface DriveOptions {
   readonly print: (text: string, stream: 'stdout' | 'stderr') => void
@@ -32,7 +33,8 @@ export async function driveTask(
   world: World, { work, setup }: Omit<ToExecutor, 'kind'>, { print, compiler }: DriveOptions,
 ): Promise<AttemptOutcome> {
   try {
-    await drive({ ...toolsOf(world, setup), compiler }, work, print)
+    const onWait = (why: string): void => print(`the program waits, because the cluster takes no more from it now: ${why}\n`, 'stderr')
+    await drive({ ...toolsOf(world, setup, onWait), compiler }, work, print)
     return { kind: 'done', counters: {}, output: { kind: 'files', files: [] } }
   } catch (error) {
     return outcomeOf(asError(error))
@@ -62,11 +64,13 @@ async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print
   await running.wait()
 }
 
-function toolsOf(world: World, { secret, user, cluster: id, node, namenode, host, scratch }: Setup): RunTools {
+function toolsOf(
+  world: World, { secret, user, cluster: id, node, namenode, host, scratch }: Setup, onWait: (why: string) => void,
+): RunTools {
   const { clock, random, disk, log, net, processes, openDatabase } = world
   const caller = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, id)), who: node, patient: true })
   const background = new Background()
-  const cluster = clusterOf({ caller, namenode: () => namenode, clock, random, user, background })
+  const cluster = patient(clusterOf({ caller, namenode: () => namenode, clock, random, user, background }), onWait)
   const files = new FileClient({
     caller, net, clock, random, disk, log, namenode, cluster: id, host, spoolDir: join(scratch, 'spool'), background,
   })

@@ -65,6 +65,9 @@ export class ProgramDriver {
   /** Jobs of the steps so far, in their order. */
   get steps(): Job[] { return this.#jobs.all }
 
+  /** Aborted when the program is cancelled or has ended: a step that is being submitted is given up. */
+  get killed(): AbortSignal { return this.#work.killed }
+
   /** Resolves when the program has ended and its results are dropped; rejects with its failure. */
   get ended(): Promise<void> { return this.#ended.promise }
 

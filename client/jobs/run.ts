@@ -138,8 +138,11 @@ async function drive(launch: Launch, { loaded, step: first, loading, events, dri
   const { signal } = options
   const driver = new ProgramDriver({
     loading, log, jobOf: id => new Job(cluster, id), readsOf: step => inputs.recordOf(step),
-    submit: (step, of, delivered, part) => submit(launch, step.planned, { driver: of, step, delivered, ...part }),
-    query: (query, of, delivered) => submitStepQuery(launch, { query, driver: of, delivered, submit: queries }),
+    // A step of a drive may wait for long to be taken (client/driving/overload.ts).
+    submit: (step, of, delivered, part) =>
+      submit(launch, step.planned, { driver: of, step, delivered, ...part, ...log && { signal: driver.killed } }),
+    query: (query, of, delivered) =>
+      submitStepQuery(launch, { query, driver: of, delivered, submit: queries, signal: log ? driver.killed : signal }),
     write: (url, make, { outside: how }, until) => outside.write(url, make, { ...how, overwrite: options.overwrite, signal: until }),
     release: () => outside.close(),
     isFatal: error => inputs.isRefusal(error),

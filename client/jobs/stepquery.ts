@@ -40,13 +40,14 @@ interface StepQueryParts {
   readonly driver: Driver
   readonly delivered: readonly Delivered[]
   readonly submit: SubmitStepQuery | undefined
+  readonly signal: AbortSignal | undefined
 }
 
 export async function submitStepQuery(
-  { inputs, options, bundle }: Launch, { query: { sql, tables }, driver, delivered, submit }: StepQueryParts,
+  { inputs, options, bundle }: Launch, { query: { sql, tables }, driver, delivered, submit, signal }: StepQueryParts,
 ): Promise<Job> {
   if (!submit) throw new GristmillError('CONFIG_INVALID', `${bundle.name} runs a query, and this process has no SQL engine`)
-  const { queue, priority, memoryBytes, signal } = options
+  const { queue, priority, memoryBytes } = options
   const reads = inputs.step({ number: driver.step, delivered })
   try {
     const own = tables.map(({ name, columns, step }) => ({ name, columns, path: reads.cachedOf(step) }))

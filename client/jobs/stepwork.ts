@@ -72,6 +72,9 @@ export class StepWork {
 
   get isCancelled(): boolean { return this.#isCancelled }
 
+  /** Aborted when steps are killed. */
+  get killed(): AbortSignal { return this.#killed.signal }
+
   /** From now on no step is submitted; the job of one that is on its way is killed. */
   cancel(): void { this.#isCancelled = true }
 

@@ -11,6 +11,7 @@ import type { ReplyOf } from '../../src/protocol/message.ts'
 import type { JobsDeps, JobStore, NodesPort } from './deps.ts'
 import type { Scheduler } from './scheduler/scheduler.ts'
 import { recordStatus, runningStatus, shownStatus, taskStatus } from './scheduler/status.ts'
+import type { StepWaits } from './stepwaits.ts'
 import type { JobRecord } from './store/record.ts'
 import { taskText } from './scheduler/textsize.ts'
 
@@ -28,17 +29,19 @@ export class JobLookup {
   readonly #scheduler: Scheduler
   readonly #store: JobStore
   readonly #nodes: NodesPort
+  readonly #waits: StepWaits
 
-  constructor(scheduler: Scheduler, { store, nodes }: Pick<JobsDeps, 'store' | 'nodes'>) {
+  constructor(scheduler: Scheduler, { store, nodes, waits }: Pick<JobsDeps, 'store' | 'nodes'> & { readonly waits: StepWaits }) {
     this.#scheduler = scheduler
     this.#store = store
     this.#nodes = nodes
+    this.#waits = waits
   }
 
   /** Throws ENOENT. */
   statusOf(id: JobId): JobStatus {
     const running = this.#scheduler.jobs.get(id)
-    if (running) return runningStatus(running, this.#scheduler.waits(running))
+    if (running) return runningStatus(running, this.#scheduler.waits(running) ?? this.#waits.of(id))
     return shownStatus(this.head(id))
   }
 

@@ -15,19 +15,22 @@ import { Admission } from './splits/admission.ts'
 import { splitsOf, unpacked } from './splits/input.ts'
 import { placesOf } from './splits/locations.ts'
 import { heldSpec } from './splits/splits.ts'
+import type { StepWaits } from './stepwaits.ts'
 
 export class OwnerCalls {
   readonly #engine: Engine
   readonly #deps: JobsDeps
   readonly #store: JobStore
   readonly #lookup: JobLookup
+  readonly #waits: StepWaits
   readonly #admission: Admission
 
-  constructor(engine: Engine, deps: JobsDeps, lookup: JobLookup) {
+  constructor(engine: Engine, deps: JobsDeps, { lookup, waits }: { readonly lookup: JobLookup; readonly waits: StepWaits }) {
     this.#engine = engine
     this.#deps = deps
     this.#store = deps.store
     this.#lookup = lookup
+    this.#waits = waits
     this.#admission = new Admission(
       { jobs: engine.scheduler.jobs, uploads: () => deps.store.uploads }, { jobsPerUser: deps.jobsPerUser },
     )
@@ -51,13 +54,13 @@ export class OwnerCalls {
     if (this.#store.hasAnswer(requestId)) return { job: await this.#store.submit({ requestId, actor, spec }) }
     const refused = this.#engine.scheduler.refusal(spec)
     if (refused !== undefined) throw new GristmillError('EINVAL', refused)
-    return this.#admission.job({ user, spec }, async () => {
+    return this.#waits.noting({ user, spec }, () => this.#admission.job({ user, spec }, async () => {
       const { whole, places } = await this.#planned(spec, user)
       const job = await this.#store.submit({ requestId, actor, spec })
       // Nothing is awaited between the journal's answer and the scheduler.
       this.#engine.feed({ kind: 'submitted', job, user, spec: whole, submittedMs: this.#store.head(job)!.submittedMs, places })
       return { job }
-    })
+    }))
   }
 
   /** Checks the inputs as they are now. Throws ESTALE, ENOENT, EACCES, EBUSY, EINVAL. */

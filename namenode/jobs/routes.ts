@@ -9,11 +9,13 @@ import { newest } from './listing.ts'
 import { JobLookup } from './lookup.ts'
 import { OwnerCalls } from './owners.ts'
 import { keptPatterns } from './publish/kept.ts'
+import { StepWaits } from './stepwaits.ts'
 import { TaskCalls } from './taskcalls.ts'
 
 export function jobRoutes(engine: Engine, deps: JobsDeps): Route[] {
-  const lookup = new JobLookup(engine.scheduler, deps)
-  const owners = new OwnerCalls(engine, deps, lookup)
+  const steps = new StepWaits({ jobs: engine.scheduler.jobs, clock: deps.clock })
+  const lookup = new JobLookup(engine.scheduler, { ...deps, waits: steps })
+  const owners = new OwnerCalls(engine, deps, { lookup, waits: steps })
   const tasks = new TaskCalls(engine, deps)
   return [
     route(protocol.splits, (request, context) => owners.addPage(request, context)),
@@ -21,7 +23,7 @@ export function jobRoutes(engine: Engine, deps: JobsDeps): Route[] {
     route(protocol.watch, ({ job, after }, context) => owners.watch(job, after, context)),
     route(protocol.jobs, ({ limit = 100, before }) => {
       const { jobs: running, waits } = engine.scheduler
-      return newest({ store: deps.store, running, waits }, { limit, before })
+      return newest({ store: deps.store, running, waits: job => waits(job) ?? steps.of(job.id) }, { limit, before })
     }),
     route(protocol.queues, () => engine.scheduler.queueStatus),
     route(protocol.patterns, ({ job }, { user }) => ({ patterns: keptPatterns(deps.actor(user), lookup.head(job)) })),

@@ -178,7 +178,7 @@ const processLimits = {
   tokenLifeMs: 7 * 24 * 3600 * 1000,
   /** Directories with a quota. */
   quotasMax: 10_000,
-  /** Running jobs; one more is refused with OVERLOADED. */
+  /** Running jobs, and as many that drive detached programs; one more is refused with OVERLOADED. */
   jobsRunningMax: 1000,
   /** Ended jobs that are kept for inspection; older ones are deleted. */
   jobsKept: 1000,

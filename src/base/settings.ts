@@ -218,7 +218,8 @@ export const settings = {
   },
   jobsPerUser: count(1, 1000, {
     fallback: '1000', usedBy: ['namenode', 'up'],
-    about: 'Number of jobs of one user that have not ended; a further one is refused. All users together may have 1000.',
+    about: 'Number of jobs of one user that have not ended; a further one is refused. All users together may have 1000. Detached programs '
+      + 'are counted apart from their steps and other jobs, with the same bounds.',
   }),
   datanodes: count(1, 64, {
     fallback: '3, or the number of the last time', usedBy: ['up'], about: 'Number of datanodes that `up` starts.',

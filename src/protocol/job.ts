@@ -277,7 +277,7 @@ const jobStatus = Type.Object({
   queue: Type.Optional(text(queueNameMax)),
   /** Missing for a job that was submitted without one. */
   priority: Type.Optional(priority),
-  /** Reason for which no task of it runs although tasks could: a line that begins with "for". */
+  /** Reason for which no task of it runs although tasks could, or a step that it drives is not taken: a line that begins with "for". */
   waits: Type.Optional(text(300)),
   submittedMs: instant,
   finishedMs: Type.Optional(instant),

@@ -21,7 +21,8 @@ let dir: string
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-detached-'))
-  cluster = await startClusterHere({ datanodes: 2, settings: { GRISTMILL_SLOTS: '1', GRISTMILL_QUEUES: 'narrow:1:1' } })
+  const settings = { GRISTMILL_SLOTS: '1', GRISTMILL_QUEUES: 'narrow:1:1', GRISTMILL_JOBS_PER_USER: '3' }
+  cluster = await startClusterHere({ datanodes: 2, settings })
 })
 
 afterAll(async () => {
@@ -198,4 +199,23 @@ test('the end of a detached program is that of its steps, and its failure is tha
   expect((await stepsOf(broken)).map(({ state }) => state)).toEqual(['succeeded'])
   const outside = await detach([await program('outside.ts', `await mill.range(3).count()\nawait mill.range(3).save('s3://bucket/key')`)])
   expect((await cluster.run(['job', outside, '--follow'])).stderr).toContain('is outside of the cluster')
+})
+
+test('as many detached programs as one user may have take no places of their steps, and a step without a place waits for one', async () => {
+  const file = await gate('steps')
+  const twice = await program('twice.ts', `
+    const held2 = () => mill.range(1).mapAsync(async n => { await held(gates); return n }).count()
+    const counts = await Promise.all([held2(), held2()])
+    await mill.range(1).map(() => counts.join()).save(output)`)
+  const names = ['one', 'two', 'three']
+  const drives = await Promise.all(names.map(name => detach([twice, '--output', `/${name}`, '--param', `gates=${file}`])))
+  await until('a step waits for a place', async () =>
+    (await jobs()).some(({ waits }) => waits?.startsWith('for a place for its step') === true))
+  expect((await jobs()).filter(({ job, state }) => state === 'running' && !drives.includes(job)).length).toBeLessThanOrEqual(3)
+  await rm(file)
+  for (const [i, job] of drives.entries()) {
+    await until(`the program ${names[i]} has ended`, async () => (await shown(job)).state !== 'running')
+    expect(await shown(job)).toMatchObject({ state: 'succeeded', stages: [{ failedAttempts: 0 }] })
+    expect(await cluster.ok(['cat', `/${names[i]}/part-*`])).toBe('1,1\n')
+  }
 })

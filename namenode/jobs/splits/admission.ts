@@ -3,29 +3,38 @@
 // INVARIANT: splits of running jobs, uploads and requests in progress take at most limits.splitsHeldBytesMax, and running jobs
 // plus those in progress are at most limits.jobsRunningMax, and those of one user at most `jobsPerUser`. After a restart, jobs of
 // earlier versions may exceed this: then nothing is admitted.
+// Jobs that drive programs are counted apart, under the same two bounds: if they took places of other jobs, they could take all of them,
+// and wait for steps that are never admitted.
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { SplitsId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import type { UploadsPort } from '../deps.ts'
 import type { RunningJob } from '../scheduler/state.ts'
 import { splitChars } from './splits.ts'
 
 interface AdmissionDeps {
   /** Running jobs. */
-  readonly jobs: { readonly size: number; values(): Iterable<Pick<RunningJob, 'user' | 'spec'>> }
+  readonly jobs: { values(): Iterable<Pick<RunningJob, 'user' | 'spec'>> }
   readonly uploads: () => UploadsPort
 }
 
 interface AdmissionOptions {
   readonly heldBytesMax?: number | undefined
-  /** Running jobs of one user. */
+  /** Running jobs of one user, and running drives. */
   readonly jobsPerUser?: number | undefined
 }
 
 /** A request in progress: a job, or a page of an upload. */
-interface Coming { readonly user: string; readonly bytes: number; readonly upload?: SplitsId }
+interface Coming {
+  readonly user: string
+  readonly bytes: number
+  readonly upload?: SplitsId
+  /** The job drives a program. */
+  readonly drives?: boolean
+}
 
 export class Admission {
   readonly #deps: AdmissionDeps
@@ -43,7 +52,7 @@ export class Admission {
 
   /** `work` writes the job to the journal and the scheduler. Throws OVERLOADED before calling it. */
   job<T>({ user, spec }: { readonly user: string; readonly spec: JobSpec }, work: () => Promise<T>): Promise<T> {
-    return this.#admit({ user, bytes: splitChars(spec) }, work)
+    return this.#admit({ user, bytes: splitChars(spec), drives: isDrive(spec) }, work)
   }
 
   /** `work` writes a page of splits to the journal. Throws OVERLOADED before calling it. */
@@ -56,11 +65,8 @@ export class Admission {
 
   async #admit<T>(coming: Coming, work: () => Promise<T>): Promise<T> {
     const { jobs, uploads } = this.#deps
-    const jobsComing = [...this.#coming].filter(({ upload }) => upload === undefined).length
-    if (jobs.size + jobsComing >= limits.jobsRunningMax)
-      throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} jobs are running already; wait for one to end, or kill one`)
-    if (coming.upload === undefined) this.#checkJobs(coming.user)
-    else this.#checkUser(coming.user, coming.upload, coming.bytes)
+    this.#checkJobs(coming)
+    if (coming.upload !== undefined) this.#checkUser(coming.user, coming.upload, coming.bytes)
     const held =
       [...jobs.values()].reduce((sum, { spec }) => sum + splitChars(spec), 0) + bytesOf(uploads().values()) + bytesOf(this.#coming)
     // A job without own splits has its splits counted as uploads already.
@@ -78,15 +84,23 @@ export class Admission {
     }
   }
 
-  /** Throws OVERLOADED for a user who has as many jobs as one user may have. */
-  #checkJobs(user: string): void {
-    const count = (all: Iterable<{ readonly user: string }>): number => [...all].filter(each => each.user === user).length
-    const own = count(this.#deps.jobs.values()) + count([...this.#coming].filter(({ upload }) => upload === undefined))
-    if (own >= this.#jobsPerUser)
-      throw new GristmillError(
-        'OVERLOADED',
-        `${user} has ${own === 1 ? 'a job that has' : `${own} jobs that have`} not ended, as many as one user may have (setting jobsPerUser of the namenode); wait for one to end, or kill one`,
-      )
+  /** Throws OVERLOADED if there are as many jobs as there may be, or the user has as many as one may have. */
+  #checkJobs({ user, upload, drives = false }: Coming): void {
+    const users = [
+      ...[...this.#deps.jobs.values()].filter(({ spec }) => isDrive(spec) === drives),
+      ...[...this.#coming].filter(each => each.upload === undefined && each.drives === drives),
+    ].map(each => each.user)
+    if (users.length >= limits.jobsRunningMax) {
+      const what = drives ? 'detached programs' : 'jobs'
+      throw new GristmillError('OVERLOADED', `${limits.jobsRunningMax} ${what} are running already; wait for one to end, or kill one`)
+    }
+    const own = users.filter(each => each === user).length
+    if (upload !== undefined || own < this.#jobsPerUser) return
+    const [one, many] = drives ? ['a detached program', 'detached programs'] : ['a job', 'jobs']
+    throw new GristmillError(
+      'OVERLOADED',
+      `${user} has ${own === 1 ? `${one} that has` : `${own} ${many} that have`} not ended, as many as one user may have (setting jobsPerUser of the namenode); wait for one to end, or kill one`,
+    )
   }
 
   /** Bounds one user's share of the space for uploads. Throws OVERLOADED. */

@@ -88,12 +88,12 @@ test('a submit that is repeated because its answer was lost makes one job', asyn
 })
 
 test('a repeated submit gets its job, even if its inputs are gone or no more jobs may run', async () => {
+  Object.assign(deps, { jobsPerUser: 1 })
+  begin()
   open('a')
   const job = await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })
   Object.assign(deps, { checkSplits: () => { throw new GristmillError('ENOENT', 'the input has gone') } })
-  await expect(submit()).rejects.toMatchObject({ code: 'ENOENT' })
-  expect(await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })).toBe(job)
-  Object.defineProperty(engine.scheduler.jobs, 'size', { value: limits.jobsRunningMax })
+  await expect(submit(undefined, { user: 'bob' })).rejects.toMatchObject({ code: 'ENOENT' })
   await expect(submit()).rejects.toMatchObject({ code: 'OVERLOADED' })
   expect(await submit({ maps: 1, reduces: 1 }, { requestId: 'c:again' })).toBe(job)
 })

@@ -28,9 +28,6 @@ function admitting(heldBytesMax?: number, jobsPerUser?: number) {
   const admission = new Admission(
     {
       jobs: {
-        get size() {
-          return specs.length
-        },
         values: () => specs.map(spec => ({ user: 'bob', spec })),
       },
       uploads: () => uploads,
@@ -94,6 +91,22 @@ test('a user has no more jobs than one user may have, those under way included; 
   under.resolve('done')
   await Promise.all(coming)
   await expect(job(packed())).resolves.toBe('done')
+})
+
+test('jobs that drive programs take no place of other jobs, and have as many places of their own', async () => {
+  const drive = { ...packed(), driver: { id: 'drive-1', step: 0, method: 'drive', nowMs: 1, outline: '', history: [] } }
+  const { specs, page, job } = admitting(undefined, 2)
+  const under = Promise.withResolvers<string>()
+  const drives = [job(drive, () => under.promise), job(drive, () => under.promise)]
+  await expect(job(drive)).rejects.toMatchObject(overloaded('ann has 2 detached programs that have not ended'))
+  const steps = [job(packed(), () => under.promise), job(packed(), () => under.promise)]
+  await expect(job(packed())).rejects.toMatchObject(overloaded('ann has 2 jobs that have not ended'))
+  under.resolve('done')
+  await expect(Promise.all([...drives, ...steps])).resolves.toEqual(['done', 'done', 'done', 'done'])
+  for (let n = 0; n < limits.jobsRunningMax; n++) specs.push(drive)
+  await expect(job(drive)).rejects.toMatchObject(overloaded(`${limits.jobsRunningMax} detached programs are running already`))
+  await expect(job(packed())).resolves.toBe('done')
+  await expect(page('ann', 'upload-1', 1)).resolves.toBe('done')
 })
 
 test('one user leaves room for the uploads of others, and pages of an upload that has begun are taken', async () => {
