@@ -23,9 +23,7 @@ export class Edits {
   async act({ does, path, content, sources, permille }: EditAction): Promise<void> {
     const now = this.#fileAt(path)
     switch (does) {
-      case 'create':
-        return this.#change(new Map([[path, { kind: 'file', content }]]), () =>
-          this.#ask('PUT', 'CREATE', path, { params: { overwrite: true }, body: bytesOf(content) }))
+      case 'create': return this.#create(path, content)
       case 'append':
         return now && this.#change(new Map([[path, { kind: 'file', content: joined([now, content]) }]]), () =>
           this.#ask('POST', 'APPEND', path, { body: bytesOf(content) }))
@@ -39,6 +37,18 @@ export class Edits {
       case 'delete': return now && this.#change(new Map([[path, absent]]), () => this.#ask('DELETE', 'DELETE', path))
       case 'open': return this.#open(path, permille)
     }
+  }
+
+  /** `CREATE` makes the directory above it too, which a restore may have lost, and keeps it if the file comes to nothing. */
+  async #create(path: string, content: Content): Promise<void> {
+    const { acks } = this.#parts
+    const above = path.slice(0, path.lastIndexOf('/'))
+    const directory: State = { kind: 'directory' }
+    if (acks.certain(above)?.kind !== 'directory')
+      await this.#change(new Map([[above, directory]]), () => this.#ask('PUT', 'MKDIRS', above))
+    if (acks.certain(above)?.kind === 'absent') return
+    await this.#change(new Map<string, State>([[above, directory], [path, { kind: 'file', content }]]), () =>
+      this.#ask('PUT', 'CREATE', path, { params: { overwrite: true }, body: bytesOf(content) }))
   }
 
   /** Content of a file that can only have one, with its exact length. */
