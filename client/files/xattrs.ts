@@ -34,6 +34,8 @@ export class Xattrs {
       textOf(name, 'name of the attribute')
       if (typeof value !== 'string' && !ArrayBuffer.isView(value))
         throw new GristmillError('EINVAL', `the value of an attribute is a string or bytes, not ${shown(value)}`)
+      if (typeof value === 'string' && !value.isWellFormed())
+        throw new GristmillError('EINVAL', `the value of ${name} has half of a surrogate pair, which UTF-8 does not have; give its bytes`)
       const bytes = typeof value === 'string' ? Buffer.from(value) : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
       if (bytes.length > limits.attributeBytesMax)
         throw new GristmillError(

@@ -1,6 +1,7 @@
 // Port: types of Avro. In JavaScript, integers of 64 bits are bigints, bytes are buffers, and a union is the value itself unless its
 // branches look the same. Logical types are texts with all their digits: decimals as digits; dates, times and timestamps as in ISO 8601;
-// UUIDs. A Date may be written as a timestamp or a date. A logical type that is not known, or does not fit its type, is the value below it.
+// UUIDs. A Date may be written as a timestamp or a date, and a Map whose keys are texts as a map. A logical type that is not known, or
+// does not fit its type, is the value below it.
 
 /** `read`, `write`: rows of files, see `typeOf`. `message`: values that become JSON, or come from it. */
 export type AvroUse = 'message' | 'read' | 'write'
@@ -10,14 +11,17 @@ export interface AvroType {
   fromBuffer(bytes: Buffer): unknown
   /** The value that begins at an offset, and the offset behind it. Throws Error for bytes that are none. */
   read(bytes: Buffer, offset: number): { readonly value: unknown; readonly end: number }
-  /** Throws EINVAL that names the part of the value that does not fit. */
+  /**
+   * Throws EINVAL that names the part of the value that does not fit, as a field that the schema does not have, or a text that UTF-8 does
+   * not have. Any Uint8Array is bytes, and a bigint any number that holds it.
+   */
   encode(value: unknown): Uint8Array
 }
 
 export interface Avro {
   /**
-   * Throws Error for what is no schema. For `read` and `write`, records are plain objects, integers of 64 bits are numbers up to 2^53,
-   * and any Uint8Array is bytes; `write` refuses fields that the schema does not have, and `read` does not look at defaults of fields.
+   * Throws Error for what is no schema. For `read` and `write`, records are plain objects, and integers of 64 bits are numbers up to 2^53;
+   * `read` does not look at defaults of fields.
    */
   typeOf(schema: unknown, use?: AvroUse): AvroType
 }

@@ -25,7 +25,10 @@ export async function avroWriter(
   let type: AvroType
   try {
     text = typeof schema === 'string' ? schema : JSON.stringify(schema)
-    type = avro.typeOf(JSON.parse(text), 'write')
+    const parsed: unknown = JSON.parse(text)
+    // JSON.stringify escapes half of a surrogate pair, which UTF-8 does not have.
+    if (!text.isWellFormed()) text = JSON.stringify(parsed)
+    type = avro.typeOf(parsed, 'write')
   } catch (error) {
     throw asWrongUse(new GristmillError(
       'EINVAL', `the schema of the Avro output cannot be read: ${(error as Error).message}`, { cause: error },

@@ -97,12 +97,14 @@ class JsonWriter implements RecordWriter {
   take(): Buffer { return this.#piece.take() }
 }
 
+const halfAdvice = 'cut texts between characters ([...text]), or call toWellFormed()'
+
 /** Text of a value outside of JSON: strings unchanged, bytes as base64, anything else as JSON. Throws Unwritable. */
 function plainText(item: unknown): string {
   if (typeof item === 'string') {
     // In UTF-8 every lone surrogate would become U+FFFD.
     if (!item.isWellFormed())
-      throw new Unwritable('', 'a text with half of a surrogate pair', 'cut texts between characters ([...text]), or call toWellFormed()')
+      throw new Unwritable('', 'a text with half of a surrogate pair', halfAdvice)
     return item
   }
   if (item instanceof Uint8Array) return base64(item)
@@ -213,6 +215,7 @@ class CsvWriter implements RecordWriter {
           : Array.from({ length: own }, (_, i) => `value${i + 1}`)
     if (keyed) titles.unshift('key')
     for (const [index, title] of titles.entries()) {
+      if (!title.isWellFormed()) throw new Unwritable('', `the column ${JSON.stringify(title)} with half of a surrogate pair`, halfAdvice)
       if (title === '' || title === '__proto__')
         throw wrongUse(
           `a CSV column cannot be named ${JSON.stringify(title)}, because it would be read under another name; rename the field, or write jsonl`,

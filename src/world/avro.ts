@@ -4,6 +4,7 @@ import type * as Package from 'avsc'
 import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
 import type { Avro, AvroType, AvroUse, LoadAvro } from '../ports/avro.ts'
+import { isPlain, ownTypes, reasonOf } from './avrotypes.ts'
 import {
   dateText, daysOf, decimalBytes, decimalText, instantOf, instantText, isUuid, timeOf, timeText, uuidText, type Digits,
 } from './avrotexts.ts'
@@ -37,22 +38,25 @@ function avroOf(avsc: typeof Package): Avro {
   const exact = longOf(value => value)
   const short = longOf(value => (isSafe(value) ? Number(value) : value))
   const logicalTypes = logicalTypesOf(avsc, exact)
+  const { registry, typeHook } = ownTypes(avsc)
   return {
     typeOf(schema, use = 'message') {
       const long = use === 'message' ? exact : short
       // A new registry for each schema: the package adds its names, and two versions of a schema have the same ones.
-      const type = Type.forSchema(plain(schema, use) as Package.Schema, { registry: { long }, logicalTypes } as never)
-      const convert = (use === 'message' ? undefined : converterOf(type, use)) ?? (value => value)
+      const options = { registry: { ...registry, long }, logicalTypes, typeHook }
+      const type = Type.forSchema(plain(schema, use) as Package.Schema, options as never)
+      const converted = (use === 'message' ? undefined : converterOf(type, 'read')) ?? same
+      const fitting = (use === 'read' ? undefined : converterOf(type, 'write')) ?? same
       return {
-        fromBuffer: bytes => convert(type.fromBuffer(bytes)),
+        fromBuffer: bytes => converted(type.fromBuffer(bytes)),
         read(bytes, offset) {
           const { value, offset: end } = type.decode(bytes, offset) as { value: unknown; offset: number }
           if (end < 0) throw new Error('the bytes end within a value')
-          return { value: convert(value), end }
+          return { value: converted(value), end }
         },
         encode(given) {
-          const value = convert(given)
-          const wrong = misfitOf(type, value, use)
+          const value = fitting(given)
+          const wrong = misfitOf(type, value)
           if (wrong !== undefined) throw new GristmillError('EINVAL', wrong)
           return type.toBuffer(value)
         },
@@ -130,12 +134,13 @@ function logicalTypesOf({ types }: typeof Package, long: Package.Type): object {
 
 const primitives: ReadonlySet<unknown> = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 
-/** `{"type": "long"}` as `"long"`: the package has its own integers for the first. */
+/** `{"type": "long"}` as `"long"`: the package has its own integers for the first. A logical type that does not count is left out. */
 function plain(schema: unknown, use: AvroUse): unknown {
   if (Array.isArray(schema)) return schema.map(each => plain(each, use))
   if (typeof schema !== 'object' || schema === null) return schema
   const { type, logicalType, fields, items, values } = schema as Record<string, unknown>
-  if (primitives.has(type) && logicalType === undefined) return type
+  const logical = typeof logicalType === 'string' && Object.hasOwn(logicals, logicalType) ? logicals[logicalType] : undefined
+  if (primitives.has(type) && !logical?.over.includes(type)) return type
   const field = (given: Record<string, unknown>): object => {
     const { default: own, ...rest } = given
     return { ...rest, type: plain(given['type'], use), ...own !== undefined && use !== 'read' && { default: own } }
@@ -148,11 +153,16 @@ function plain(schema: unknown, use: AvroUse): unknown {
 
 type Convert = (value: unknown) => unknown
 
+const same: Convert = value => value
+
 /**
  * Makes records plain objects, bytes buffers, and bigints that are written as smaller numbers these. Undefined: there are none. A value
  * that does not fit stays one.
  */
-function converterOf(root: Package.Type, use: AvroUse): Convert | undefined {
+function converterOf(root: Package.Type, use: 'read' | 'write'): Convert | undefined {
+  // The package reads instances of classes.
+  const isRecord = (value: unknown): value is Record<string, unknown> =>
+    (use === 'write' ? isPlain(value) : typeof value === 'object' && value !== null && !Array.isArray(value))
   const made = new Map<Package.Type, Convert>()
   const of = (type: Package.Type): Convert | undefined => {
     const { typeName } = type
@@ -165,22 +175,21 @@ function converterOf(root: Package.Type, use: AvroUse): Convert | undefined {
     }
     if (typeName === 'map') {
       const each = of((type as Package.types.MapType).valuesType)
-      return each && (value => (isObject(value)
-        ? Object.fromEntries(Object.entries(value).map(([name, own]) => [name, each(own)])) : value))
+      return each && (value => (value instanceof Map ? new Map(Array.from(value, ([key, own]) => [key as unknown, each(own)]))
+        : isPlain(value) ? Object.fromEntries(Object.entries(value).map(([key, own]) => [key, each(own)])) : value))
     }
     return typeName.startsWith('union:') ? ofUnion(type as Package.types.UnwrappedUnionType) : undefined
   }
   const ofRecord = (type: Package.types.RecordType): Convert => {
     const fields: Array<readonly [string, Convert]> = []
     const convert: Convert = value => {
-      if (!isObject(value)) return value
+      if (!isRecord(value)) return value
       const record: Record<string, unknown> = { ...value }
-      for (const [name, each] of fields) if (record[name] !== undefined) record[name] = each(record[name])
+      for (const [name, each] of fields) if (Object.hasOwn(record, name)) record[name] = each(record[name])
       return record
     }
     made.set(type, convert)
     for (const { name, type: own } of type.fields) {
-      if (name === '__proto__') throw new Error('the record has a field __proto__, which no object in JavaScript can have')
       const each = of(own)
       if (each) fields.push([name, each])
     }
@@ -189,49 +198,57 @@ function converterOf(root: Package.Type, use: AvroUse): Convert | undefined {
   const ofUnion = ({ typeName, types }: { readonly typeName: string; readonly types: readonly Package.Type[] }): Convert => {
     if (typeName === 'union:wrapped') {
       const branches = new Map(types.map(type => [type.branchName, of(type)]))
-      return value => (isObject(value)
+      return value => (isRecord(value)
         ? Object.fromEntries(Object.entries(value).map(([name, own]) => [name, branches.get(name)?.(own) ?? own])) : value)
     }
     // At most one branch has lists, and one has objects.
     const [object, list] = [['record', 'error', 'map'], ['array']].map(names => types.find(type => names.includes(type.typeName)))
     const [ofObject, ofList] = [object && of(object), list && of(list)]
-    const hasNumber = types.some(type => numbers.has(type.typeName))
+    // A branch of 64 bits takes bigints itself.
+    const hasNumber = use === 'write' && types.some(type => numbers.has(type.typeName)) && !types.some(type => type.typeName === longName)
     return value => {
       if (hasNumber && typeof value === 'bigint') return asNumber(value)
       if (Array.isArray(value)) return ofList?.(value) ?? value
-      return value instanceof Uint8Array ? asBuffer(value) : isObject(value) ? ofObject?.(value) ?? value : value
+      if (value instanceof Uint8Array) return asBuffer(value)
+      return typeof value === 'object' && value !== null ? ofObject?.(value) ?? value : value
     }
   }
   return of(root)
 }
 
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array) && !(value instanceof Date)
-
+/** The package's name of integers that are not its own. */
+const longName = 'abstract:long'
 const numbers: ReadonlySet<string> = new Set(['int', 'float', 'double'])
 
-/** A bigint that no number can be becomes a text, which is refused. */
-const asNumber: Convert = value => (typeof value !== 'bigint' ? value : isSafe(value) ? Number(value) : String(value))
+/** A bigint that no double holds stays one, which is refused. */
+const asNumber: Convert = value => {
+  if (typeof value !== 'bigint') return value
+  const number = Number(value)
+  return Number.isFinite(number) && BigInt(number) === value ? number : value
+}
 
 const asBuffer: Convert = value =>
   value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value
 
-function undeclaredIn(type: Package.Type, value: Record<string, unknown>): string | undefined {
-  if (type.typeName !== 'record' && type.typeName !== 'error') return undefined
+function undeclaredIn(type: Package.Type, value: unknown): string | undefined {
+  if ((type.typeName !== 'record' && type.typeName !== 'error') || !isPlain(value)) return undefined
   const known = new Set((type as Package.types.RecordType).fields.map(({ name }) => name))
   return Object.keys(value).find(name => !known.has(name))
 }
 
-function misfitOf(type: Package.Type, value: unknown, use: AvroUse): string | undefined {
+function misfitOf(type: Package.Type, value: unknown): string | undefined {
   let found: string | undefined
   const errorHook = (path: readonly string[], each: unknown, wanted: Package.Type): void => {
     if (found !== undefined) return
     const place = path.length === 0 ? 'the value' : path.join('.')
-    const more = use === 'write' && isObject(each) ? undeclaredIn(wanted, each) : undefined
+    const more = undeclaredIn(wanted, each)
     found = more === undefined
-      ? `${place} is ${showValue(each)}, and not ${String(wanted)}`
-      : `${place} has the field ${JSON.stringify(more)}, which the schema does not have`
+      ? `${place} ${reasonOf(each, wanted)}` : `${place} has the field ${JSON.stringify(more)}, which the schema does not have`
   }
-  const options = { errorHook, noUndeclaredFields: use === 'write' }
-  return type.isValid(value, options as never) ? undefined : found ?? 'it does not fit the schema'
+  try {
+    return type.isValid(value, { errorHook, noUndeclaredFields: true } as never) ? undefined : found ?? 'it does not fit the schema'
+  } catch (error) {
+    // A value that several branches of a union take.
+    return found ?? `${showValue(value)} does not fit one branch of its union: ${(error as Error).message}`
+  }
 }

@@ -58,6 +58,7 @@ export function decimalText(bytes: Uint8Array, scale: number): string {
 export function decimalBytes(
   given: unknown, { precision, scale, size }: { readonly precision: number; readonly scale: number; readonly size: number | undefined },
 ): Buffer | undefined {
+  if (typeof given !== 'string' && typeof given !== 'number' && typeof given !== 'bigint') return undefined
   const [, sign, whole, part = ''] = /^(-?)(\d+)(?:\.(\d+?)0*)?$/.exec(String(given)) ?? []
   if (whole === undefined || part.length > scale && part !== '0') return undefined
   const digits = `${whole}${scale === 0 ? '' : part.padEnd(scale, '0')}`

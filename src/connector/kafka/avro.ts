@@ -3,7 +3,7 @@
 // base64; a union is the value itself, and an object with the name of its branch where two branches look the same in JSON.
 // The package avsc is loaded with the first schema.
 
-import { GristmillError } from '../../base/errors.ts'
+import { GristmillError, hasCode } from '../../base/errors.ts'
 import { exactJson } from '../../base/exactjson.ts'
 import type { Avro, AvroType, LoadAvro } from '../../ports/avro.ts'
 import { again, ask, refusal, textOf, type AskDeps } from '../ask.ts'
@@ -41,7 +41,7 @@ export class SchemaRegistry {
     }
   }
 
-  /** The latest schema of a subject: its number, and a function that writes JSON values in it. Throws ENOENT. */
+  /** The latest schema of a subject: its number, and a function that writes JSON values in it, or throws EINVAL. Throws ENOENT. */
   async latest(subject: string): Promise<{ readonly id: number; readonly encode: (value: unknown) => Uint8Array }> {
     const told = await this.#get(`/subjects/${encodeURIComponent(subject)}/versions/latest`)
     if (!told) {
@@ -50,7 +50,16 @@ export class SchemaRegistry {
       )
     }
     const type = await this.#parsed(told)
-    return { id: Number(told.id), encode: value => type.encode(value) }
+    const id = Number(told.id)
+    const encode = (value: unknown): Uint8Array => {
+      try {
+        return type.encode(value)
+      } catch (error) {
+        throw hasCode(error, 'EINVAL')
+          ? misfit(`${error.message}; the schema is the latest of ${subject}, ${id}: register one that fits, or change the row`) : error
+      }
+    }
+    return { id, encode }
   }
 
   async #typeOf(schema: number): Promise<AvroType> {

@@ -250,5 +250,11 @@ function keyOf(name: string, { number }: MessageRow, value: Record<string, unkno
   if (values.length > 1) return Buffer.from(exactJson(values))
   const [only] = values
   if (only === null) return undefined
+  if (typeof only === 'string' && !only.isWellFormed()) {
+    throw new GristmillError(
+      'EINVAL', `${name}, row ${number}: the key ${JSON.stringify(only)} has half of a surrogate pair, and UTF-8 has no such text; cut texts `
+      + 'between characters',
+    )
+  }
   return Buffer.from(typeof only === 'string' ? only : exactJson(only))
 }

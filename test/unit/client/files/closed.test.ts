@@ -47,6 +47,10 @@ test('a value that is too large for an extended attribute is refused in words', 
     code: 'TOO_LARGE',
     message: expect.stringMatching(/has 16385 bytes; an extended attribute has at most 16384/),
   })
+  // UTF-8 would have another character in its place.
+  await expect(xattrs.set('/a', 'user.b', '\ud800')).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringMatching(/the value of user\.b has half of a surrogate pair/) as string,
+  })
   expect(asked).toEqual([])
   await xattrs.set('/a', 'user.b', 'x'.repeat(16_384))
   expect(asked).toHaveLength(1)

@@ -118,8 +118,15 @@ test('a record that does not fit is refused with the field, and nothing is round
   const cases: Array<[type: unknown, refused: unknown[], kept: Array<[given: unknown, read: unknown]>]> = [
     ['long', [1.5, 2 ** 60, 2n ** 63n, '1', undefined], [[-(2n ** 63n), -(2n ** 63n)], [5n, 5]]],
     ['int', [2 ** 31, 2n ** 40n, 2n ** 64n], [[-(2 ** 31), -(2 ** 31)], [5n, 5]]],
-    [['null', 'double'], [2n ** 64n], [[5n, 5], [null, null]]],
-    [decimal, ['1.234', '123.45', 'x', 1e21], [['1.20', '1.20'], [-99.99, '-99.99'], [7n, '7.00'], ['1.500', '1.50']]],
+    [['null', 'double'], [2n ** 64n + 1n, 10n ** 400n], [[5n, 5], [null, null], [2n ** 64n, 2 ** 64]]],
+    ['double', [2n ** 60n + 1n], [[2n ** 60n, 2 ** 60], [Number.NaN, Number.NaN]]],
+    ['float', [1e300, 2n ** 1000n], [[-(2n ** 60n), -(2 ** 60)], [Infinity, Infinity]]],
+    // A bigint is never a text.
+    [['double', 'string'], [2n ** 64n + 1n], [['1', '1'], [5n, 5]]],
+    [['null', 'long', 'double'], ['5'], [[2n ** 60n + 1n, 2n ** 60n + 1n], [0.5, 0.5]]],
+    [{ type: 'long', logicalType: 'unknown' }, [2n ** 63n], [[2n ** 60n, 2n ** 60n]]],
+    [{ type: 'enum', name: 'Kind', symbols: ['A'] }, [['A'], 'toString', 'B'], [['A', 'A']]],
+    [decimal, ['1.234', '123.45', 'x', 1e21, [1], true], [['1.20', '1.20'], [-99.99, '-99.99'], [7n, '7.00'], ['1.500', '1.50']]],
     [small, ['128', '1.5'], [['-128', '-128'], [5, '5'], ['5.0', '5']]],
     [stamp('timestamp-millis'), ['2026-01-01T00:00:00.0001Z', '2026-02-30T00:00:00Z', 'now', 5], [
       ['2026-01-01T02:00:00.1+02:00', '2026-01-01T00:00:00.100Z'], [new Date(-1), '1969-12-31T23:59:59.999Z'],
@@ -144,8 +151,53 @@ test('a record that does not fit is refused with the field, and nothing is round
       await expect(written([{ v: value }], schema), JSON.stringify(type)).rejects.toThrow('fit the schema of the Avro output: v is ')
     expect(await valuesOf(await written(kept.map(([given]) => ({ v: given })), schema))).toEqual(kept.map(([, read]) => ({ v: read })))
   }
+  await expect(written([{ v: 5 }], fields(['v', ['null', 'long', 'double']]))).rejects.toThrow('{"v":5} does not fit one branch of its')
   await expect(written([{ v: 1, w: 2 }], fields(['v', 'long']))).rejects.toThrow('has the field "w", which the schema does not have')
   await expect(written([], { type: 'recrod' })).rejects.toThrow('the schema of the Avro output cannot be read')
+})
+
+test('a map keeps each key, may be a Map, and no other object is taken for a map, a list or a record', async () => {
+  const map = (values: unknown) => fields(['v', { type: 'map', values }])
+  const point = { type: 'record', name: 'Point', fields: [{ name: 'x', type: 'int', default: 0 }] }
+  const odd = JSON.parse('{"__proto__":5,"a":1,"":2}') as object
+  for (const value of [odd, new Map(Object.entries(odd))]) {
+    const [read] = await valuesOf(await written([{ v: value }], map('int'))) as Array<{ v: object }>
+    expect(Object.entries(read!.v)).toEqual(Object.entries(odd))
+  }
+  const deep = JSON.parse('{"__proto__":{"x":3},"a":{"x":4}}') as object
+  const [read] = await valuesOf(await written([{ v: new Map(Object.entries(deep)) }], map(point))) as Array<{ v: object }>
+  expect(Object.entries(read!.v)).toEqual(Object.entries(deep))
+  // With bytes, and in a union.
+  const union = fields(['v', ['null', map('bytes').fields[0]!.type]])
+  const raw = await written([{ v: new Map([['b', new Uint8Array([1])]]) }, { v: new Map() }], union)
+  expect(await valuesOf(raw)).toEqual([{ v: { b: Buffer.from([1]) } }, { v: {} }])
+  class Own { readonly x = 1 }
+  const refused: Array<[schema: object, value: unknown, words: RegExp]> = [
+    [map('int'), new Map([[1, 1]]), /v has the key 1, and keys of a map are texts/], [map('int'), new Set([1]), /v is a Set, and not/],
+    [map('int'), new Own(), /v is a Own, and not/], [map('int'), new Date(0), /v is "1970/], [map('int'), Buffer.from([1]), /v is /],
+    [map('int'), { a: 1, [Symbol('s')]: 2 }, /v has the field Symbol\(s\), and names of fields are texts/],
+    [map('int'), new Map([['a', 'x']]), /v\.a is "x", and not/],
+    [fields(['v', point]), new Map([['x', 1]]), /v is a Map, and not/], [fields(['v', point]), new Own(), /v is a Own/],
+    [fields(['v', ['null', point]]), new Set([1]), /v is a Set/],
+    [fields(['v', { type: 'array', items: 'int' }]), new Set([1]), /v is a Set/],
+  ]
+  for (const [schema, value, words] of refused) await expect(written([{ v: value }], schema)).rejects.toThrow(words)
+  // The bytes end within a map: a count that is not true is no reason to go on.
+  const type = (await loadAvro()).typeOf({ type: 'map', values: 'null' })
+  expect(() => type.fromBuffer(Buffer.from('feffffffffffff0f', 'hex'))).toThrow(/the bytes end within a map/)
+})
+
+test('half of a surrogate pair is refused with its place in texts, keys of maps and names', async () => {
+  const half = /half of a surrogate pair.*toWellFormed/
+  for (const text of ['\ud800', `${'x'.repeat(99)}\udc00`]) {
+    await expect(written([{ v: text }], fields(['v', 'string']))).rejects.toThrow(half)
+    await expect(written([{ v: [text] }], fields(['v', { type: 'array', items: ['null', 'string'] }]))).rejects.toThrow(/: v\.0 is .*half/)
+    for (const map of [{ [text]: 1 }, new Map([[text, 1]])])
+      await expect(written([{ v: map }], fields(['v', { type: 'map', values: 'int' }]))).rejects.toThrow(/: v has the key .*half/)
+  }
+  const type = (await loadAvro()).typeOf('string')
+  expect(() => type.encode('\ud800')).toThrow(half)
+  expect(await valuesOf(await written([{ v: '😀' }], fields(['v', 'string'])))).toEqual([{ v: '😀' }])
 })
 
 test('the same records are the same bytes, and keep the layout of the specification', async () => {

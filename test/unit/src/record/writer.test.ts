@@ -256,6 +256,8 @@ describe('output', () => {
     for (const format of ['text', 'csv'] as const)
       expect(() => written({ format }, [['k', '\ud83d']])).toThrow(/half of a surrogate pair.*toWellFormed/)
     expect(() => written({ format: 'text' }, [['\udc00', 1]])).toThrow(/half of a surrogate pair/)
+    expect(() => written({ format: 'csv' }, [[null, { '\ud83d': 1 }]])).toThrow(/the column "\\ud83d" with half of a surrogate pair/)
+    expect(() => written({ format: 'csv', columns: ['\udc00'] }, [[null, [1]]])).toThrow(/the column "\\udc00" with half/)
     expect(written({ format: 'jsonl' }, [[null, '\ud83d']])).toBe('"\\ud83d"\n')
   })
 

@@ -182,6 +182,7 @@ test('what does not fit is refused by file and row', async () => {
   await fails({ 'x.csv': 'k,n\n1,2\n"3"x,4\n' }, /^x\.csv, row 2: after the closing quote/)
   await fails({ 'x.csv': 'k,k\n1,2\n' }, /two columns of its header/)
   await fails({ 'x.jsonl': '{"n":1}\n' }, /^x\.jsonl, row 1: it has no column "k"/, ['k'])
+  await fails({ 'x.jsonl': '{"k":"a"}\n{"k":"\\ud800"}\n' }, /^x\.jsonl, row 2: the key "\\ud800" has half of a surrogate pair/, ['k'])
   const absent = exporter(new Broker(), { content: { 'x.jsonl': '{}\n' }, key: undefined })
   await expect(absent.write()).rejects.toMatchObject({ code: 'ENOENT', message: expect.stringContaining('create=PARTITIONS') as string })
   const made = new Broker()

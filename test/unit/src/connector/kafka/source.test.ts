@@ -222,5 +222,8 @@ test('Avro is read in the schema that each message names; a wrong frame, schema 
   await expect(of(good, framed(6, Buffer.from('x')))).rejects.toMatchObject(message('refers to other schemas'))
   await expect(of(good, framed(5, Buffer.from('x')))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   expect(() => encode({ ...value, id: 'x' })).toThrow('id is "x", and not')
+  // No field is left out; a text is UTF-8.
+  expect(() => encode({ ...value, more: 1 })).toThrow(/has the field "more", which .* latest of t-value, 1: register/)
+  expect(() => encode({ ...value, page: '\ud800' })).toThrow(/page is "\\ud800", which has half of a surrogate pair/)
   await expect(registry.latest('none')).rejects.toMatchObject({ code: 'ENOENT' })
 })
