@@ -1,7 +1,7 @@
 // Reads a statement, resolves names of tables and views in the catalogue, and finds the files of its tables, which are not read.
 
-import { GristmillError } from '../../src/base/errors.ts'
-import { MiB } from '../../src/base/units.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { formatBytes, MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -51,7 +51,8 @@ interface Question {
   readonly space: Workspace | undefined
 }
 
-const parserBytes = 64 * MiB
+/** Memory of the engine that reads a statement: its tree takes some 2 KiB for each value of a list. */
+const parserBytes = 256 * MiB
 
 export function engineOf({ openDatabase }: Pick<SqlTools, 'openDatabase'>): OpenDatabase {
   if (!openDatabase) throw new GristmillError('CONFIG_INVALID', 'there is no SQL engine in a simulated cluster; use real processes')
@@ -78,6 +79,13 @@ export async function askedOf(tools: SqlTools, { text, params, signal, space }: 
     if (tools.isRemote) await checkReads(parser, resolved.sql)
     const tables = await tablesIn(tools, resolved, { own: new Set(statement.tables), space, signal })
     return { statement: { ...statement, sql: resolved.sql }, tables, views: resolved.views }
+  } catch (error) {
+    // The limit of the query's memory is not the one that is too low.
+    if (!hasCode(error, 'TOO_LARGE') || error.details['engine'] === undefined) throw error
+    throw new GristmillError(
+      'TOO_LARGE', `the statement and its parameters need more than ${formatBytes(parserBytes)} to be read; give shorter lists, or join `
+      + 'with a table that has their values', { cause: error },
+    )
   } finally {
     parser.close()
   }

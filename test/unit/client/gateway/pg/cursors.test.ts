@@ -183,6 +183,8 @@ test('the elements of a list without a type have the type of what they are compa
   expect(await found('n = any($1)', [])).toBe('')
   expect(await found(`s = any($1)`, [`it's`, 'a "b"', 'x'])).toBe('1,2')
   expect(await found('n < any($1)', [1, 3])).toBe('1,2')
+  // As many as applications ask for at once.
+  expect(await found('n = any($1)', Array.from({ length: 50_000 }, (_, i) => 100_000 + i).concat(3))).toBe('3')
   const listed = `SELECT table_name FROM information_schema.tables WHERE table_name = any($1)`
   expect(await query(listed, [['flights', 'other']])).toEqual([['flights']])
   await expect(found('n = any($1)', ['y'])).rejects.toMatchObject({ code: '22P02' })
