@@ -91,12 +91,13 @@ export const requests: readonly Asked[] = [
   get('/t?op=GETSNAPSHOTDIFFLISTING&oldsnapshotname=zz&snapshotname=s1'),
   get('/none?op=GETSNAPSHOTDIFFLISTING&oldsnapshotname=zz&snapshotname=s1'),
   get('/t/ow?op=GETSNAPSHOTDIFF&oldsnapshotname=zz&snapshotname=s1'), get('/none?op=GETSNAPSHOTDIFF&oldsnapshotname=zz&snapshotname=s1'),
-  // A directory that has changed itself: its mode, its list, and its time, which is no difference.
+  // A directory that has changed itself: its mode, its list, and its time, which is a difference in HDFS only.
   put('/self?op=MKDIRS'), put('/self?op=ALLOWSNAPSHOT'), put('/self?op=CREATESNAPSHOT&snapshotname=s1'),
   put('/self?op=SETPERMISSION&permission=750'), put('/self?op=CREATESNAPSHOT&snapshotname=s2'),
   put('/self?op=SETTIMES&modificationtime=1000'), put('/self?op=CREATESNAPSHOT&snapshotname=s3'),
   put('/self?op=MODIFYACLENTRIES&aclspec=user:bob:r-x'),
-  get('/self?op=GETSNAPSHOTDIFF&oldsnapshotname=s1&snapshotname=s2'), get('/self?op=GETSNAPSHOTDIFF&oldsnapshotname=s2&snapshotname=s3'),
+  get('/self?op=GETSNAPSHOTDIFF&oldsnapshotname=s1&snapshotname=s2'),
+  get('/self?op=GETSNAPSHOTDIFF&oldsnapshotname=s2&snapshotname=s3', 'the time of a directory in its snapshots is that of the snapshot'),
   get('/self?op=GETSNAPSHOTDIFF&oldsnapshotname=s3&snapshotname='),
   get('/self?op=GETSNAPSHOTDIFFLISTING&oldsnapshotname=s1&snapshotname=s2'), get('/self/.snapshot/s1?op=GETFILESTATUS'),
   get('/self/.snapshot/s3?op=GETACLSTATUS'), get('/self/.snapshot?op=LISTSTATUS'), get('/self?op=GETSNAPSHOTLIST'),
@@ -160,7 +161,7 @@ const ownFields = new Set([
     'remaining',
   'dfsUsed', 'blockPoolUsed', 'lastUpdate', 'lastUpdateMonotonic', 'lastBlockReportTime', 'lastBlockReportMonotonic', 'message',
     'snapshotEnabled',
-  'childrenNum', 'Location', 'xceiverCount', 'dirId',
+  'childrenNum', 'Location', 'xceiverCount', 'dirId', 'snapshotID',
 ])
 /** Fields that only one side has. */
 const optional = new Set(['childrenNum', 'snapshotEnabled'])
