@@ -5,7 +5,7 @@
 // INVARIANT: results are delivered in the order of the history.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
-import { encodeEntry, isSmall, type HistoryEntry } from '../../src/plan/history.ts'
+import { encodeEntry, isSmall, keptFailure, type HistoryEntry } from '../../src/plan/history.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { LoadEvent, PlannedProgramStep, StepResult } from '../load/driving.ts'
 import type { Loading } from '../load/loader.ts'
@@ -125,8 +125,7 @@ export class ProgramDriver {
       if (this.#isLost(thrown)) return this.abandon(error)
       if (this.#deps.isFatal(thrown) || this.#earlier.isRefusal(thrown)) return void this.#end(error)
       this.#failures.set(number, error)
-      const { code, message, details } = error
-      result = { failed: { code, message, details: JSON.parse(JSON.stringify(details)) as Record<string, unknown> } }
+      result = { failed: { code: error.code, ...keptFailure(error) } }
     }
     if (!job) this.#jobs.addNone(number)
     if (this.#isOver || this.#work.isCancelled) return
@@ -162,7 +161,10 @@ export class ProgramDriver {
         if (this.#isOver) return
         if (job) this.#jobs.add(again, job)
         else this.#jobs.addNone(again.number)
-        if ('failed' in result) this.#failures.set(again.number, new GristmillError(result.failed.code, result.failed.message))
+        if ('failed' in result) {
+          const { code, message, details } = result.failed
+          this.#failures.set(again.number, new GristmillError(code, message, { details: { ...details } }))
+        }
         this.#history.push(entry)
         await this.#deps.loading.deliver(again.number, result)
       }
@@ -198,6 +200,6 @@ export class ProgramDriver {
 }
 
 function entryOf(result: StepResult): HistoryEntry['result'] {
-  if ('failed' in result) return { kind: 'failed', code: result.failed.code, message: result.failed.message }
+  if ('failed' in result) return { kind: 'failed', ...result.failed }
   return isSmall(result.lines) ? { kind: 'lines', lines: result.lines } : { kind: 'stored' }
 }

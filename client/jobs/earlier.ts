@@ -82,7 +82,7 @@ export class EarlierResults {
 
   async #resultOf(step: PlannedProgramStep, { method, result }: HistoryEntry, job: Job | undefined): Promise<StepResult> {
     switch (result.kind) {
-      case 'failed': return { failed: { code: result.code as ErrorCode, message: result.message, details: {} } }
+      case 'failed': return { failed: { code: result.code as ErrorCode, message: result.message, details: result.details ?? {} } }
       case 'lines': return { lines: result.lines, ...method === broadcastMethod && { isShipped: true } }
       case 'file': return { lines: [(await this.#deps.shipping.read(result)).toString('base64')], isShipped: true }
       case 'stored': return { lines: await this.#deps.linesOf(job!, step) }

@@ -151,7 +151,7 @@ export class ProgramReplay {
         if (method === broadcastMethod) return { values: [decodeShipped(Buffer.from(result.lines.join(''), 'base64'))] }
         return { values: valuesOfLines(result.lines) }
       case 'stored': return { values: valuesOfLines(await this.#deps.readResult(job)) }
-      case 'failed': return { error: new GristmillError(result.code as ErrorCode, result.message) }
+      case 'failed': return { error: new GristmillError(result.code as ErrorCode, result.message, { details: { ...result.details } }) }
     }
   }
 }

@@ -27,6 +27,7 @@ test('results come in the order of the earlier process, once the program has ask
   const results = new EarlierResults(deps, [
     entry(2, { kind: 'lines', lines: ['x'] }), entry(1, { kind: 'stored' }),
     entry(3, { kind: 'failed', code: 'ENOENT', message: 'no' }, 'count', '-'),
+    entry(4, { kind: 'failed', code: 'ENOENT', message: 'no', details: { path: '/in' } }, 'count', '-'),
   ])
   let isDelivered = false
   void results.delivered.then(() => { isDelivered = true })
@@ -34,9 +35,13 @@ test('results come in the order of the earlier process, once the program has ask
   expect(await takeAll(results)).toEqual([])
   results.asked(step(2))
   expect(await takeAll(results)).toEqual([[2, 'job-2', { lines: ['x'] }], [1, 'job-1', { lines: ['stored by job-1'] }]])
-  expect([isDelivered, results.has(3), results.has(4)]).toEqual([false, true, false])
+  expect([isDelivered, results.has(3), results.has(5)]).toEqual([false, true, false])
   results.asked(step(3))
-  expect(await takeAll(results)).toEqual([[3, undefined, { failed: { code: 'ENOENT', message: 'no', details: {} } }]])
+  results.asked(step(4))
+  expect(await takeAll(results)).toEqual([
+    [3, undefined, { failed: { code: 'ENOENT', message: 'no', details: {} } }],
+    [4, undefined, { failed: { code: 'ENOENT', message: 'no', details: { path: '/in' } } }],
+  ])
   await results.delivered
 })
 

@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { limits } from '../../../../src/base/limits.ts'
 import { cachedStep } from '../../../../src/plan/cached.ts'
-import { decodeEntry, encodeEntry, isSmall, type HistoryEntry } from '../../../../src/plan/history.ts'
+import { decodeEntry, encodeEntry, isSmall, keptFailure, type HistoryEntry } from '../../../../src/plan/history.ts'
 import { nodesOf } from '../../../../src/plan/node.ts'
 import { lowerStep } from '../../../../src/plan/planof.ts'
 import { ProgramRun, type ProgramStep } from '../../../../src/plan/programrun.ts'
@@ -193,8 +193,23 @@ describe('a history', () => {
     { ...head, result: { kind: 'stored' } },
     { ...head, job: '-', result: { kind: 'file', path: '/.gristmill/uploads/a=@b', hash: '0a1b' } },
     { ...head, job: '-', result: { kind: 'failed', code: 'ENOENT', message: 'no "such"\nfile, =@!' } },
+    { ...head, job: '-', result: { kind: 'failed', code: 'ENOENT', message: 'no', details: { path: '/in', failure: { line: 3 } } } },
   ])('is read as it was written: %j', entry => {
     expect(decodeEntry(encodeEntry({ ...entry, fingerprint: `${entry.fingerprint}${'f'.repeat(52)}` }))).toEqual(entry)
+  })
+
+  test('has a failure with its details, of which long ones are cut', () => {
+    const stack = 'at f\n'.repeat(2_000)
+    const details = { job: 'job-7', failure: { code: 'TASK_FAILED', stack, line: 3 }, list: [stack], last: true }
+    const kept = keptFailure({ message: 'm'.repeat(2_000), details })
+    const { stack: cut } = kept.details['failure'] as { stack: string }
+    expect(kept).toEqual({
+      message: 'm'.repeat(1_000), details: { job: 'job-7', failure: { code: 'TASK_FAILED', stack: cut, line: 3 }, last: true },
+    })
+    expect([cut.length > 200, stack.startsWith(cut), JSON.stringify(kept.details).length <= 2_000]).toEqual([true, true, true])
+    const entry: HistoryEntry = { ...head, result: { kind: 'failed', code: 'JOB_FAILED', message: 'm'.repeat(2_000), details } }
+    expect(decodeEntry(encodeEntry(entry)).result).toEqual({ kind: 'failed', code: 'JOB_FAILED', ...kept })
+    expect(keptFailure(kept)).toEqual(kept)
   })
 
   test('has small results in it, and refuses what is no entry', () => {
