@@ -4,7 +4,7 @@
 // INVARIANT: addresses are without credentials (src/connector/place.ts).
 
 import { createHash } from 'node:crypto'
-import { GristmillError, hasCode, isRefusal } from '../../src/base/errors.ts'
+import { asError, GristmillError, hasCode, isRefusal } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
 import { parentOf } from '../../src/base/paths.ts'
 import { placeName } from '../../src/connector/place.ts'
@@ -44,6 +44,19 @@ export async function noteComputed(
   { url, ...by }: Required<Pick<Sent, 'url' | 'job'>> & Pick<Sent, 'name'>,
 ): Promise<void> {
   await note(ask, path, { url: placeName(url).shown, ...from, ...by, ms: Math.floor(clock.now()) })
+}
+
+/**
+ * Notes what has arrived at a place. A failure is none of the sending: its caller would repeat that, and some places would have the rows
+ * twice. Resolves to a line that says so.
+ */
+export async function noteArrived(url: string, note: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await note()
+    return undefined
+  } catch (error) {
+    return `${placeName(url).shown} has all rows, but lineage does not name it: ${asError(error).message}`
+  }
 }
 
 /** A caller who may not change the path, or that has no room for an attribute, has sent it all the same: then nothing is noted. */

@@ -18,11 +18,14 @@ interface OutsideSave {
   readonly signal?: AbortSignal | undefined
 }
 
+/** `note`: a line that says what is missing beside the rows. */
+interface OutsideSaved { readonly note?: string }
+
 export interface ProgramPlaces {
   /** Copies files, or a table of PostgreSQL as JSON lines. */
   copy(url: string, signal: AbortSignal | undefined): Promise<PlaceCopy>
   /** `make` publishes files at the path that it gets, which then go to the place, in one commit. */
-  write(url: string, make: (path: string) => Promise<void>, options: OutsideSave): Promise<unknown>
+  write(url: string, make: (path: string) => Promise<void>, options: OutsideSave): Promise<OutsideSaved>
 }
 
 /** Copies of one run. */
@@ -58,7 +61,7 @@ export class OutsideCopies {
     return path
   }
 
-  write(url: string, make: (path: string) => Promise<void>, options: OutsideSave): Promise<unknown> {
+  write(url: string, make: (path: string) => Promise<void>, options: OutsideSave): Promise<OutsideSaved> {
     return reached(this.#places, url).write(url, make, options)
   }
 

@@ -143,7 +143,10 @@ async function drive(launch: Launch, { loaded, step: first, loading, events, dri
       submit(launch, step.planned, { driver: of, step, delivered, ...part, ...log && { signal: driver.killed } }),
     query: (query, of, delivered) =>
       submitStepQuery(launch, { query, driver: of, delivered, submit: queries, signal: log ? driver.killed : signal }),
-    write: (url, make, { outside: how }, until) => outside.write(url, make, { ...how, overwrite: options.overwrite, signal: until }),
+    write: async (url, make, { outside: how }, until) => {
+      const { note } = await outside.write(url, make, { ...how, overwrite: options.overwrite, signal: until })
+      if (note !== undefined) options.onNote?.(note)
+    },
     release: () => outside.close(),
     isFatal: error => inputs.isRefusal(error),
     readResult: (status, { method, returns }, until) =>

@@ -29,8 +29,8 @@ export interface SqlExportOptions extends Omit<OutsideOptions, 'signal'> {
   readonly format?: 'parquet' | 'csv' | undefined
 }
 
-/** `files`: of those that are there now. */
-export interface OutsideWritten { readonly files: number }
+/** `files`: of those that are there now. `note`: a line that says what is missing beside them: lineage does not name the place. */
+export interface OutsideWritten { readonly files: number; readonly note?: string }
 
 /** Places outside of the cluster: `postgres://…`, `s3://…`, `https://…`. */
 export interface OutsidePlaces {

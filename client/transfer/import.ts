@@ -39,6 +39,8 @@ export interface Transferred {
   readonly bytes: number
   /** Files among `files` that were there already, and were not moved. */
   readonly unchanged: number
+  /** Line that says what is missing beside the files: lineage does not name the place. */
+  readonly note?: string
 }
 
 /** Attribute of a file that was imported, beside that of its address. */

@@ -30,7 +30,7 @@ export function copyPlace(deps: PlacesDeps, url: string, signal: AbortSignal | u
 /** Throws EINVAL for options that the place does not have, before anything is computed. */
 export async function writeTo(
   deps: PlacesDeps, url: string, make: (path: string) => Promise<void>, given: ExportOptions,
-): Promise<{ readonly files: number }> {
+): ReturnType<typeof writePlace> {
   const options = readExportOptions(given)
   checkDestination(url, options)
   return writePlace({ ...deps, exportFiles: path => exportTo(deps, path, url, { ...options, isOnce: true }) }, url, make, options.signal)

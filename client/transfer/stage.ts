@@ -6,7 +6,7 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
-import { join } from '../../src/base/paths.ts'
+import { isWithin, join } from '../../src/base/paths.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { placeName } from '../../src/connector/place.ts'
 import { PostgresTable, type PostgresColumn } from '../../src/connector/postgres/source.ts'
@@ -16,12 +16,13 @@ import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/l
 import type { Clock } from '../../src/ports/clock.ts'
 import type { OpenPostgres } from '../../src/ports/postgres.ts'
 import { list, mkdir, remove, stat } from '../../src/protocol/namespace.ts'
+import type { InputPin } from '../../src/protocol/job.ts'
 import { show } from '../../src/protocol/version.ts'
 import { set } from '../../src/protocol/xattr.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 import { sourceAttribute, stagesDirectory } from '../files/outsidecopy.ts'
-import { noteComputed } from '../files/sentto.ts'
+import { noteArrived, noteComputed } from '../files/sentto.ts'
 import { isPattern } from '../glob/expand.ts'
 import { everything } from '../jobs/pins.ts'
 import { importFiles, type ImportDeps } from './import.ts'
@@ -85,18 +86,21 @@ interface WriteDeps extends StageDeps {
   readonly exportFiles: (path: string) => Promise<{ readonly files: number }>
 }
 
+/** `note`: see `Transferred`. */
+interface Arrived { readonly files: number; readonly note?: string }
+
 /** Has `make` publish files at the path that it gets, and moves them to a place outside of the cluster. */
 export async function writePlace(
   deps: WriteDeps, url: string, make: (path: string) => Promise<void>, signal: AbortSignal | undefined,
-): Promise<{ readonly files: number }> {
+): Promise<Arrived> {
   checkPlace(url)
   const stage = await newStage(deps, url, signal)
   try {
     const path = join(stage.path, 'rows')
     await make(path)
     const { files } = await deps.exportFiles(path)
-    await noteInputs(deps, path, url)
-    return { files }
+    const note = await noteArrived(url, () => noteInputs(deps, path, url))
+    return { files, ...note !== undefined && { note } }
   } finally {
     await stage.drop()
   }
@@ -107,14 +111,25 @@ async function noteInputs(deps: StageDeps, path: string, url: string): Promise<v
   const { ask } = deps
   const { version: { job }, made: { name, origin } } = await ask(show, { path })
   if (job === undefined) return
-  for (const { path: input, outputs = [], outside } of origin?.pins ?? []) {
-    if (outside !== undefined || input === everything || isPattern(input)) continue
-    const states = outputs.length > 0 ? outputs : [await stated(ask, input)]
-    for (const state of states) if (state) await noteComputed(deps, state, { url, job, name })
-  }
+  for (const pin of origin?.pins ?? [])
+    for (const state of await statesOf(ask, pin)) await noteComputed(deps, state, { url, job, name })
 }
 
-async function stated(ask: CallMessage, path: string): Promise<{ readonly path: string; readonly id: InodeId } | undefined> {
+/** Outputs and files at which the place of an input is noted. Of a pattern it is noted at its files, as far as the pin lists them. */
+async function statesOf(ask: CallMessage, { path, outputs = [], outside, list: files = [] }: InputPin): Promise<readonly State[]> {
+  if (outside !== undefined) return []
+  if (path === everything || isPattern(path)) {
+    const plain = files.filter(file => !outputs.some(output => isWithin(file.path, output.path)))
+    return [...outputs, ...plain.map(file => ({ path: file.path, id: file.id }))]
+  }
+  if (outputs.length > 0) return outputs
+  const state = await stated(ask, path)
+  return state ? [state] : []
+}
+
+interface State { readonly path: string; readonly id: InodeId; readonly version?: number }
+
+async function stated(ask: CallMessage, path: string): Promise<State | undefined> {
   try {
     return { path, id: (await ask(stat, { path })).id }
   } catch (error) {

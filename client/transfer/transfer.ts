@@ -26,7 +26,7 @@ import type { Machine } from '../../src/ports/machine.ts'
 import { flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
 import type { CallMessage } from '../call/cluster.ts'
-import { noteExport } from '../files/sentto.ts'
+import { noteArrived, noteExport } from '../files/sentto.ts'
 import { createOptions } from '../files/write.ts'
 import { exportFiles, exportRows, type ExportDeps } from './export.ts'
 import { importFiles, type ImportDeps, type Transferred } from './import.ts'
@@ -229,8 +229,8 @@ interface ExportToOptions extends ExportOptions { readonly isOnce?: boolean }
 export async function exportTo(deps: ExportToDeps, path: string, url: string, options: ExportToOptions): Promise<Transferred> {
   const from = await deps.status(path)
   const transferred = await exported(deps, from, url, options)
-  if (!options.isOnce) await noteExport(deps, from, url)
-  return transferred
+  const note = options.isOnce ? undefined : await noteArrived(url, () => noteExport(deps, from, url))
+  return { ...transferred, ...note !== undefined && { note } }
 }
 
 async function exported(deps: ExportToDeps, from: FileStatus, url: string, options: ExportToOptions): Promise<Transferred> {

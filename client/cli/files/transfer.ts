@@ -146,7 +146,8 @@ async function transferAll(context: CommandContext, urls: readonly string[], ver
       const url = urls[next++]!
       const bar = progress.bar(shown, 'bytes')
       try {
-        const { files, bytes, unchanged } = await move(url, moved => bar.update(moved))
+        const { files, bytes, unchanged, note } = await move(url, moved => bar.update(moved))
+        if (note !== undefined) context.note(note)
         sum.files += files
         sum.bytes += bytes
         sum.unchanged += unchanged
