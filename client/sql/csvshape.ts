@@ -5,6 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, quotedName, type SqlColumn } from '../../src/base/sql.ts'
 import { escapedPath, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
+import { unbent } from './wholenumbers.ts'
 
 /** The beginning of a file of a table, as a local file. */
 export interface FileSample {
@@ -13,6 +14,8 @@ export interface FileSample {
   readonly isWhole: boolean
   /** First line of a text, if it is the header and has no quotes. */
   readonly firstLine?: string
+  /** First bytes of a CSV file, as Latin-1. */
+  readonly head?: string
   /** Bytes of the file that the sample stands for, compressed if the file is, and lines in them. */
   readonly bytes: number
   readonly lines: number
@@ -83,11 +86,18 @@ function widest(a: string, b: string): string {
   if (a === b) return a
   const both = [a, b].sort().join(' ')
   if (both === 'BIGINT DOUBLE') return 'DOUBLE'
+  if (both === 'BIGINT HUGEINT') return 'HUGEINT'
   return both === 'DATE TIMESTAMP' ? 'TIMESTAMP' : 'VARCHAR'
 }
 
+/** The first line by which Excel names the delimiter. */
+const separator = /^(?:\u00ef\u00bb\u00bf)?"?sep=([^"\r\n])"?(?:\r?\n|\r|$)/i
+
 async function sniffed(db: Database, sample: FileSample): Promise<Sniffed> {
-  const text = await oneValue(db, `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(sample.local))}, sample_size = -1) s`)
+  const named = separator.exec(sample.head ?? '')?.[1]
+  // A line that begins with # may be a row: the engine would leave out all of them.
+  const told = `comment = ''${named === undefined ? '' : `, delim = ${literalOf(named)}, skip = 1`}`
+  const text = await oneValue(db, `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(sample.local))}, sample_size = -1, ${told}) s`)
   const row = JSON.parse(text as string) as {
     Delimiter: string; Quote: string; Escape: string; Comment: string; SkipRows: number; HasHeader: boolean
     Columns: Array<{ name: string; type: string }>; DateFormat: string | null; TimestampFormat: string | null
@@ -96,24 +106,49 @@ async function sniffed(db: Database, sample: FileSample): Promise<Sniffed> {
   const [quote, escape] = [given(row.Quote), given(row.Escape)]
   const format = {
     delimiter: row.Delimiter, ...quote !== '' && { quote, escape: escape || quote }, comment: given(row.Comment),
-    header: row.HasHeader, skip: Number(row.SkipRows), ...row.DateFormat !== null && { dateFormat: row.DateFormat },
+    header: row.HasHeader, skip: Math.max(named === undefined ? 0 : 1, Number(row.SkipRows)),
+    ...row.DateFormat !== null && { dateFormat: row.DateFormat },
     ...row.TimestampFormat !== null && { timestampFormat: row.TimestampFormat },
   }
+  checkSkipped(sample, format, named === undefined ? 0 : 1)
   const counts = row.Columns.some(({ type }) => type === 'VARCHAR') ? await valuesIn(db, sample, format, row.Columns) : []
-  return { sample, format, columns: row.Columns.map(({ name, type }, i) => ({ name, type: counts[i] === 0 ? undefined : type })) }
+  const types = await unbent(db, row.Columns, () => textsOf(sample, format, row.Columns))
+  return { sample, format, columns: types.map(({ name, type }, i) => ({ name, type: counts[i] === 0 ? undefined : type })) }
+}
+
+/**
+ * The engine takes all lines before the longest run of alike ones for none of the table: a title, but also the header and a thousand rows
+ * before one that has a field too many.
+ */
+function checkSkipped({ path, head = '' }: FileSample, { skip, delimiter, header }: Sniffed['format'], known: number): void {
+  const lines = head.split(/\r\n|\n|\r/).slice(known, skip)
+  const isRow = lines.some(line => line.includes(delimiter)) || skip > lines.length + known
+  if (!isRow && (header || lines.every(line => line.trim() === ''))) return
+  throw new GristmillError(
+    'EINVAL', `${path} has rows of different numbers of fields: line ${skip + 1} begins others than the lines before it (delimiter `
+    + `${JSON.stringify(delimiter)}); mend the line, or read the file by a job, which counts such records as bad ones`,
+    { details: { path } },
+  )
 }
 
 /** The number of values of each column. */
 async function valuesIn(
-  db: Database, { local }: FileSample, { quote = '"', escape = quote, ...format }: Sniffed['format'], columns: readonly SqlColumnName[],
+  db: Database, sample: FileSample, format: Sniffed['format'], columns: readonly SqlColumnName[],
 ): Promise<number[]> {
+  const list = columns.map(({ name }) => `count(${quotedName(name)})`).join(', ')
+  const values = await oneValue(db, `SELECT [${list}] FROM ${textsOf(sample, format, columns)}`)
+  return (values as readonly bigint[]).map(Number)
+}
+
+/** All rows of the sample, as texts. */
+function textsOf(
+  { local }: FileSample, { quote = '"', escape = quote, ...format }: Sniffed['format'], columns: readonly SqlColumnName[],
+): string {
   const shape: TableShape = {
     name: '', format: { kind: 'csv', quote, escape, ...format }, partitions: [],
     columns: columns.map(({ name }) => ({ name, type: 'VARCHAR' })),
   }
-  const list = columns.map(({ name }) => `count(${quotedName(name)})`).join(', ')
-  const values = await oneValue(db, `SELECT [${list}] FROM (${tableSelect(shape, [{ path: '', local, isFirst: true }])})`)
-  return (values as readonly bigint[]).map(Number)
+  return `(${tableSelect(shape, [{ path: '', local, isFirst: true }])})`
 }
 
 interface SqlColumnName { readonly name: string }

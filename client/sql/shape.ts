@@ -10,6 +10,7 @@ import { csvShape, oneValue, type FileSample } from './csvshape.ts'
 import type { SampledTable } from './sample.ts'
 import { strictColumns } from './strict.ts'
 import type { SqlTable } from './tables.ts'
+import { unbent } from './wholenumbers.ts'
 
 type Column = TableShape['columns'][number]
 
@@ -26,15 +27,17 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
   switch (table.kind) {
     case 'csv': {
       const { format, columns } = await csvShape(db, samples).catch((error: unknown) => { throw named(error, samples) })
-      const own = isAll(table, samples) ? plainColumns(columns) : strictColumns(columns, 'csv')
+      const own = strictColumns(columns, 'csv', { isAll: isAll(table, samples) })
       return { name: table.name, format, columns: own, partitions }
     }
     case 'json': {
       const layout = await layoutOf(db, first)
       const options = `sample_size = -1, format = '${layout}', hive_partitioning = false`
-      const columns = await columnsOf(db, `read_json(${filesOf(samples)}, ${options})`, samples)
+      const found = await columnsOf(db, `read_json(${filesOf(samples)}, ${options})`, samples)
+      const columns = await unbentJson(db, found, names =>
+        `read_json(${filesOf(samples)}, ${options}, columns = {${names.map(name => `${literalOf(name)}: 'VARCHAR'`).join(', ')}})`)
       await checkKeys(db, columns, layout, samples)
-      const own = isAll(table, samples) ? plainColumns(columns) : strictColumns(columns, 'json')
+      const own = strictColumns(columns, 'json', { isAll: isAll(table, samples) })
       return { name: table.name, format: { kind: 'json', layout }, columns: own, partitions }
     }
     case 'arrow': return { name: table.name, format: { kind: 'arrow' }, columns: first.columns!, partitions }
@@ -89,6 +92,16 @@ const filesOf = (samples: readonly FileSample[]): string => literalsOf(samples.m
 
 /** Columns whose values are texts of their types. */
 const lineColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => lineColumn(name, typeText(type)))
+
+async function unbentJson(
+  db: Database, columns: readonly SqlColumn[], from: (names: readonly string[]) => string,
+): Promise<SqlColumn[]> {
+  const types = await unbent(db, columns.map(({ name, type }) => ({ name, type: typeText(type) })), from)
+  return columns.map(({ name, type }, i) => {
+    const found = types[i]!.type
+    return { name, type: found === typeText(type) ? type : { kind: 'plain', name: found } }
+  })
+}
 
 const plainColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => ({ name, type: typeText(type) }))
 

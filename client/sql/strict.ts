@@ -3,6 +3,7 @@
 
 import { literalOf, quotedName, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
 import type { ShapeColumn } from '../../src/operator/sqltable.ts'
+import { isBent, isBeyond } from './wholenumbers.ts'
 
 interface Strict { readonly type: string; readonly sql: string }
 
@@ -10,15 +11,19 @@ type Format = 'csv' | 'json'
 
 const integers = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/
 
-/** Columns of a table, each with its cast if the engine's reader is not strict enough. */
-export function strictColumns(columns: readonly SqlColumn[], format: Format): ShapeColumn[] {
+/**
+ * Columns of a table, each with its cast if the engine's reader is not strict enough. `isAll`: their types were found in all values, so
+ * that only a DOUBLE can bend some.
+ */
+export function strictColumns(columns: readonly SqlColumn[], format: Format, { isAll = false } = {}): ShapeColumn[] {
   const isNamed = !columns.some(({ name }) => name.toLowerCase() === 'filename')
   return columns.map(({ name, type }) => {
     const fault = (text: string, wanted: string): string => {
       const column = ` of the column ${quotedName(name)} to ${wanted}, the type that the column has in the first files${isNamed ? ' (in ' : ''}`
       return `error('Could not convert string "' || ${text} || '"' || ${literalOf(column)}${isNamed ? ` || filename || ')'` : ''})`
     }
-    const read = strictOf(type, { format, sql: quotedName(name), fault, depth: 0 })
+    const isFree = isAll && !typeText(type).includes('DOUBLE')
+    const read = isFree ? undefined : strictOf(type, { format, sql: quotedName(name), fault, depth: 0 })
     return { name, type: typeText(type), ...read && { read } }
   })
 }
@@ -70,12 +75,20 @@ function leafOf(type: string, { format, sql, fault }: Value): Strict | undefined
     const other = format === 'json' ? '' : ` WHEN regexp_full_match(${text}, '\\s*[-+]?[0-9]+\\s*') THEN CAST(${text} AS ${type})`
     return { type: format === 'json' ? 'JSON' : 'VARCHAR', sql: checked(own + other) }
   }
-  if (format === 'csv') return undefined
+  if (format === 'csv') return type === 'DOUBLE' ? { type: 'VARCHAR', sql: doubleOf(text, fault(text, type)) } : undefined
   switch (type) {
     case 'BOOLEAN': return { type: 'JSON', sql: checked(`WHEN ${text} = 'true' THEN true WHEN ${text} = 'false' THEN false`) }
     // Numbers of JSON begin with a digit or a minus; texts with a quote, true and false with a letter.
-    case 'DOUBLE': return { type: 'JSON', sql: checked(`WHEN ${text}[1] BETWEEN '-' AND '9' THEN CAST(${text} AS DOUBLE)`) }
+    case 'DOUBLE': return { type: 'JSON', sql: checked(`WHEN ${text}[1] BETWEEN '-' AND '9' THEN ${doubleOf(text, fault(text, type))}`) }
     case 'DATE': return { type: 'VARCHAR', sql: checked(`WHEN strlen(${sql}) <= 10 THEN CAST(${sql} AS DATE)`) }
     default: return undefined
   }
+}
+
+/** Whole numbers beyond 2^53 are others as a DOUBLE, and 1e999 is infinite. Most texts are short or have a point, and are read at once. */
+function doubleOf(text: string, fault: string): string {
+  const read = `coalesce(TRY_CAST(${text} AS DOUBLE), ${fault})`
+  const isPlain = `(contains(${text}, '.') OR strlen(${text}) <= 15) AND NOT contains(${text}, 'e') AND NOT contains(${text}, 'E')`
+  return `CASE WHEN ${isPlain} THEN ${read} WHEN ${text} IS NULL THEN NULL`
+    + ` WHEN NOT (${isBent(text)} OR ${isBeyond(text)}) THEN ${read} ELSE ${fault} END`
 }

@@ -108,6 +108,50 @@ test('CSV: files and columns without values do not change types', async () => {
   expect(rows).toEqual([[9n, null, '2024-01-01'], [10n, null, '2024-01-02'], [null, null, null]])
 })
 
+test.each([
+  ['a,b,c\n' + '1,2,3\n'.repeat(1_000) + '7,8,9,10\n', 1002], ['a,b,c\n1,2,3\n4,5\n6,7,8,9\n', 4],
+  ['a,b\n' + '1,2\n'.repeat(5) + '1,2,3\n'.repeat(6), 7],
+])('CSV: rows of another width are an error that names the line, and no lines before a header', async (text, line) => {
+  await expect(rowsOf('csv', { '/t/1.csv': text })).rejects.toThrow(`/t/1.csv has rows of different numbers of fields: line ${line} begins`)
+})
+
+test('CSV: a row that begins with # is a row; a title and blank lines are before the header', async () => {
+  expect(await rowsOf('csv', { '/t/1.csv': 'a,b\n1,2\n#3,4\n5,6\n' })).toEqual({
+    columns: ['a VARCHAR', 'b BIGINT'], rows: [['1', 2n], ['#3', 4n], ['5', 6n]],
+  })
+  for (const head of ['# made by x\n', 'My report\n\n', '\n\n'])
+    expect((await rowsOf('csv', { '/t/1.csv': `${head}a,b\n1,2\n#3,4\n` })).rows).toEqual([['1', 2n], ['#3', 4n]])
+})
+
+test.each([['sep=;', '\r\n'], ['"sep=;"', '\n'], ['\ufeffsep=;', '\n']])('CSV: %j names the delimiter', async (first, end) => {
+  expect(await rowsOf('csv', { '/t/1.csv': [first, 'a;b', '1;2,5', '3;4,5', ''].join(end) })).toEqual({
+    columns: ['a BIGINT', 'b VARCHAR'], rows: [[1n, '2,5'], [3n, '4,5']],
+  })
+})
+
+const wide = ['12345678901234567890', '12345678901234567891', '9007199254740993']
+
+test('CSV and JSON: whole numbers beyond 2^53 are what they are, also beside fractions and in later files', async () => {
+  const csv = (...ids: string[]): string => `id,x\n${ids.map(id => `${id},1\n`).join('')}`
+  const json = (...ids: string[]): string => ids.map(id => `{"id":${id},"x":1}\n`).join('')
+  for (const [kind, text] of [['csv', csv], ['json', json]] as const) {
+    const path = `/t/1.${kind === 'csv' ? 'csv' : 'jsonl'}`
+    const of = async (...ids: string[]) => {
+      const { columns: [column], rows } = await rowsOf(kind, { [path]: text(...ids) })
+      return [column, ...rows.map(([id]) => id)]
+    }
+    expect(await of(...wide)).toEqual(['id HUGEINT', ...wide.map(BigInt)])
+    expect(await of('1.5', wide[2]!)).toEqual(['id VARCHAR', '1.5', wide[2]])
+    // Texts of doubles, as programs write them.
+    expect(await of('0.1', '12345678901234567000', '1e22', '-5')).toEqual(['id DOUBLE', 0.1, 12_345_678_901_234_567_000, 1e22, -5])
+    const later = behind(text('1.5'), text(wide[2]!), kind === 'csv' ? 'csv' : 'jsonl')
+    await expect(rowsOf(kind, later)).rejects.toThrow(/"9007199254740993" of the column "id" to DOUBLE/)
+    await expect(of('1.5', '1e999')).rejects.toThrow(/"1e999" of the column "id" to DOUBLE/)
+  }
+  await expect(rowsOf('json', { '/t/1.jsonl': '{"s":{"n":[0.5,9007199254740993]}}\n' })).rejects.toThrow(/9007199254740993/)
+  expect((await rowsOf('csv', { '/t/1.csv': 'x\n1.5\ninf\n-Infinity\nNaN\n' })).rows).toEqual([[1.5], [Infinity], [-Infinity], [NaN]])
+})
+
 test.each(['\n', '\r\n'])('CSV: blocks with other line ends in quotes than behind rows, %j', async end => {
   const inner = end === '\n' ? '\r\n' : '\n'
   const block = (from: number): string => Array.from({ length: 20 }, (_, i) => `${from + i},"x${inner}y ""z"""${end}`).join('')
