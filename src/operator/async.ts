@@ -32,8 +32,11 @@ export async function withRecord(current: CurrentRecord, record: CurrentRecord, 
   }
 }
 
-/** Calls the function; what it throws before it returns a promise is a rejection too. */
-async function call(fn: ValueFunction, value: unknown, context: unknown): Promise<unknown> { return fn(value, context) }
+/**
+ * Calls the function; what it throws before it returns a promise is a rejection too. The result waits for its turn as it was when the call
+ * ended: other calls may change the same object.
+ */
+async function call(fn: ValueFunction, value: unknown, context: unknown): Promise<unknown> { return keptValue(await fn(value, context)) }
 
 export function asyncStep({ fn, concurrency, context, current }: AsyncOptions, next: Step<unknown>): Step<unknown> {
   const calls: Call[] = []

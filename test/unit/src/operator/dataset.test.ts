@@ -174,6 +174,13 @@ describe('values that a program changes or reuses', () => {
   test.each<[string, (mill: Sources) => Dataset<unknown>, unknown[]]>([
     ['top', mill => reused(mill).top(5, row => row.i * 10 + row.j), all.toReversed().slice(0, 5)],
     ['mapAsync', mill => reused(mill).mapAsync(async row => { await null; return { ...row } }), all],
+    ['the results of mapAsync', mill => {
+      const result = { i: 0, j: 0 }
+      return reused(mill).mapAsync(async row => {
+        for (let i = 0; i < 3 - row.j; i++) await new Promise(resolve => setImmediate(resolve))
+        return Object.assign(result, row)
+      }, { concurrency: 6 })
+    }, all],
     ['mapPartitions', mill => reused(mill).mapPartitions(async function * (values) { for await (const row of values) yield row }), all],
     ['groupBy', mill => reused(mill).groupBy(row => row.i).flatMap((_, values) => values), all],
     ['sortBy', mill => reused(mill).sortBy([row => row.i], [row => row.j]), all],
