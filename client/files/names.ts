@@ -5,7 +5,7 @@
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { isWithin } from '../../src/base/paths.ts'
+import { endsInDots, isWithin } from '../../src/base/paths.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as namespace from '../../src/protocol/namespace.ts'
 import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
@@ -256,7 +256,14 @@ export class Names {
     }
     return perform('rm', path, read, async ({ recursive = false, force = false, skipTrash = false, signal }) => {
       try {
-        await this.ask(namespace.remove, { path: await placed(this.ask, path, signal), recursive, skipTrash }, signal)
+        const target = await placed(this.ask, path, signal)
+        const given = typeof path === 'string' ? path : Buffer.from(path).toString()
+        if (endsInDots(given)) {
+          throw new GristmillError('EINVAL', `${given}: "." and ".." are not removed; name the directory itself`, {
+            details: { path: given },
+          })
+        }
+        await this.ask(namespace.remove, { path: target, recursive, skipTrash }, signal)
       } catch (error) {
         if (!(force && hasCode(error, 'ENOENT', 'ENOTDIR'))) throw error
       }

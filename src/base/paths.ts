@@ -62,6 +62,9 @@ export function checkName(name: string, path = name): void {
   }
 }
 
+/** The meaning of such an end depends on the path before it, so that a path that a user gave with it is not removed: as in `rm`. */
+export const endsInDots = (path: string): boolean => /(?:^|\/)\.\.?\/*$/.test(path)
+
 /** Names along a normal path: `/a/b` → `['a', 'b']`, `/` → `[]`. */
 export const namesOf = (path: string): string[] => (path === '/' ? [] : path.slice(1).split('/'))
 export const parentOf = (path: string): string => path.slice(0, path.lastIndexOf('/')) || '/'

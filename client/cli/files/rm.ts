@@ -2,7 +2,7 @@
 // background.
 
 import { hasCode } from '../../../src/base/errors.ts'
-import { normalise } from '../../../src/base/paths.ts'
+import { endsInDots, normalise } from '../../../src/base/paths.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { expandGlob } from '../glob.ts'
@@ -41,8 +41,8 @@ async function runRm(
       // Expand all globs first: a listing must not be read while its entries are removed.
       const paths = await Array.fromAsync(expandGlob(operand, tree))
       for (const path of paths) {
-        // As in every rm: the meaning of "." and ".." depends on the path before them, and removing them is rarely intended.
-        if (/(?:^|\/)\.\.?\/*$/.test(path))
+        // Before any of them is removed, and before the path is made normal.
+        if (endsInDots(path))
           throw new Refusal('EINVAL', `${path}: "." and ".." are not removed; name the directory itself`, { details: { path } })
       }
       await context.each(paths.map(normalise), path =>

@@ -38,6 +38,14 @@ export const names: readonly Form[] = [
     options => [`rm with ${JSON.stringify(options)} fails`, ({ fs, at }: Given) => fs.rm(at('nope'), options)] as const,
   ),
   ['rm of what is not there', ({ fs, at }) => fs.rm(at('nope'))],
+  ['rm of a directory by its dot', async ({ fs, at }) => {
+    await fs.mkdir(at('d'))
+    await fs.rm(at('d/.'), { recursive: true })
+  }],
+  ['rm of a directory by the dots of another', async ({ fs, at }) => {
+    await fs.mkdir(at('d/e'), { recursive: true })
+    await fs.rm(at('d/e/../..'), { recursive: true })
+  }, 'refused'],
   ['rm of what is not there, with force', ({ fs, at }) => fs.rm(at('nope'), { force: true })],
   [
     'rename over a file',
