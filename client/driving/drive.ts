@@ -1,9 +1,11 @@
 // Task of a job that drives a program: runs the stored program with the options of its run, in the name of its user. It reaches no place
 // outside of the cluster, whose credentials this machine does not have.
-// INVARIANT: a failure of the program ends its job; a failure to reach the cluster, or the loss of the task to another process, does not.
+// INVARIANT: a failure of the program ends its job; a failure of this machine or to reach the cluster, or the loss of the task to another
+// process, does not.
 
 import { join } from 'node:path'
 import { asError, GristmillError, hasCode, type ErrorCode } from '../../src/base/errors.ts'
+import { isOfMachine } from '../../src/base/exhaustion.ts'
 import { Background } from '../../src/base/background.ts'
 import { FileClient } from '../../src/file/client.ts'
 import type { World } from '../../src/ports/world.ts'
@@ -89,6 +91,9 @@ const goesOn = ['UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED', 'OUTCOME_UN
 function outcomeOf(error: GristmillError): AttemptOutcome {
   const { code, message, details } = error
   if (hasCode(error, ...goesOn)) return { ...failed('killed', message), failure: { code, message } }
+  // The code makes the scheduler prefer other nodes.
+  if (isOfMachine(error))
+    return { ...failed('killed', message), failure: { code: 'UNAVAILABLE', message: `the machine that ran the program has failed: ${message}` } }
   const { stack } = (details['failure'] ?? {}) as Partial<Failure>
   return { kind: 'failed', cause: 'program', failure: { code, message, ...stack !== undefined && { stack } }, counters: {}, isFinal: true }
 }

@@ -5,6 +5,7 @@
 // INVARIANT: results are delivered in the order of the history.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { isOfMachine } from '../../src/base/exhaustion.ts'
 import { encodeEntry, isSmall, keptFailure, type HistoryEntry } from '../../src/plan/history.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { LoadEvent, PlannedProgramStep, StepResult } from '../load/driving.ts'
@@ -75,14 +76,17 @@ export class ProgramDriver {
     if ('step' in event && !('error' in event)) {
       const { step } = event
       const begun = this.#earlier.has(step.number) ? this.#runAgain(step) : this.#run(step)
-      const running = begun.finally(() => { this.#running.delete(step.number) })
+      // The program could not be given a result: a file on the way to it could not be written.
+      const running = begun.catch((error: unknown) => void this.#end(asError(error))).finally(() => { this.#running.delete(step.number) })
       this.#running.set(step.number, running)
       return
     }
     if ('error' in event) {
       const { code, message, details } = event.error
       const known = event.step === undefined ? undefined : this.#failures.get(event.step)
-      void this.#end(known ?? new GristmillError(code, message, { details: { ...details } }))
+      const failure = known ?? new GristmillError(code, message, { details: { ...details } })
+      if (this.#deps.log && isOfMachine(failure)) return this.abandon(failure)
+      void this.#end(failure)
       return
     }
     if (!('ended' in event)) return
@@ -135,10 +139,10 @@ export class ProgramDriver {
     await this.#deps.loading.deliver(number, result)
   }
 
-  /** Another process may go on where this one has failed: the cluster cannot be reached, or that process does already. */
+  /** Another process may go on where this one has failed: this machine has, the cluster cannot be reached, or that process does already. */
   #isLost(thrown: unknown): boolean {
     const { log } = this.#deps
-    return log !== undefined && (log.isFailure(thrown) || hasCode(thrown, ...unreachableCodes))
+    return log !== undefined && (log.isFailure(thrown) || hasCode(thrown, ...unreachableCodes) || isOfMachine(thrown))
   }
 
   /** Gives the program a result, behind all that it had before, once that is in the log. */

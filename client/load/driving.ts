@@ -4,6 +4,7 @@
 
 import { join } from 'node:path'
 import { asError, GristmillError, type ErrorCode } from '../../src/base/errors.ts'
+import { isOfMachine } from '../../src/base/exhaustion.ts'
 import { limits } from '../../src/base/limits.ts'
 import { isCaching } from '../../src/plan/cached.ts'
 import type { WriteNode } from '../../src/plan/node.ts'
@@ -11,6 +12,7 @@ import { lowerJob, lowerStep, notLoaded } from '../../src/plan/planof.ts'
 import { ProgramRun, type ProgramStep } from '../../src/plan/programrun.ts'
 import { RecordedSources } from '../../src/plan/programsources.ts'
 import { decodeShipped, encodeShipped } from '../../src/plan/shipped.ts'
+import type { Disk } from '../../src/ports/disk.ts'
 import type { ProgramGlobals } from '../../src/ports/programglobals.ts'
 import type { OutsideOptions, StepQuery } from '../../src/program/recipe.ts'
 import type { LoadWorld } from '../../src/program/load.ts'
@@ -188,15 +190,11 @@ export class ProgramDrive {
       if (bytes.length <= smallBytesMax) shipped = { base64: bytes.toString('base64') }
       else {
         const file = join(dir, `broadcast-${instance}-${number}`)
-        const writer = await disk.create(file, { exclusive: false, mode: 0o600 })
-        try {
-          writer.writeSync(bytes)
-        } finally {
-          await writer.close()
-        }
+        await keepOnDisk(disk, file, bytes)
         shipped = { file, bytes: bytes.length }
       }
     } catch (thrown) {
+      if (thrown instanceof GristmillError && isOfMachine(thrown)) return this.#failed(thrown)
       const { message, stack } = this.#loaded!.program.stacks.describe(thrown)
       shipped = { failed: thrown instanceof GristmillError
         ? { code: thrown.code, message: thrown.message, details: {} }
@@ -258,5 +256,21 @@ export class ProgramDrive {
     return new GristmillError('JOB_FAILED', `the program failed after its step ${this.#steps}: ${message}`, {
       cause: thrown, details: { failure: { code: 'TASK_FAILED', message, ...stack !== undefined && { stack } } },
     })
+  }
+}
+
+/** Writes a value on its way to the submitting process. Throws an error of this machine (isOfMachine), not of the program. */
+async function keepOnDisk(disk: Disk, file: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const writer = await disk.create(file, { exclusive: false, mode: 0o600 })
+    try {
+      writer.writeSync(bytes)
+    } finally {
+      await writer.close()
+    }
+  } catch (error) {
+    const { code: errno = '', message } = error as NodeJS.ErrnoException
+    throw new GristmillError(
+      'INTERNAL', `a value that the program broadcasts cannot be kept on this machine: ${message}`, { cause: error, details: { errno } })
   }
 }

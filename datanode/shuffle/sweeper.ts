@@ -1,6 +1,6 @@
 // Removes map outputs of jobs that have ended. The namenode orders that at the end of a job, but a node misses the order if it was away
-// then and the namenode was restarted before the node came back. So the node periodically asks the namenode about each job whose
-// outputs it has.
+// then and the namenode was restarted before the node came back. So the node asks the namenode about each job whose outputs it has: soon
+// after each registration, until it has the answers, and rarely after that.
 
 import { asError, hasCode } from '../../src/base/errors.ts'
 import type { Address, JobId } from '../../src/base/ids.ts'
@@ -20,8 +20,9 @@ interface OutputSweeperOptions {
   readonly outputs: MapOutputs
 }
 
-/** The first sweep comes soon after the start, when leftovers are likely; later ones rarely find any. */
-const firstMs = 30_000
+/** Between two looks whether a sweep is due. */
+const lookMs = 30_000
+/** A sweep in the same session rarely finds anything. */
 const everyMs = 600_000
 
 export class OutputSweeper {
@@ -29,24 +30,33 @@ export class OutputSweeper {
   readonly #stopping = new AbortController()
   #cancel: () => void
   #sweeping: Promise<void> = Promise.resolve()
+  /** Session and monotonic time of the last sweep that went through. */
+  #swept: { readonly session: number; readonly monoMs: number } | undefined
 
   constructor(options: OutputSweeperOptions) {
     this.#options = options
-    this.#cancel = this.#later(firstMs)
+    this.#cancel = this.#later()
   }
 
-  #later(ms: number): () => void {
-    return this.#options.clock.after(ms, () => {
-      this.#sweeping = this.sweep().finally(() => { if (!this.#stopping.signal.aborted) this.#cancel = this.#later(everyMs) })
+  #later(): () => void {
+    return this.#options.clock.after(lookMs, () => {
+      this.#sweeping = (this.#isDue() ? this.sweep() : Promise.resolve())
+        .finally(() => { if (!this.#stopping.signal.aborted) this.#cancel = this.#later() })
     })
+  }
+
+  #isDue(): boolean {
+    const { session, clock } = this.#options
+    return session() !== 0 && (session() !== this.#swept?.session || clock.mono() - this.#swept.monoMs >= everyMs)
   }
 
   /** Never rejects. */
   async sweep(): Promise<void> {
-    const { outputs, session, log } = this.#options
+    const { outputs, session, log, clock } = this.#options
+    const begun = session()
     try {
       for (const job of await outputs.jobs()) {
-        if (session() === 0 || this.#stopping.signal.aborted) return
+        if (session() !== begun || begun === 0 || this.#stopping.signal.aborted) return
         if (!await this.#isOver(job)) continue
         log.info('removing the map outputs of a job that has ended', { job })
         // A job whose outputs cannot be removed does not stop the sweep.
@@ -56,6 +66,7 @@ export class OutputSweeper {
             log.warn('the map outputs of a job that has ended cannot be removed; trying again later', { job, error: asError(error) }),
           )
       }
+      this.#swept = { session: begun, monoMs: clock.mono() }
     } catch (error) {
       // Without an answer nothing is removed; the next sweep asks again.
       if (!this.#stopping.signal.aborted)

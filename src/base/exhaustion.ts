@@ -1,5 +1,6 @@
 // Operating system errors which mean that this process or its machine has run out of descriptors, memory or processes. They say
-// nothing about the disk, file or peer in use.
+// nothing about the disk, file or peer in use. And those of the machine as a whole, its disk included: work that fails with one of them may
+// succeed on another machine.
 
 import { GristmillError } from './errors.ts'
 
@@ -10,6 +11,18 @@ const syncCalls: ReadonlySet<unknown> = new Set(['fsync', 'fdatasync'])
 export function isExhaustion(error: unknown): boolean {
   const { code, syscall } = (error ?? {}) as NodeJS.ErrnoException
   return exhaustionCodes.has(code) && !syncCalls.has(syscall)
+}
+
+const machineCodes: ReadonlySet<unknown> = new Set([...exhaustionCodes, 'ENOSPC', 'EDQUOT', 'EIO', 'EROFS'])
+
+/**
+ * True if this machine, or its disk, has failed: for errors of the operating system, and for those that were made of one (`cause`) or name
+ * one (`errno` of the details, across processes). A server's answer of the same name is none.
+ */
+export function isOfMachine(error: unknown): boolean {
+  if (!(error instanceof GristmillError)) return machineCodes.has(((error ?? {}) as NodeJS.ErrnoException).code)
+  if (error.code !== 'INTERNAL' && error.code !== 'ENOSPC') return false
+  return machineCodes.has(error.details['errno']) || (error.cause !== undefined && isOfMachine(error.cause))
 }
 
 /** Error for callers: another server, or this one a moment later, can serve the request. */

@@ -32,7 +32,7 @@ const answers: Record<string, () => object> = {
   unknown: () => { throw new GristmillError('ENOENT', 'there is no job') },
 }
 
-async function sweeper(more: { session?: number; answer?: (job: string) => object; disk?: Partial<Disk> } = {}) {
+async function sweeper(more: { session?: () => number; mono?: () => number; answer?: (job: string) => object; disk?: Partial<Disk> } = {}) {
   const timers: Array<{ ms: number; work: () => void; cancelled: boolean }> = []
   const asked: string[] = []
   const call = async (_to: unknown, message: { name: string }, { job }: { job: string }): Promise<object> => {
@@ -42,6 +42,7 @@ async function sweeper(more: { session?: number; answer?: (job: string) => objec
   }
   const made = new OutputSweeper({
     clock: {
+      mono: more.mono ?? (() => 0),
       after: (ms: number, work: () => void) => {
         const timer = { ms, work, cancelled: false }
         timers.push(timer)
@@ -50,7 +51,7 @@ async function sweeper(more: { session?: number; answer?: (job: string) => objec
         }
       },
     } as unknown as Clock,
-    log: silent, namenode: address('n:1'), session: () => more.session ?? 1, caller: () => ({ call }) as unknown as Caller,
+    log: silent, namenode: address('n:1'), session: more.session ?? (() => 1), caller: () => ({ call }) as unknown as Caller,
     outputs: await MapOutputs.open({ disk: { ...localDisk, ...more.disk }, dir, pool: new FramePool(), log: silent }),
   })
   return { made, timers, asked }
@@ -82,7 +83,7 @@ test('outputs that cannot be removed keep no others', async () => {
 })
 
 test('nothing is removed on a guess: not without contact, not when the namenode does not answer', async () => {
-  const away = await sweeper({ session: 0 })
+  const away = await sweeper({ session: () => 0 })
   await away.made.sweep()
   expect([away.asked, left()]).toEqual([[], ['over', 'running', 'unknown']])
   const deaf = await sweeper({ answer: () => { throw new GristmillError('UNAVAILABLE', 'gone') } })
@@ -90,12 +91,37 @@ test('nothing is removed on a guess: not without contact, not when the namenode 
   expect(left()).toEqual(['over', 'running', 'unknown'])
 })
 
-test('the sweep runs soon after the start, periodically, and not after the end', async () => {
-  const { made, timers } = await sweeper()
-  expect(timers.map(({ ms }) => ms)).toEqual([30_000])
-  timers[0]!.work()
-  await expect.poll(() => timers.length).toBe(2)
-  expect([timers[1]!.ms, left()]).toEqual([600_000, ['running']])
+test('a sweep is due in each session until all answers are there, rarely after that, and not after the end', async () => {
+  let [now, session, isDeaf] = [0, 0, false]
+  const { made, timers, asked } = await sweeper({
+    session: () => session, mono: () => now,
+    answer: job => {
+      if (isDeaf) throw new GristmillError('UNAVAILABLE', 'gone')
+      return answers[job]!()
+    },
+  })
+  const looks = async (): Promise<number> => {
+    asked.length = 0
+    const count = timers.length
+    now += timers.at(-1)!.ms
+    timers.at(-1)!.work()
+    await expect.poll(() => timers.length).toBe(count + 1)
+    return asked.length
+  }
+  // No session: no question.
+  expect([await looks(), left()]).toEqual([0, ['over', 'running', 'unknown']])
+  session = 7
+  isDeaf = true
+  expect([await looks(), left()]).toEqual([1, ['over', 'running', 'unknown']])
+  isDeaf = false
+  expect([await looks(), left()]).toEqual([3, ['running']])
+  // The same session has no news for ten minutes; the namenode's next one may.
+  expect(await looks()).toBe(0)
+  session = 8
+  expect(await looks()).toBe(1)
+  const sweptAt = now
+  while (await looks() === 0) ;
+  expect(now - sweptAt).toBe(600_000)
   await made.stop()
-  expect(timers[1]!.cancelled).toBe(true)
+  expect(timers.at(-1)!.cancelled).toBe(true)
 })
