@@ -3,10 +3,10 @@
 import { basename, isAbsolute } from 'node:path'
 import { hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
-import type { Disk, DiskEntry } from '../../src/ports/disk.ts'
+import type { Disk } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { clusterTree } from '../files/glob.ts'
-import type { GlobEntry } from '../glob/expand.ts'
+import { localEntry } from '../glob/local.ts'
 import type { Mill } from '../mill.ts'
 import type { CommandContext } from './context.ts'
 import { expandGlob, type Tree } from './glob.ts'
@@ -28,11 +28,6 @@ export const localPath = ({ cwd }: { readonly cwd: string }, path: string): stri
 
 export function localTree(disk: Disk, cwd: string): Tree {
   const real = (path: string): string => localPath({ cwd }, path)
-  /** A link counts as a directory if its target is one. */
-  const entryOf = async (path: string, name: string, kind: DiskEntry['kind']): Promise<GlobEntry> => {
-    const found = kind === 'other' ? await disk.stat(path, { follow: true }) : { kind }
-    return { name, directory: found?.kind === 'directory', link: kind === 'other' }
-  }
   return {
     start: pattern => (isAbsolute(pattern) ? '/' : ''),
     // Not normalised, as in the system: `..` after a link means the parent of the link's target.
@@ -40,11 +35,11 @@ export function localTree(disk: Disk, cwd: string): Tree {
     async *list(directory) {
       const entries = (await disk.list(real(directory))).map(entry => ({ ...entry, order: Buffer.from(entry.name) }))
       for (const { name, kind } of entries.sort((a, b) => Buffer.compare(a.order, b.order)))
-        yield await entryOf(`${real(directory)}/${name}`, name, kind)
+        yield await localEntry(disk, `${real(directory)}/${name}`, { name, kind })
     },
     async find(path) {
       const found = await disk.stat(real(path))
-      return found && entryOf(real(path), basename(path), found.kind)
+      return found && localEntry(disk, real(path), { name: basename(path), kind: found.kind })
     },
   }
 }

@@ -5,11 +5,12 @@ import { isAbsolute, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
-import type { Disk } from '../../src/ports/disk.ts'
+import type { Disk, DiskEntry } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { CatalogTable } from '../../src/protocol/table.ts'
 import { hidden } from '../../src/protocol/overlap.ts'
-import { expand, isPattern, type GlobTree, type GlobEntry } from '../glob/expand.ts'
+import { expand, isPattern, type GlobTree } from '../glob/expand.ts'
+import { localEntry } from '../glob/local.ts'
 import { findInputs } from '../jobs/inputs.ts'
 import type { LinesTable } from '../jobs/stepquery.ts'
 import type { CallMessage } from '../call/cluster.ts'
@@ -48,17 +49,29 @@ const known = Object.keys(kinds).map(name => `.${name}`).join(', ')
 export const isPathName = (name: string): boolean =>
   name.includes('/') || name.startsWith('file:') || /\.[a-z]+(\.(gz|zst))?$/i.test(name)
 
-/** Path on this machine, if the name is one: it begins with `./`, `../`, `~/` or `file:`. Other paths are in the cluster. */
+/** A name of files of this machine. */
+interface LocalName {
+  /** The name may be a pattern; the directory that it begins in is none, whatever its characters. */
+  readonly pattern: string
+  readonly base: string
+  /** Both, taken literally. */
+  readonly path: string
+}
+
+/** The name, if it is one of this machine: it begins with `./`, `../`, `~/` or `file:`. Other paths are in the cluster. */
 export function localName(
   name: string, { cwd, home }: { readonly cwd: string; readonly home?: string | undefined },
-): string | undefined {
-  if (name.startsWith('file://')) return fileURLToPath(name)
+): LocalName | undefined {
+  if (name.startsWith('file://')) return placed(fileURLToPath(name), '/')
   if (name.startsWith('file:')) return placed(name.slice('file:'.length), cwd)
-  if (home !== undefined && name.startsWith('~/')) return join(home, name.slice(2))
+  if (home !== undefined && name.startsWith('~/')) return placed(name.slice(2), home)
   return /^\.\.?(\/|$)/.test(name) ? placed(name, cwd) : undefined
 }
 
-const placed = (path: string, cwd: string): string => (isAbsolute(path) ? path : join(cwd, path))
+function placed(pattern: string, directory: string): LocalName {
+  const base = isAbsolute(pattern) ? '/' : directory
+  return { pattern, base, path: join(base, pattern) }
+}
 
 /** Throws EINVAL for a name that is no path, or of another place. */
 export function checkName(name: string): void {
@@ -113,7 +126,8 @@ const kindIn = ({ format }: CatalogTable): TableKind =>
 
 /** The same for a path of this machine. */
 export async function localTable(
-  disk: Disk, name: string, path: string, { cwd, home = cwd }: { readonly cwd: string; readonly home?: string | undefined },
+  disk: Disk, name: string, { pattern, base, path }: LocalName,
+  { cwd, home = cwd }: { readonly cwd: string; readonly home?: string | undefined },
 ): Promise<SqlTable> {
   const files: SqlFile[] = []
   const named = (at: string): string => (isAbsolute(name.replace(/^file:/, '')) ? at : relative(name.startsWith('~/') ? home : cwd, at))
@@ -123,11 +137,11 @@ export async function localTable(
       for (const entry of await sorted(disk, at)) if (!hidden.includes(entry.name[0]!)) await add(join(at, entry.name))
     } else if (found?.kind === 'file') files.push({ path: at, named: named(at), bytes: found.bytes, local: found.path ?? at })
   }
-  if (!isPattern(path) || await disk.stat(path, { follow: true })) {
+  if (!isPattern(pattern) || await disk.stat(path, { follow: true })) {
     if (!await disk.stat(path, { follow: true })) throw missing(name, path)
     await add(path)
   } else {
-    for await (const { path: at } of expand(path, treeOf(disk), { hidden })) await add(at)
+    for await (const { path: at } of expand(pattern, treeOf(disk, base), { hidden })) await add(at)
     if (files.length === 0) throw missing(name, path)
   }
   return tableOf(name, files)
@@ -136,21 +150,20 @@ export async function localTable(
 const missing = (name: string, path: string): GristmillError =>
   new GristmillError('ENOENT', `${name}: there is no such file or directory on this machine (${path})`, { details: { path: name } })
 
-async function sorted(disk: Disk, directory: string): Promise<Array<{ readonly name: string; readonly kind: string }>> {
+async function sorted(disk: Disk, directory: string): Promise<DiskEntry[]> {
   return (await disk.list(directory)).sort((a, b) => Buffer.compare(Buffer.from(a.name), Buffer.from(b.name)))
 }
 
-function treeOf(disk: Disk): GlobTree {
-  const entryOf = async (path: string, name: string): Promise<GlobEntry> => {
-    const [own, found] = [await disk.stat(path), await disk.stat(path, { follow: true })]
-    return { name, directory: found?.kind === 'directory', link: own?.kind === 'other' }
-  }
+function treeOf(disk: Disk, base: string): GlobTree {
   return {
-    start: () => '/', join,
+    start: () => base, join,
     async *list(directory) {
-      for (const { name } of await sorted(disk, directory)) yield entryOf(join(directory, name), name)
+      for (const entry of await sorted(disk, directory)) yield localEntry(disk, join(directory, entry.name), entry)
     },
-    find: async path => (await disk.stat(path, { follow: true }) ? entryOf(path, nameOf(path)) : undefined),
+    async find(path) {
+      const found = await disk.stat(path)
+      return found && localEntry(disk, path, { name: nameOf(path), kind: found.kind })
+    },
   }
 }
 
