@@ -247,6 +247,7 @@ async function* chunksOf(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const source = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]()
   let ended = false
+  let isFailed = false
   try {
     for (;;) {
       // An iterator that throws has closed itself.
@@ -262,14 +263,17 @@ async function* chunksOf(
       else if (ArrayBuffer.isView(chunk)) yield asBytes(chunk as NodeJS.ArrayBufferView)
       else throw new GristmillError('EINVAL', `a file is written from strings and bytes, and its source gave ${shown(chunk)}`)
     }
+  } catch (error) {
+    isFailed = true
+    throw error
   } finally {
-    if (!ended) await closeSource(data, source, signal)
+    // As in `for await`: an error while the source is closed does not hide the one for which it is closed.
+    if (!ended) await closeSource(data, source, signal).catch((error: unknown) => { if (!isFailed) throw new SourceFailure(error) })
   }
 }
 
 /**
- * Closes a source that was not read to its end. A source that is still producing a chunk may never return: after an abort it is
- * not awaited.
+ * Closes a source that was not read to its end. A source that is still producing a chunk may never return: it is awaited until an abort.
  */
 async function closeSource(
   data: unknown,
@@ -279,8 +283,12 @@ async function closeSource(
   const closed = (async () => {
     await source.return?.()
   })()
-  if (!signal?.aborted) return closed
   closed.catch(() => {})
+  try {
+    if (!signal?.aborted) return await abortable(closed, signal)
+  } catch (error) {
+    if (!signal?.aborted) throw error
+  }
   // A stream that waits for its next chunk does not react to `return`.
   if (data instanceof Object && 'destroy' in data && typeof data.destroy === 'function') data.destroy()
 }

@@ -201,6 +201,40 @@ test('what a source throws is what writeFile throws, as in node:fs', async () =>
   ).rejects.toMatchObject({ code: 'ABORTED' })
 })
 
+test('a source that throws when it is closed does not hide the error for which it is closed', async () => {
+  const source = (...values: unknown[]) => ({
+    [Symbol.asyncIterator]: () => {
+      const rest = values[Symbol.iterator]()
+      return { next: async () => rest.next(), return: () => { throw new Error('it cannot be closed') } }
+    },
+  }) as never
+  await expect(Array.fromAsync(bytesOf(source('a', 5), 'utf8'))).rejects.toMatchObject({ code: 'EINVAL' })
+  // The same for an error of the cluster, while a chunk is written.
+  const full = new GristmillError('ENOSPC', 'no datanode has space')
+  await expect((async () => { for await (const _ of bytesOf(source('a', 'b'), 'utf8')) throw full })()).rejects.toBe(full)
+})
+
+test('an abort is obeyed while a source is being closed', async () => {
+  const abort = new AbortController()
+  const closing = Promise.withResolvers<void>()
+  const destroyed = Promise.withResolvers<void>()
+  const source = {
+    destroy: () => destroyed.resolve(),
+    [Symbol.asyncIterator]: () => ({
+      next: async () => ({ done: false, value: 5 }),
+      return: () => {
+        closing.resolve()
+        return new Promise(() => {})
+      },
+    }),
+  }
+  const read = Array.fromAsync(bytesOf(source as never, 'utf8', abort.signal))
+  await closing.promise
+  abort.abort()
+  await expect(read).rejects.toMatchObject({ code: 'EINVAL' })
+  await destroyed.promise
+})
+
 test('the flags of node:fs mean what they mean there, and those that would lose bytes here are refused', () => {
   expect(createOptions({})).toMatchObject({ overwrite: true })
   expect(createOptions({ flag: 'wx' })).toMatchObject({ overwrite: false })
