@@ -20,11 +20,18 @@ export interface Net {
    */
   listen(service: Service, at: { host: string; port: number }): Promise<Listening>
   /**
-   * Serves a protocol of its own on a port: `accept` owns each connection and must end it. Rejects as `listen` does. A simulation has none.
+   * Serves a protocol of its own on a port. Rejects as `listen` does. A simulation has none.
    */
-  listenStreams?(accept: (connection: StreamConnection) => void, at: { host: string; port: number }): Promise<Listening>
+  listenStreams?(service: StreamService, at: { host: string; port: number }): Promise<Listening>
   /** Closes idle connections. */
   close(): Promise<void>
+}
+
+export interface StreamService {
+  /** Owns each connection and must end it. */
+  readonly accept: (connection: StreamConnection) => void
+  /** Connections (their `stream`, as it was accepted) whose users are known. All others are closed first when there are too many. */
+  readonly known: { has(stream: object): boolean }
 }
 
 /** An accepted connection. */

@@ -22,8 +22,9 @@ const logMs = 60_000
 
 export interface Guest {
   readonly socket: Socket
-  readonly server: Server
-  /** True if a member of the cluster has sent a request over it. */
+  /** Closes its idle connections when there is need. */
+  readonly server?: Server
+  /** True if a member of the cluster has sent a request over it, or its user is known. */
   readonly known: () => boolean
   readonly log: Log
 }
@@ -130,7 +131,7 @@ export class Connections {
 
   /** Closes connections of members between two requests; a member that needs one opens it again. */
   #closeIdle(): void {
-    for (const server of new Set([...this.#tickets].map(({ guest }) => guest.server))) server.closeIdleConnections()
+    for (const server of new Set([...this.#tickets].map(({ guest }) => guest.server))) server?.closeIdleConnections()
     // The socket of a wire is destroyed when SocketWire takes its connection over.
     for (const ticket of this.#tickets) if (ticket.cost === 1 && ticket.guest.socket.destroyed) this.#close(ticket)
   }

@@ -36,7 +36,7 @@ export function systemNet(log: Log): Net {
     dispatcher,
     connect: connectWire,
     listen: (service, at) => listen(service, at, log),
-    listenStreams: async (accept, at) => (await import('./streams.ts')).listenStreams(accept, at),
+    listenStreams: async (service, at) => (await import('./streams.ts')).listenStreams(service, at, log),
     close: () => dispatcher.close(),
   } satisfies Net)
 }

@@ -1,24 +1,33 @@
-// Serves a protocol of its own on a TCP port, with TLS where the protocol asks for it on an open connection.
+// Serves a protocol of its own on a TCP port, with TLS where the protocol asks for it on an open connection. The connections count among
+// those of the process (connections.ts).
 
 import net from 'node:net'
 import os from 'node:os'
 import tls from 'node:tls'
-import type { Listening, StreamConnection } from '../ports/net.ts'
+import type { Log } from '../ports/log.ts'
+import type { Listening, StreamConnection, StreamService } from '../ports/net.ts'
 import { addressOf } from './address.ts'
+import { processConnections, type Connections } from './connections.ts'
 import { translated } from './listen.ts'
 
 /** A peer that has gone without a word is found by the system after about this time, and its connection ends. */
 const keepAliveMs = 60_000
 
 export async function listenStreams(
-  accept: (connection: StreamConnection) => void, at: { host: string; port: number },
+  { accept, known }: StreamService, at: { host: string; port: number }, log: Log, connections: Connections = processConnections(),
 ): Promise<Listening> {
+  connections.check()
   const open = new Set<net.Socket>()
   const server = net.createServer({ allowHalfOpen: false, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs }, socket => {
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
     // Without a listener, an error of a connection would end the process.
     socket.on('error', () => {})
+    const ticket = connections.enter({ socket, log, known: () => known.has(socket) })
+    if (!ticket) return
+    open.add(socket)
+    socket.once('close', () => {
+      open.delete(socket)
+      ticket.leave()
+    })
     accept(connectionOf(socket))
   })
   await new Promise<void>((resolve, reject) => {

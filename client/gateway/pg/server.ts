@@ -1,5 +1,6 @@
 // Server of the PostgreSQL protocol: connections from their first byte to their session. Decides on encryption, verifies the user, and
-// finds the session that a request to cancel means. INVARIANT: at most `sessionsMax` connections, and `queriesMax` open queries among them.
+// finds the session that a request to cancel means. INVARIANT: at most `sessionsMax` sessions, and `queriesMax` open queries among them;
+// connections whose users are not known yet take no place of a session, and are closed for others when the process has too many.
 
 import { asError, GristmillError } from '../../../src/base/errors.ts'
 import { isLoopback } from '../../../src/base/loopback.ts'
@@ -44,6 +45,8 @@ export class PgServer {
   readonly #sessions = new Map<string, PgSession>()
   readonly #open = new Set<{ readonly end: AbortController; readonly done: Promise<void> }>()
   readonly #slots = { open: 0 }
+  /** Connections of sessions. */
+  readonly #known = new Set<object>()
   #pair: { readonly cert: Buffer; readonly key: Buffer } | undefined
   #listening!: Listening
 
@@ -51,7 +54,7 @@ export class PgServer {
   static async start(net: Net, deps: PgDeps, options: PgOptions): Promise<PgServer> {
     const server = new PgServer(deps, options)
     deps.certificate?.follow(pair => { server.#pair = pair })
-    server.#listening = await net.listenStreams!(connection => server.#accept(connection), options)
+    server.#listening = await net.listenStreams!({ accept: connection => server.#accept(connection), known: server.#known }, options)
     return server
   }
 
@@ -75,14 +78,13 @@ export class PgServer {
 
   #accept(connection: StreamConnection): void {
     const end = new AbortController()
-    const { sessionsMax = sessionsMaxDefault } = this.#options
-    const entry = { end, done: this.#serve(connection, end, this.#open.size >= sessionsMax) }
+    const entry = { end, done: this.#serve(connection, end) }
     this.#open.add(entry)
     void entry.done.finally(() => this.#open.delete(entry))
   }
 
   /** Never rejects. */
-  async #serve(first: StreamConnection, end: AbortController, isFull: boolean): Promise<void> {
+  async #serve(first: StreamConnection, end: AbortController): Promise<void> {
     let connection = first
     let writer = new MessageWriter(connection.stream)
     const gone = (): void => end.abort(new GristmillError('ABORTED', 'the client has gone'))
@@ -104,10 +106,12 @@ export class PgServer {
           reader = new MessageReader(connection.stream, gone)
         } else if (code === codes.ssl || code === codes.gss) await writer.raw('N')
         else {
-          if (isFull) throw new GristmillError('OVERLOADED',
-            'this gateway has as many sessions as it may have; try again in a moment, or ask another gateway')
+          this.#checkRoom()
           const known = await this.#identify({ code, fields, reader, writer })
           if (!known) return
+          // Others may have come while this one said who it is.
+          this.#checkRoom()
+          this.#known.add(first.stream)
           late()
           isKnown = true
           end.signal.addEventListener('abort', destroy, { once: true })
@@ -119,12 +123,20 @@ export class PgServer {
       addError(writer, asError(thrown), { severity: 'FATAL' })
       await writer.flush().catch(() => {})
     } finally {
+      this.#known.delete(first.stream)
       late()
       end.signal.removeEventListener('abort', destroy)
       connection.stream.end(destroy)
       // A client that does not take the last bytes.
       this.#deps.clock.after(startMs, destroy)
     }
+  }
+
+  #checkRoom(): void {
+    const { sessionsMax = sessionsMaxDefault } = this.#options
+    if (this.#known.size < sessionsMax) return
+    throw new GristmillError('OVERLOADED',
+      'this gateway has as many sessions as it may have; try again in a moment, or ask another gateway')
   }
 
   /** undefined: the client has gone. Throws UNAUTHENTICATED. */

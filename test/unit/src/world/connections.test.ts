@@ -11,6 +11,7 @@ import { Connections, wireCost, type Guest, type Ticket } from '../../../../src/
 import { connectWire } from '../../../../src/world/connect.ts'
 import { descriptorLimit } from '../../../../src/world/descriptors.ts'
 import { listen } from '../../../../src/world/listen.ts'
+import { listenStreams } from '../../../../src/world/streams.ts'
 import { checked } from '../../checked.ts'
 
 const cleanup: Array<() => unknown> = []
@@ -153,4 +154,36 @@ test('a wire for which there are no descriptors is refused as OVERLOADED', async
   expect(results.map(result => (result.status === 'fulfilled' ? 'ok' : (result.reason as { code: string }).code)).sort()).toContain(
     'OVERLOADED',
   )
+})
+
+test('connections of another protocol count too: those whose users are not known go first', async () => {
+  const connections = checked(new Connections(limit))
+  const known = new Set<object>()
+  let accepted = 0
+  const at = await listenStreams({
+    accept: ({ stream }) => {
+      if (accepted++ === 3) known.add(stream)
+    },
+    known,
+  }, { host: '127.0.0.1', port: 0 }, silent, connections)
+  cleanup.push(() => at.close())
+  const dial = (): net.Socket => {
+    const socket = net.connect({ host: '127.0.0.1', port: Number(at.address.split(':')[1]) })
+    socket.on('error', () => {})
+    cleanup.push(() => socket.destroy())
+    return socket
+  }
+  const people: net.Socket[] = []
+  for (let i = 0; i < max; i++) {
+    people.push(dial())
+    await seen(() => accepted === i + 1)
+  }
+  expect(connections.taken).toBe(max)
+  for (let i = 0; i < 5; i++) dial()
+  await seen(() => accepted === max + 5)
+  await seen(() => people.filter(socket => socket.closed).length === 5)
+  expect(people.slice(0, 7).map(socket => socket.closed)).toEqual([true, true, true, false, true, true, false])
+  expect(connections.taken).toBe(max)
+  for (const socket of people) socket.destroy()
+  await seen(() => connections.taken === 5)
 })

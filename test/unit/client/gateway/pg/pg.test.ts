@@ -417,6 +417,20 @@ test('a client that does not read stops the query, and gets the rest when it rea
   await until('the end of the query', async () => isClosed && slow.server.load.connections === 0)
 })
 
+test('connections that have not said who they are take no place of a session', async () => {
+  const small = await startServer(on, { sessionsMax: 1 })
+  ends.push(() => small.server.stop())
+  const silent = Array.from({ length: 3 }, () => new RawClient(small.port))
+  ends.push(() => { for (const { socket } of silent) socket.destroy() })
+  await until('the connections', async () => small.server.load.connections === 3)
+  const one = await connect({ port: small.port })
+  expect((await one.query('SELECT 1 AS n')).rows).toEqual([{ n: 1 }])
+  await expect(connect({ port: small.port })).rejects.toMatchObject({ code: '53300' })
+  await one.end()
+  await until('the end of its session', async () => small.server.load.connections === 3)
+  await (await connect({ port: small.port })).end()
+})
+
 test('the sample of the guide prints what it shows', async () => {
   const guide = await readFile(join(root, 'docs/guide/postgres.md'), 'utf8')
   const [, code = '', shown] = /^```ts\n([^]*?)^```\n\n```text\n([^]*?)^```$/m.exec(guide)!
