@@ -15,6 +15,7 @@ import type { Certificate } from '../gateway/certificate.ts'
 import type { GatewayDialect } from '../gateway/dialect.ts'
 import type { DialectDeps, GatewayServer } from '../gateway/gateway.ts'
 import type { Mills } from '../gateway/users.ts'
+import { askedPorts } from './askedports.ts'
 import { hostDefault, untilAborted, type ServerRun } from './run.ts'
 
 /** `open`: connects to the cluster that the settings select. */
@@ -22,6 +23,7 @@ export async function runGateway(run: ServerRun, open: () => Promise<Mills>): Pr
   const { settings, world, machine, signal } = run
   const host = settings.host ?? hostDefault
   checkExposed(settings, host)
+  askedPorts(settings)
   const proxies = networks(settings.trustedProxies ?? [])
   const [{ Gateway }, dialects, access] = await Promise.all([import('../gateway/gateway.ts'), dialectsOf(run), accessLogOf(settings)])
   const certificate = await certificateOf(run)

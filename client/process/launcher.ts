@@ -2,6 +2,7 @@
 // registered and writes the file by which commands find the cluster.
 // INVARIANT: a process that was started is named in a file before it does anything; `close` without `release` ends all of them.
 
+import { flagOf } from '../../src/base/config.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
 import { waitUntil } from '../../src/base/retry.ts'
@@ -16,6 +17,7 @@ import type { UpOptions, UpPlan } from './plan.ts'
 import { Ports } from './tcpports.ts'
 import { hostDefault } from './run.ts'
 import { ServerProcess, type ServerPlan } from './server.ts'
+import { askedOfUp } from './askedports.ts'
 import { forgetStarting, noteStarting, readStarting } from './starting.ts'
 import { stopAll } from './stop.ts'
 
@@ -51,12 +53,14 @@ export class Launcher {
   /** REQUIRES: called once, before `startAll`. */
   async open(left: Running | undefined): Promise<void> {
     const { world, machine, settings } = this.#options
-    const { dir, secretFile, ports } = this.#plan
+    const { dir, secretFile, ports, gateway } = this.#plan
     this.#secretFile = secretFile ?? `${dir}/secret`
     this.#secret = secretFile === undefined ? await loadOrCreateSecret(world, this.#secretFile) : await loadSecret(world.disk, secretFile)
-    this.#ports = new Ports({ machine, host: settings.host ?? hostDefault, known: ports })
+    const asked = askedOfUp(settings, gateway)
+    this.#ports = new Ports({ machine, host: settings.host ?? hostDefault, known: ports, asked })
     this.#left = left
     this.#there = await stillThere(this.#options, { dir, left, ports: this.#ports })
+    refuseOwn(asked, this.#there)
   }
 
   /**
@@ -165,6 +169,20 @@ async function stillThere(
   if (!alive.some(({ role }) => role === 'namenode')) await ports.keep('namenode', portOf(left.namenode))
   for (const one of alive) note(`${nameOf(one)} (process ${one.pid}) runs already`)
   return alive.map(process => livingMember({ clock, machine }, process, dir, signal))
+}
+
+/** A port that the user names for a server that is to start must not be that of another server of the cluster, which runs. */
+function refuseOwn(asked: ReturnType<typeof askedOfUp>, living: readonly ClusterMember[]): void {
+  for (const { name, process } of living) {
+    const port = portOf(process.address)
+    const setting = asked.get(port)
+    if (setting === undefined || name === 'gateway' || (setting === 'port' && name === 'namenode')) continue
+    throw new GristmillError(
+      'EADDRINUSE',
+      `${flagOf(setting)} names port ${port}, on which ${name} of this cluster listens (process ${process.pid}); name another port, or run "gristmill down" before: ${name} then takes another one`,
+      { details: { port, process: name } },
+    )
+  }
 }
 
 async function untilRegistered(

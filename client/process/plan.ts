@@ -10,6 +10,7 @@ import {
   awayCluster, awayEarlier, clusterDirectory, earlierMax, isSameDirectory, readRemembered, whyAway, type Remembered,
 } from '../discovery/remembered.ts'
 import type { Running } from '../discovery/running.ts'
+import { askedOfUp } from './askedports.ts'
 import { replicationDefault } from './namenode.ts'
 import { refuseLostNamenode } from '../discovery/lostnamenode.ts'
 import { oneDirectory } from './run.ts'
@@ -66,6 +67,7 @@ export async function planUp(
     ...asked,
     ...Object.fromEntries(again.map(([name, text]) => [name, (table[name as SettingName] as Setting<unknown>).parse(text)])),
   }
+  askedOfUp(settings, settings.gateway ?? false)
   const datanodes = await datanodesOf(disk, dir, { asked: asked.datanodes, before: before?.datanodes })
   if (datanodes.more.length > 0) {
     notes.push(

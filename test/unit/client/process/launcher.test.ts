@@ -6,7 +6,7 @@ import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { removeUnfinished } from '../../../../src/home/unfinished.ts'
-import { Launcher } from '../../../../client/process/launcher.ts'
+import { Launcher, portOf } from '../../../../client/process/launcher.ts'
 import type { Running } from '../../../../client/discovery/running.ts'
 import type { ClusterMember } from '../../../../client/process/member.ts'
 import type { UpOptions, UpPlan } from '../../../../client/process/plan.ts'
@@ -66,18 +66,21 @@ function fakeMachine(living: readonly number[] = [], { taken = false } = {}): Fa
 /** Starts what is missing of a cluster, and returns its members and what the user is told. */
 async function launched(
   { machine }: Fake,
-  { datanodes, port, racks, left }: { datanodes: number; port?: number; racks?: readonly string[]; left?: Running },
+  { datanodes, port, racks, left, gateway = {}, known = {} }: {
+    datanodes: number; port?: number; racks?: readonly string[]; left?: Running; gateway?: { console?: number; s3?: number; gateway?: true }
+    known?: Record<string, number>
+  },
 ): Promise<{ members: ClusterMember[]; notes: string[] }> {
   const dir = `${home}/cluster`
   const notes: string[] = []
   await fs.mkdir(`${dir}/log`, { recursive: true })
   const options = {
-    settings: { home, ...port !== undefined && { port }, ...racks && { racks, rack: '/other' } }, machine, env: {}, cwd: home,
+    settings: { home, ...gateway, ...port !== undefined && { port }, ...racks && { racks, rack: '/other' } }, machine, env: {}, cwd: home,
     world: { disk, clock: systemClock, random: systemRandom() },
     signal: new AbortController().signal, note: (text: string) => notes.push(text),
   } as unknown as UpOptions
   const names = Array.from({ length: datanodes }, (_, i) => `datanode${i + 1}`)
-  const launcher = new Launcher(options, { dir, datanodes: names, ports: {} } as unknown as UpPlan)
+  const launcher = new Launcher(options, { dir, datanodes: names, ports: known, gateway: gateway.gateway ?? false } as unknown as UpPlan)
   await launcher.open(left)
   return { members: await launcher.startAll(), notes }
 }
@@ -128,6 +131,31 @@ test('datanodes that look for their namenode elsewhere are ended and started aga
   expect(fake.began.map(({ args }) => args[0])).toEqual(['namenode', 'datanode'])
   expect(members.map(({ process }) => process.pid)).toEqual([101, 102])
   expect(notes).toContainEqual(expect.stringMatching(/namenode is at 127.0.0.1:6000 now.*was at 127.0.0.1:5000: datanode1/))
+})
+
+test('a port that is named for a server of the gateway is given to no other process of `up`', async () => {
+  const ports = async (more: Omit<Parameters<typeof launched>[1], 'datanodes'>) => {
+    const { members, notes } = await launched(fakeMachine(), { datanodes: 3, ...more })
+    return { ports: members.filter(({ name }) => name !== 'gateway').map(({ process }) => portOf(process.address)), notes }
+  }
+  expect(await ports({ gateway: { gateway: true, console: 8622 } })).toEqual({ ports: [8620, 8621, 8623, 8624], notes: [] })
+  // Also one that it had the last time, and the namenode's, which clients know.
+  const known = { namenode: 8620, datanode1: 8621, datanode2: 8622, datanode3: 8623 }
+  const moved = await ports({ gateway: { gateway: true, console: 8622, s3: 8620 }, known })
+  expect(moved.ports.sort()).toEqual([8621, 8623, 8624, 8625])
+  expect(moved.notes).toEqual(['--s3 names port 8620, which the namenode used; it takes another port'])
+  // Without a gateway the setting is of no use, and may be in the environment.
+  expect((await ports({ gateway: { console: 8622 } })).ports).toEqual([8620, 8621, 8622, 8623])
+})
+
+test('a port that is named for the gateway and is that of a datanode which runs is refused with the name of the datanode', async () => {
+  const asked = launched(fakeMachine([7]), { datanodes: 1, left: orphaned(), gateway: { gateway: true, console: 5_001 } })
+  await expect(asked).rejects.toThrow(/^--console names port 5001, on which datanode1 of this cluster listens \(process 7\); name another port/)
+})
+
+test('two servers of a gateway with one port are refused with the names of both options', async () => {
+  const asked = launched(fakeMachine(), { datanodes: 1, gateway: { gateway: true, console: 9_000, s3: 9_000 } })
+  await expect(asked).rejects.toThrow('--s3 and --console name the same port, 9000; each server needs a port of its own')
 })
 
 test('unfinished files of killed processes are removed from a home; those of living ones, and all others, stay', async () => {
