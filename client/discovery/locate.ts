@@ -11,8 +11,11 @@ import type { Machine } from '../../src/ports/machine.ts'
 import { awayCluster, logDirectory, readRemembered } from './remembered.ts'
 import { isAlive, living, readCluster, type Running } from './running.ts'
 
-/** Ports of processes that are given none. */
-export const portDefaults = { namenode: 8620, datanode: 8621, gateway: 9870, console: 8622 } as const
+/**
+ * Ports of processes that are given none. `up` uses those from the namenode's on, one for each of up to 64 datanodes, so the others lie
+ * outside of that range.
+ */
+export const portDefaults = { namenode: 8620, datanode: 8621, gateway: 9870, console: 8610, keyValue: 8611 } as const
 
 export type ClusterLocation =
   | { readonly kind: 'cluster'; readonly namenode: Address; readonly secretFile: string; readonly running: Running | undefined }

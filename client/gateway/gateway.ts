@@ -1,6 +1,7 @@
 // A gateway: one process, or a part of one, in which dialects of other systems are answered for the cluster. It speaks to the cluster as a
 // client does, acts as the caller's user, and keeps nothing that another gateway would need: any number of them may serve a cluster.
 
+import { hasCode } from '../../src/base/errors.ts'
 import type { ShownToken } from '../../src/protocol/token.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { AccessLog } from './accesslog.ts'
@@ -42,8 +43,8 @@ interface GatewayDeps {
 interface GatewayOptions {
   readonly host: string
   readonly proxies: { has(address: string): boolean }
-  /** Dialects with the port of each; 0: any free port. */
-  readonly dialects: readonly { readonly make: MakeDialect; readonly port: number }[]
+  /** Dialects with the port of each; 0: any free port. `orAny`: any free port serves, if that one is taken. */
+  readonly dialects: readonly { readonly make: MakeDialect; readonly port: number; readonly orAny?: boolean | undefined }[]
   /** Servers of protocols that are not HTTP. */
   readonly servers?: readonly { readonly start: (deps: DialectDeps) => Promise<GatewayServer> }[] | undefined
   readonly exchangesMax?: number | undefined
@@ -67,10 +68,14 @@ export class Gateway {
         users, trust, accessKey: (id: string) => mills.accessKey(id), passwords, vault: mills.vault,
         isValidToken: (token: ShownToken) => mills.isValidToken(token), cluster: mills.cluster,
       }
-      for (const { make, port } of dialects) {
+      for (const { make, port, orAny = false } of dialects) {
         const dialect = make(services)
         const deps = { clock: world.clock, log: world.log, net: world.net, dialect, access, certificate }
-        listeners.push(await Listener.start(deps, { host, port, exchangesMax, stallMs }))
+        const startAt = (at: number): Promise<Listener> => Listener.start(deps, { host, port: at, exchangesMax, stallMs })
+        listeners.push(await startAt(port).catch((error: unknown) => {
+          if (!orAny || !hasCode(error, 'EADDRINUSE')) throw error
+          return startAt(0)
+        }))
       }
       for (const { start } of servers) listeners.push(await start(services))
       return new Gateway(users, { listeners, certificate })

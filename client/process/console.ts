@@ -31,14 +31,13 @@ const linkOf = ({ settings, world, machine }: ConsoleRun, vault: Mills['vault'],
   return { url, link: `${url}/login#${sealed}`, user }
 }
 
-/** `port`: default 8622, or any free one if that is taken. Throws EADDRINUSE for a port that was asked for. */
+/** `port`: default 8610, or any free one if that is taken. Throws EADDRINUSE for a port that was asked for. */
 export async function runConsole(
   run: ConsoleRun, port: number | undefined,
   { open, opened }: { readonly open: () => Promise<Mills>; readonly opened: (console: OpenedConsole) => Promise<void> },
 ): Promise<void> {
-  const { gateway, vault } = await start(run, port ?? portDefaults.console, open).catch((error: unknown) => {
-    if (!hasCode(error, 'EADDRINUSE')) throw error
-    if (port === undefined) return start(run, 0, open)
+  const { gateway, vault } = await start(run, port, open).catch((error: unknown) => {
+    if (port === undefined || !hasCode(error, 'EADDRINUSE')) throw error
     const url = `http://${hostDefault}:${port}`
     const advice = `if it is the console of a gateway, gristmill console --at ${url} prints a link to it`
     throw new GristmillError('EADDRINUSE', `${error.message}; ${advice}`, { cause: error })
@@ -51,8 +50,8 @@ export async function runConsole(
   }
 }
 
-async function start({ world, settings }: ConsoleRun, port: number, open: () => Promise<Mills>) {
-  const dialect = await consoleDialect(world, settings, port, true)
+async function start({ world, settings }: ConsoleRun, port: number | undefined, open: () => Promise<Mills>) {
+  const dialect = { ...await consoleDialect(world, settings, port ?? portDefaults.console, true), orAny: port === undefined }
   const mills = await open()
   const gateway = await Gateway.start({ world, mills }, { host: hostDefault, proxies: { has: () => false }, dialects: [dialect] })
   return { gateway, vault: mills.vault }

@@ -4,6 +4,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { isLoopback } from '../../src/base/loopback.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { World } from '../../src/ports/world.ts'
+import { portDefaults } from '../discovery/locate.ts'
 import type { Mill } from '../mill.ts'
 import { Follower } from '../serving/follower.ts'
 import { KeyValueServer } from '../serving/server.ts'
@@ -12,7 +13,8 @@ import { hostDefault, untilAborted } from './run.ts'
 interface ServeOptions {
   readonly path: string
   readonly host?: string | undefined
-  readonly port: number
+  /** Default: 8611. */
+  readonly port?: number | undefined
   /** File with the token that requests must have. */
   readonly tokenFile?: string | undefined
   readonly keep?: number | undefined
@@ -30,7 +32,7 @@ interface ServingRun { readonly world: World; readonly settings: Settings; reado
 /** Throws what opening the store throws, EADDRINUSE, and CONFIG_INVALID for an address that others reach without a token. */
 export async function serveKeyValue(
   { world, settings, mill, signal }: ServingRun,
-  { path, host = hostDefault, port, tokenFile, keep }: ServeOptions, ready: (served: ServedStore) => Promise<void>,
+  { path, host = hostDefault, port = portDefaults.keyValue, tokenFile, keep }: ServeOptions, ready: (served: ServedStore) => Promise<void>,
 ): Promise<void> {
   const { disk } = world
   const token = tokenFile === undefined ? undefined : (await disk.readFile(tokenFile)).toString('utf8').trim()

@@ -25,7 +25,7 @@ const callsIn = (dir: string, datanode: string): readonly Call[] => [
   { words: ['trash', 'ls'], stdout: /\/d\/h/ },
   { words: ['du', '/d'], stdout: /\/d/ },
   { words: ['df'], stdout: /\d/ },
-  { words: ['console', '--at', 'http://gateway:8622/'], stdout: /\nhttp:\/\/gateway:8622\/login#v1\.[\w-]+\n$/ },
+  { words: ['console', '--at', 'http://gateway:8610/'], stdout: /\nhttp:\/\/gateway:8610\/login#v1\.[\w-]+\n$/ },
   { words: ['stat', '/d/f'], stdout: /\/d\/f/ },
   { words: ['head', '-n', '1', '/d/f'], stdout: /^one\n$/ },
   { words: ['tail', '-n', '1', '/d/f'], stdout: /^two\n$/ },

@@ -210,7 +210,7 @@ test('every sample of the guide does what it says', async () => {
     const samples = [...guide.matchAll(/```sh\n([^]*?)```\n\n```text\n([^]*?)```/g)]
     expect(samples.length).toBe(2)
     for (const [, commands, printed] of samples) {
-      const { stdout } = await promisify(execFile)('bash', ['-ec', commands!.replaceAll('http://127.0.0.1:8622', url)], { cwd: dir, env })
+      const { stdout } = await promisify(execFile)('bash', ['-ec', commands!.replaceAll('http://127.0.0.1:8610', url)], { cwd: dir, env })
       expect(stdout).toBe(printed)
     }
   } finally {

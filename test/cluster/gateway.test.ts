@@ -2,12 +2,16 @@
 // `serve`.
 
 import { existsSync } from 'node:fs'
-import { createServer, type AddressInfo } from 'node:net'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type AddressInfo, type Server } from 'node:net'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { ServerProcess } from '../kit/process/server.ts'
 import { until } from '../kit/cluster.ts'
-import { eachInAHome, env, home, lives, ok, up, type Up } from './homes.ts'
+import { portDefaults } from '../../client/discovery/locate.ts'
+import { bin, eachInAHome, env, home, lives, ok, up, type Up } from './homes.ts'
 
 eachInAHome()
 
@@ -50,6 +54,32 @@ test('up --gateway adds a gateway to the cluster that runs; the next up starts i
   expect((await fetch(`${pages}/api/login`, { method: 'POST', body: JSON.stringify({ link }) })).status).toBe(200)
   const [third] = gatewayOf(JSON.parse(await ok('status', '--json')) as Up)
   expect(await answers(third!.address)).toEqual({ Path: '/user/ada' })
+})
+
+/** Holds a port of this machine, unless another process does. */
+async function hold(port: number): Promise<Server> {
+  const server = createServer()
+  await new Promise<void>(resolve => { server.once('error', () => resolve()).listen(port, '127.0.0.1', () => resolve()) })
+  return server
+}
+
+test('the console opens beside a cluster of three datanodes, also where its own port is taken', async () => {
+  const { processes } = await up('--datanodes', '3')
+  expect(processes.map(one => one.address.split(':').at(-1))).not.toContain(String(portDefaults.console))
+  const held = await hold(portDefaults.console)
+  const serving = spawn(process.execPath, [bin, 'console', '--print', '--json'], { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    const [line] = await once(createInterface(serving.stdout), 'line') as [string]
+    const { url, link } = JSON.parse(line) as { url: string; link: string }
+    const reply = await fetch(`${url}/api/login`, { method: 'POST', body: JSON.stringify({ link: link.split('#')[1] }) })
+    const cookie = reply.headers.get('set-cookie')!.split(';')[0]!
+    const { status } = await (await fetch(`${url}/api/live`, { headers: { cookie } })).json() as { status: { nodes: object[] } }
+    expect(status.nodes).toHaveLength(3)
+  } finally {
+    serving.kill('SIGTERM')
+    await once(serving, 'close')
+    held.close()
+  }
 })
 
 test('serve runs the embedded cluster with a gateway; its files are those of every command', async () => {

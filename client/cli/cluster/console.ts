@@ -19,13 +19,13 @@ export const console: CommandSpec = {
   notes:
     'Serves the console of the cluster on this machine until Ctrl-C, and prints a link. The link logs in once, within 15 minutes, as this user; the session lasts up to 12 hours. A browser is opened if there is a screen and the output is a terminal. With --at nothing is served: it prints a link to a console that a gateway serves (gristmill gateway --console).',
   options: [
-    option('--port <n>', 'port to listen on; 0: any free one (default: 8622, or a free one if that is taken)', { parse: portOf }),
+    option('--port <n>', 'port to listen on; 0: any free one (default: 8610, or a free one if that is taken)', { parse: portOf }),
     option('--at <url>', 'print a link to the console of a gateway instead, at the address that the browser uses'),
     option('--print', 'print the link, and open no browser'),
   ],
   examples: [
     ['gristmill console', 'the console of this cluster, on this machine'],
-    ['gristmill console --at http://gateway:8622', 'a link to the console of a gateway'],
+    ['gristmill console --at http://gateway:8610', 'a link to the console of a gateway'],
   ],
   run,
 }

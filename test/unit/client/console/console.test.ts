@@ -336,6 +336,23 @@ test('a gateway starts no program again, and the console of a user only those of
   await own.stop()
 })
 
+test('a console at a port that is taken gets any other one, if it may, with the connection that it was given', async () => {
+  const taken = Number(gateway.addresses[0]!.split(':').at(-1))
+  let closed = 0
+  const mills = { of: millOf, own: 'ada', ...noSecrets, cluster: clusterId('c1'), vault, close: async () => { closed++ } }
+  const start = (orAny: boolean) => Gateway.start({ world: { clock, log: silent, net: systemNet(silent) }, mills }, {
+    host: '127.0.0.1', proxies: { has: () => false },
+    dialects: [{ port: taken, orAny, make: deps => new Console({ ...deps, ...tools, assets }) }],
+  })
+  const other = await start(true)
+  expect([other.addresses[0] === gateway.addresses[0], closed]).toEqual([false, 0])
+  const { cookie } = await login('ada')
+  expect((await fetch(`http://${other.addresses[0]}/api/live`, { headers: { cookie } })).status).toBe(200)
+  await other.stop()
+  await expect(start(false)).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  expect(closed).toBe(2)
+})
+
 test('questions are answered as the user, and only those that are known', async () => {
   const ada = await login('ada')
   const { text } = await ask('/api/ask/lineage?path=/out', ada)

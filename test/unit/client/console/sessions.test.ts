@@ -6,7 +6,7 @@ import { Vault } from '../../../../src/rpc/vault.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 
-const at = '127.0.0.1:8622'
+const at = '127.0.0.1:8610'
 const random = systemRandom()
 
 function house(secret = 'of the cluster') {
@@ -40,7 +40,7 @@ test('a link that is used twice is refused, and the first login stays', () => {
 test('a link is refused when it is old, for another console, of another cluster, or made before the console was started', () => {
   const { clock, deps, sessions, link } = house()
   const [early, late] = [link(), link()]
-  expect(() => sessions.login(early, 'gateway:8622')).toThrow(/is for the console at 127.0.0.1:8622/)
+  expect(() => sessions.login(early, 'gateway:8610')).toThrow(/is for the console at 127.0.0.1:8610/)
   clock.pass(linkMs)
   expect(sessions.login(early, at).session.user).toBe('ada')
   clock.pass(1)

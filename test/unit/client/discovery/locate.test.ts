@@ -5,13 +5,14 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { locate, parseAddress, stoppedCluster } from '../../../../client/discovery/locate.ts'
+import { locate, parseAddress, portDefaults, stoppedCluster } from '../../../../client/discovery/locate.ts'
 import { refuseLostNamenode } from '../../../../client/discovery/lostnamenode.ts'
 import { planUp } from '../../../../client/process/plan.ts'
 import { readStarting } from '../../../../client/process/starting.ts'
 import { readRemembered, remember } from '../../../../client/discovery/remembered.ts'
 import { living, readCluster, readOwner, writeCluster, writeOwner, type Running } from '../../../../client/discovery/running.ts'
 import { address, clusterId } from '../../../../src/base/ids.ts'
+import { settings } from '../../../../src/base/settings.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
 import { localMachine as machine } from '../../../../src/world/machine.ts'
 
@@ -186,6 +187,22 @@ test('addresses are read with and without scheme and port', () => {
   for (const bad of ['', 'not an address', 'a:b', 'a:70000', 'a:0', 'https://a:1', 'a/b', 'user@host:1']) {
     expect(() => parseAddress(bad), bad).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }))
   }
+})
+
+test('no default port is one that `up` gives to its datanodes', async () => {
+  const { namenode, datanode, ...others } = portDefaults
+  expect(datanode).toBe(namenode + 1)
+  const datanodesMax = 64
+  expect(() => settings.datanodes.parse(String(datanodesMax + 1))).toThrow()
+  for (const [name, port] of Object.entries(others))
+    expect([name, port < namenode || port > namenode + datanodesMax]).toEqual([name, true])
+  expect(new Set(Object.values(portDefaults)).size).toBe(Object.keys(portDefaults).length)
+})
+
+test('two servers of one command with the same port are refused before `up` remembers them', async () => {
+  const twice = { home, gateway: true, s3: 9_000, console: 9_000 }
+  await expect(planUp({ disk, cores: 2 }, twice, {})).rejects.toThrow('--s3 and --console name the same port, 9000')
+  await expect(planUp({ disk, cores: 2 }, { ...twice, gateway: false }, {})).resolves.toBeDefined()
 })
 
 test('the datanodes of `up` share the processor, unless their slots are given', async () => {

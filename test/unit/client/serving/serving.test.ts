@@ -163,7 +163,7 @@ test('without a token, requests under a foreign host name are refused: a web pag
   cluster.versions = [[cluster.add(tableOf({ ada: 1 }))]]
   await using open = await serve(cluster)
   const status = async (host: string): Promise<number> => (await open.ask('/v1/keys/ada', { headers: { host } })).status
-  const hosts = ['evil.example:8623', '10.0.0.1', 'localhost:8623', '127.0.0.1', '[::1]:8623']
+  const hosts = ['evil.example:8611', '10.0.0.1', 'localhost:8611', '127.0.0.1', '[::1]:8611']
   expect(await Promise.all(hosts.map(status))).toEqual([403, 403, 200, 200, 200])
   await using closed = await serve(cluster, 'a token of a server')
   const headers = { host: 'kv.example', authorization: 'Bearer a token of a server' }

@@ -10,7 +10,7 @@ import { openBrowser } from '../../../../src/world/browser.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { until } from '../../../kit/cluster.ts'
 
-const link = 'http://127.0.0.1:8622/login#secret-of-the-link'
+const link = 'http://127.0.0.1:8610/login#secret-of-the-link'
 let dir = ''
 const path = process.env['PATH']
 
