@@ -1,6 +1,8 @@
 // PreviewRows of the first bytes of a file: CSV by the parser of the product, JSON lines by their fields, and other text as it is. Pure.
 
 import { parseCsv } from '../../../src/record/csv.ts'
+import { formatCount } from './format.ts'
+import { jsonFields } from './jsonfields.ts'
 
 export interface PreviewRows {
   readonly kind: 'rows'
@@ -10,12 +12,15 @@ export interface PreviewRows {
   readonly bad: number
   /** There are more rows in these bytes. */
   readonly cut: boolean
+  /** Columns that the rows have, and that are not among these. */
+  readonly left: number
 }
 
 type Preview = PreviewRows | { readonly kind: 'text'; readonly text: string } | { readonly kind: 'binary'; readonly why: string }
 
 const rowsMax = 1_000
-const columnsMax = 60
+/** More columns are for a file, or a query that names those that are wanted. */
+export const columnsMax = 200
 
 const known: readonly (readonly [ending: RegExp, what: string])[] = [
   [/\.gz$/i, 'It is compressed with gzip.'], [/\.zst$/i, 'It is compressed with zstd.'],
@@ -48,34 +53,38 @@ function csvRows(text: string, delimiter: string): Preview {
   })
   const [header, ...rest] = rows
   if (!header) return { kind: 'text', text }
-  const width = Math.min(columnsMax, Math.max(header.length, ...rest.map(row => row.length)))
-  return { kind: 'rows', columns: unique(Array.from({ length: width }, (_, i) => header[i] || `column ${i + 1}`)), rows: rest, bad, cut }
+  const wide = rest.reduce((most, row) => Math.max(most, row.length), header.length)
+  const width = Math.min(columnsMax, wide)
+  const columns = unique(Array.from({ length: width }, (_, i) => header[i] || `column ${i + 1}`))
+  return { kind: 'rows', columns, rows: rest, bad, cut, left: wide - width }
 }
 
 function jsonRows(text: string): Preview {
-  const values: unknown[] = []
+  const values: (ReadonlyMap<string, string> | string)[] = []
   let bad = 0
   const lines = text.split('\n').filter(line => line.trim() !== '')
   for (const line of lines.slice(0, rowsMax)) {
     try {
-      values.push(JSON.parse(line))
+      values.push(jsonFields(line))
     } catch {
       bad++
       values.push(line)
     }
   }
   if (values.length === 0 || bad > values.length / 2) return { kind: 'text', text }
-  const names = [...new Set(values.filter(isRecord).flatMap(value => Object.keys(value)))].slice(0, columnsMax)
-  const others = values.some(value => !isRecord(value))
-  const shown = (value: unknown): string => (value === undefined ? '' : typeof value === 'string' ? value : JSON.stringify(value))
+  const all = [...new Set(values.flatMap(value => (typeof value === 'string' ? [] : [...value.keys()])))]
+  const names = all.slice(0, columnsMax)
+  const others = values.some(value => typeof value === 'string')
   return {
-    kind: 'rows', bad, cut: lines.length > rowsMax, columns: unique([...names, ...others ? ['value'] : []]),
-    rows: values.map(value => (isRecord(value) ? names.map(name => shown(value[name])) : [...names.map(() => ''), shown(value)])),
+    kind: 'rows', bad, cut: lines.length > rowsMax, left: all.length - names.length,
+    columns: unique([...names, ...others ? ['value'] : []]),
+    rows: values.map(value => (typeof value === 'string' ? [...names.map(() => ''), value] : names.map(name => value.get(name) ?? ''))),
   }
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
+/** Says, behind the number of rows, that columns are left out; empty if there are none. */
+export const columnsText = (shown: number, left: number): string =>
+  (left > 0 ? `, the first ${formatCount(shown)} of ${formatCount(shown + left)} columns` : '')
 
 /** Columns of one name get numbers. */
 function unique(names: readonly string[]): string[] {

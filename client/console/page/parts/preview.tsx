@@ -3,8 +3,8 @@
 
 import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { contentUrl, fetchBytes } from '../api.ts'
-import { formatBytes, formatCount, visible } from '../format.ts'
-import { rowsOf, type PreviewRows } from '../rows.ts'
+import { formatBytes, formatCount, plural, visible } from '../format.ts'
+import { columnsText, rowsOf, type PreviewRows } from '../rows.ts'
 import { ParquetPreview } from './parquet.tsx'
 import { Empty, Shown, useAsked } from './states.tsx'
 import { Table, type TableColumn } from './table.tsx'
@@ -47,7 +47,7 @@ function Head({ status }: { readonly status: FileStatus }) {
   )
 }
 
-function RowTable({ rows: { columns, rows, bad, cut }, note }: { readonly rows: PreviewRows; readonly note: string }) {
+function RowTable({ rows: { columns, rows, bad, cut, left }, note }: { readonly rows: PreviewRows; readonly note: string }) {
   const keyed = rows.map((row, number) => ({ row, number: number + 1 }))
   type Numbered = (typeof keyed)[number]
   const shown: TableColumn<Numbered>[] = [
@@ -72,7 +72,7 @@ function RowTable({ rows: { columns, rows, bad, cut }, note }: { readonly rows: 
         keyOf={({ number }) => String(number)}
         fixed
         empty={<Empty title="There are no rows" />}
-        more={`${cut ? 'The first ' : note}${formatCount(rows.length)} rows${malformed}`}
+        more={`${cut ? 'The first ' : note}${plural(rows.length, 'row')}${malformed}${columnsText(columns.length, left)}`}
       />
     </>
   )

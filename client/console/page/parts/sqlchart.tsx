@@ -2,8 +2,9 @@
 
 import { useMemo, useState } from 'preact/hooks'
 import type { ShownColumn } from '../../sql.ts'
+import { labelsWithRoom, ticksOf } from '../chartaxis.ts'
 import { chartOf, type ChartPoint } from '../chartpoints.ts'
-import { formatCount, visible } from '../format.ts'
+import { plural, visible } from '../format.ts'
 import { Empty } from './states.tsx'
 
 interface SqlChartProps {
@@ -53,7 +54,7 @@ export function SqlChart({ columns, rows }: SqlChartProps) {
         />
       </div>
       <Drawing points={chart.points} shape={shape} title={`${columns[y]!.name} by ${columns[x]?.name ?? 'row'}`} />
-      {chart.left > 0 && <p class="dim">{formatCount(chart.left)} rows without a number in these columns are not drawn.</p>}
+      {chart.left > 0 && <p class="dim">{plural(chart.left, 'row')} without a number in these columns are not drawn.</p>}
     </>
   )
 }
@@ -78,27 +79,27 @@ const Choice = ({ label, value, options, choose }: ChoiceProps) => (
   </label>
 )
 
-const anchors = ['start', 'middle', 'end'] as const
-
 interface DrawingProps {
   readonly points: readonly ChartPoint[]
   readonly shape: 'bars' | 'line'
   readonly title: string
 }
 
-function short(value: number): string {
-  const size = Math.abs(value)
-  return size >= 1e6 || (size > 0 && size < 1e-3) ? value.toExponential(2) : String(Number(value.toPrecision(4)))
-}
+const labelCharsMax = 28
+
+const cut = (text: string): string => (text.length > labelCharsMax ? `${text.slice(0, labelCharsMax - 1)}…` : text)
+
+/** The lowest and the highest point. */
+const endsOf = (points: readonly ChartPoint[]): readonly [ChartPoint, ChartPoint] =>
+  points.reduce(([least, most], point) => [point.y < least.y ? point : least, point.y > most.y ? point : most], [points[0]!, points[0]!])
 
 function Drawing({ points, shape, title }: DrawingProps) {
   const [at, setAt] = useState<ChartPoint | undefined>(undefined)
-  const high = points.reduce((most, { y }) => Math.max(most, y), 0)
-  const low = points.reduce((least, { y }) => Math.min(least, y), 0)
-  const span = high - low || 1
+  const [least, most] = useMemo(() => endsOf(points), [points])
+  const { low, high, values: ticks, format } = ticksOf(Math.min(0, least.y), Math.max(0, most.y))
   const inner = width - left - 8
   const placeX = (part: number): number => left + part * inner
-  const placeY = (value: number): number => 10 + (1 - (value - low) / span) * (height - bottom - 14)
+  const placeY = (value: number): number => 10 + (1 - (value / 2 - low / 2) / (high / 2 - low / 2)) * (height - bottom - 14)
   const bar = Math.max(1, (inner / points.length) * 0.8)
   const barAt = (i: number): number => left + ((i + 0.1) / points.length) * inner
   const middle = (point: ChartPoint, i: number): number => (shape === 'bars' ? barAt(i) + bar / 2 : placeX(point.part))
@@ -112,17 +113,16 @@ function Drawing({ points, shape, title }: DrawingProps) {
     })
     setAt(best)
   }
-  const least = points.reduce((value, { y }) => Math.min(value, y), Infinity)
-  const told = `${visible(title)}: ${points.length} points, from ${short(least)} to ${short(high)}`
-  const labels = [0, Math.floor((points.length - 1) / 2), points.length - 1].filter((i, n, all) => all.indexOf(i) === n)
+  const told = `${visible(title)}: ${plural(points.length, 'point')}, from ${least.text} to ${most.text}`
+  const labels = labelsWithRoom(points.map((point, i) => ({ x: middle(point, i), text: cut(visible(point.label)) })), left, width - 2)
   return (
     <figure class="sqlchart">
       <svg viewBox={`0 0 ${width} ${height}`} role="img" aria-label={told} onPointerMove={nearest} onPointerLeave={() => setAt(undefined)}>
-        {[0, 0.25, 0.5, 0.75, 1].map(part => (
-          <g key={part}>
-            <line class="chart-base" x1={left} x2={width - 8} y1={placeY(low + span * part)} y2={placeY(low + span * part)} />
-            <text x={left - 8} y={placeY(low + span * part) + 4} text-anchor="end">
-              {short(low + span * part)}
+        {ticks.map(value => (
+          <g key={value}>
+            <line class="chart-base" x1={left} x2={width - 8} y1={placeY(value)} y2={placeY(value)} />
+            <text x={left - 8} y={placeY(value) + 4} text-anchor="end">
+              {format(value)}
             </text>
           </g>
         ))}
@@ -137,9 +137,9 @@ function Drawing({ points, shape, title }: DrawingProps) {
               />
             ))
           : <polyline points={points.map(({ part, y }) => `${placeX(part).toFixed(1)},${placeY(y).toFixed(1)}`).join(' ')} />}
-        {labels.map(i => (
-          <text key={i} x={middle(points[i]!, i)} y={height - 10} text-anchor={anchors[i === 0 ? 0 : i === points.length - 1 ? 2 : 1]}>
-            {visible(points[i]!.label).slice(0, 28)}
+        {labels.map(({ x, text }) => (
+          <text key={x} x={x} y={height - 10} text-anchor="middle">
+            {text}
           </text>
         ))}
       </svg>

@@ -2,7 +2,9 @@
 
 import { useMemo, useRef, useState } from 'preact/hooks'
 import type { ExportFormat, SqlPlan } from '../../sql.ts'
-import { formatCount, formatDuration, plural, visible, visibleLines } from '../format.ts'
+import { formatDuration, plural, visible, visibleLines } from '../format.ts'
+import { compareNumbers } from '../numberorder.ts'
+import { columnsMax, columnsText } from '../rows.ts'
 import { saveSql, type SqlAnswer } from '../sqlrun.ts'
 import { tell } from './dialog.tsx'
 import { Badge, Panel } from './small.tsx'
@@ -10,9 +12,6 @@ import { SqlChart } from './sqlchart.tsx'
 import { PlanGraph } from './plangraph.tsx'
 import { Empty } from './states.tsx'
 import { Table, type TableColumn } from './table.tsx'
-
-/** More columns are for a file. */
-const columnsMax = 200
 
 interface NumberedRow {
   readonly row: readonly (string | null)[]
@@ -85,7 +84,7 @@ function Summary({ answer: { rows, columns, cut, long, ms, job } }: { readonly a
   return (
     <p class="dim">
       {count}
-      {columns.length > columnsMax && `, the first ${columnsMax} of ${formatCount(columns.length)} columns`}
+      {columnsText(columnsMax, columns.length - columnsMax)}
       {long > 0 && `, ${plural(long, 'value')} cut`}
       {ms !== undefined && `, ${formatDuration(ms)}`}.{job !== undefined && <> It ran as <a href={`/jobs/${job}`}>job {job}</a>.</>}
       {cut && <> <Badge tone="warn">cut</Badge></>}
@@ -101,7 +100,7 @@ export function ResultRows({ answer: { rows, columns, cut } }: { readonly answer
       hint: type,
       number: isNumber,
       value: ({ row }) => row[i] ?? '',
-      ...(isNumber && { order: ({ row }: NumberedRow) => (row[i] === null ? -Infinity : Number(row[i])) }),
+      ...(isNumber && { order: ({ row }: NumberedRow) => row[i] ?? undefined, compare: compareNumbers }),
       cell: ({ row }) =>
         row[i] === null ? (
           <span class="dim">NULL</span>

@@ -16,6 +16,8 @@ export interface TableColumn<T> {
   /** Value for CSV, and for sorting unless there is an `order`; nothing where the table shows none. */
   readonly value: (row: T) => string | number | undefined
   readonly order?: ((row: T) => string | number | undefined) | undefined
+  /** Order of two texts of `order`; default: that of words. */
+  readonly compare?: ((a: string, b: string) => number) | undefined
   /** Numbers are aligned at the right. */
   readonly number?: boolean
   /** Hidden on narrow screens. */
@@ -137,11 +139,13 @@ function Body<T>({ label, columns, rows, keyOf, onEnd, head }: TableProps<T> & {
 const classOf = ({ number, wide }: { readonly number?: boolean | undefined; readonly wide?: boolean | undefined }): string | undefined =>
   [number && 'number', wide && 'wide'].filter(Boolean).join(' ') || undefined
 
-function sortRows<T>(rows: readonly T[], { value, order = value }: TableColumn<T>, down: boolean): readonly T[] {
+const inWords = (a: string, b: string): number => a.localeCompare(b)
+
+function sortRows<T>(rows: readonly T[], { value, order = value, compare = inWords }: TableColumn<T>, down: boolean): readonly T[] {
   const keyed = rows.map(row => ({ row, key: order(row) }))
   keyed.sort(({ key: a }, { key: b }) => {
     if (a === undefined || b === undefined) return Number(b === undefined) - Number(a === undefined)
-    return typeof a === 'number' && typeof b === 'number' ? a - b : String(a).localeCompare(String(b))
+    return typeof a === 'number' && typeof b === 'number' ? a - b : compare(String(a), String(b))
   })
   if (down) keyed.reverse()
   return keyed.map(({ row }) => row)

@@ -6,15 +6,17 @@ import { expect, test } from 'vitest'
 import { placesLine } from '../../../../client/cli/jobs/view.ts'
 import { bundlePage } from '../../../../client/console/bundle.ts'
 import { attributeText, bytesFrom } from '../../../../client/console/page/attributetext.ts'
+import { labelsWithRoom, ticksOf } from '../../../../client/console/page/chartaxis.ts'
 import { chartOf } from '../../../../client/console/page/chartpoints.ts'
 import { ClusterClock } from '../../../../client/console/page/clusterclock.ts'
 import { compareJobs } from '../../../../client/console/page/comparison.ts'
 import { csvField, csvOf } from '../../../../client/console/page/csv.ts'
 import { formatMode, visibleLines } from '../../../../client/console/page/format.ts'
 import { blockAt, holdersOf, replicasKey, standOf } from '../../../../client/console/page/holders.ts'
+import { compareNumbers } from '../../../../client/console/page/numberorder.ts'
 import { problemsOf } from '../../../../client/console/page/problems.ts'
 import { modeFrom, modeText, ownerFrom, replicasFrom } from '../../../../client/console/page/rights.ts'
-import { rowsOf } from '../../../../client/console/page/rows.ts'
+import { columnsText, rowsOf } from '../../../../client/console/page/rows.ts'
 import { accepted, isExplained, piecesOf, placeAt, suggestionsFor } from '../../../../client/console/page/sqltext.ts'
 import { localityOf, shownAttempt, spreadsOf, tookOf } from '../../../../client/console/page/spread.ts'
 import { underWay } from '../../../../client/console/page/underway.ts'
@@ -36,7 +38,7 @@ const rows = (path: string, text: string, whole = true) => rowsOf(Buffer.from(te
 
 test('CSV is read as jobs read it', () => {
   expect(rows('/a.csv', 'id,name\n1,"a, b"\n2,"c\nd"\n')).toEqual({
-    kind: 'rows', columns: ['id', 'name'], rows: [['1', 'a, b'], ['2', 'c\nd']], bad: 0, cut: false,
+    kind: 'rows', columns: ['id', 'name'], rows: [['1', 'a, b'], ['2', 'c\nd']], bad: 0, cut: false, left: 0,
   })
   expect(rows('/a.tsv', 'a\ta\n1\t2\n')).toMatchObject({ columns: ['a', 'a (2)'], rows: [['1', '2']] })
   expect(rowsOf(Buffer.from('a;b\n1;2\n'), { path: '/a.csv', delimiter: ';', whole: true })).toMatchObject({ columns: ['a', 'b'] })
@@ -53,9 +55,32 @@ test('the cut last line of a part is left out, and rows beyond the first thousan
 
 test('JSON lines are rows of their fields; lines that are none stay text', () => {
   expect(rows('/a.jsonl', '{"a":1,"b":"x"}\n{"b":null,"c":[1]}\nnope\n7\n')).toEqual({
-    kind: 'rows', columns: ['a', 'b', 'c', 'value'], bad: 1, cut: false,
+    kind: 'rows', columns: ['a', 'b', 'c', 'value'], bad: 1, cut: false, left: 0,
     rows: [['1', 'x', ''], ['', 'null', '[1]'], ['', '', '', 'nope'], ['', '', '', '7']],
   })
+})
+
+test('numbers of JSON lines keep all digits and their form, also in nested values', () => {
+  const line = '{"a":9007199254740993,"b":123456789012345678901234567890,"c":1e400,"d":-0.0,"e":1.10,"n": {"x": 0.0, "big": [9007199254740993, {}]}}'
+  expect(rows('/a.jsonl', `${line}\n[ 1e400 ]\n-0\n`)).toMatchObject({
+    columns: ['a', 'b', 'c', 'd', 'e', 'n', 'value'],
+    rows: [
+      ['9007199254740993', '123456789012345678901234567890', '1e400', '-0.0', '1.10', '{"x":0.0,"big":[9007199254740993,{}]}'],
+      ['', '', '', '', '', '', '[1e400]'], ['', '', '', '', '', '', '-0'],
+    ],
+  })
+  // Escapes, signs within texts, empty objects, and names that come twice, or are those of a prototype.
+  expect(rows('/a.jsonl', '{}\n{"__proto__":{"\\u00fc":"a, \\"b\\" {"},"x":1,"x":"\\u00e9\\\\"}\n{"y":[]}\n')).toMatchObject({
+    columns: ['__proto__', 'x', 'y'], rows: [['', '', ''], ['{"ü":"a, \\"b\\" {"}', 'é\\', ''], ['', '', '[]']], bad: 0,
+  })
+})
+
+test('of many columns the first are shown, and the number of all is said', () => {
+  const names = Array.from({ length: 230 }, (_, i) => `c${i}`)
+  const line = JSON.stringify(Object.fromEntries(names.map(name => [name, 1])))
+  for (const found of [rows('/a.csv', `${names.join()}\n1\n`), rows('/a.jsonl', line)])
+    expect(found).toMatchObject({ columns: { length: 200 }, left: 30 })
+  expect([columnsText(200, 30), columnsText(5, 0)]).toEqual([', the first 200 of 230 columns', ''])
 })
 
 test('other files are text, or none', () => {
@@ -150,6 +175,42 @@ test('a chart draws numbers and times in their order and at their distances, and
   expect(parts([['rye', '1'], [null, '2']])).toEqual([[[0, 1, 'rye'], [1, 2, 'NULL']], false, 0])
   expect(parts([['rye', '7']], -1)).toEqual([[[0, 7, 'row 1']], false, 0])
   expect(chartOf([], { x: 0, y: 1, isNumber: true })).toEqual({ points: [], isScale: true, left: 0 })
+})
+
+test('the height of a chart has round values, written in full, at their places', () => {
+  const ticks = (least: number, most: number) => {
+    const { values, format, low, high } = ticksOf(least, most)
+    expect([low <= least, high >= most, values[0], values.at(-1)]).toEqual([true, true, low, high])
+    return values.map(format)
+  }
+  expect(ticks(0, 15_100)).toEqual(['0', '5,000', '10,000', '15,000', '20,000'])
+  expect(ticks(0, 4)).toEqual(['0', '1', '2', '3', '4'])
+  expect(ticks(-0.3, 0.7)).toEqual(['-0.4', '-0.2', '0.0', '0.2', '0.4', '0.6', '0.8'])
+  expect(ticks(0, 0)).toEqual(['0.0', '0.2'])
+  expect(ticks(0, 2 ** 53)).toEqual(['0', '2e15', '4e15', '6e15', '8e15', '1e16'])
+  expect(ticks(0, 3e-9)).toEqual(['0', '1e-9', '2e-9', '3e-9'])
+  for (const most of [5e-324, 1e-300, 1e300, Number.MAX_VALUE]) expect([most, ticksOf(0, most).values.length > 1]).toEqual([most, true])
+})
+
+test('each bar has its label where there is room, and no label overprints another one', () => {
+  const at = (texts: readonly string[], width: number) =>
+    labelsWithRoom(texts.map((text, i) => ({ text, x: (i + 0.5) * width / texts.length })), 0, width).map(({ text }) => text)
+  expect(at(['東京', 'São Paulo', 'Paris', 'Oslo'], 900)).toEqual(['東京', 'São Paulo', 'Paris', 'Oslo'])
+  const large = [{ x: 0, text: '5' }, { x: 899, text: '9007199254740992' }, { x: 900, text: '9007199254740993' }]
+  expect(labelsWithRoom(large, 0, 900).map(({ text }) => text)).toEqual(['5', '9007199254740993'])
+  const many = at(Array.from({ length: 1000 }, (_, i) => String(i)), 900)
+  expect([many[0], many.at(-1), many.length > 10 && many.length < 60]).toEqual(['0', '999', true])
+  expect(at(['x'.repeat(500)], 100)).toHaveLength(1)
+})
+
+test('numbers as texts are sorted by their values, also behind the digits of a double', () => {
+  const numbers = [
+    '9007199254740993', '5', 'NaN', '9007199254740992', '-inf', '0.10', '1e3', '12345678901234567.89', '12345678901234567.9', '-7',
+  ]
+  expect(numbers.sort(compareNumbers)).toEqual(
+    ['-inf', '-7', '0.10', '5', '1e3', '9007199254740992', '9007199254740993', '12345678901234567.89', '12345678901234567.9', 'NaN'],
+  )
+  expect([compareNumbers('1.0', '1'), compareNumbers('-9007199254740993', '-9007199254740992')]).toEqual([0, -1])
 })
 
 test('a value of an attribute is shown as its text, and as hexadecimal digits if it is none', () => {
