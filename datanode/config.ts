@@ -36,6 +36,8 @@ export interface DatanodeConfig {
   readonly memoryBytes: number
   /** Memory of all tasks together; default, and at least: that of as many tasks as there are slots. */
   readonly memoryBytesAll?: number | undefined
+  /** Programs that it drives at the same time; default: limits.nodeDrivesMin. */
+  readonly drives?: number | undefined
   /** Limit of the background scrub, per disk. */
   readonly scrubBytesPerSecond?: number | undefined
   readonly pid?: number | undefined

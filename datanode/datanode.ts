@@ -206,6 +206,7 @@ export class Datanode {
       world: this.#world, node: this.node, dir, others: others.map(other => other.dir),
       namenode: config.namenode, host: config.hostName, rack: config.rack, slots: config.slots, memoryBytes: config.memoryBytes,
       memoryBytesAll: Math.max(config.slots * config.memoryBytes, config.memoryBytesAll ?? 0),
+      drives: config.drives ?? limits.nodeDrivesMin,
       secret: config.secret, store, nowMs: () => time.now(), address: () => this.address, cluster: () => this.#cluster!,
       caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
     })

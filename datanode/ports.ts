@@ -16,6 +16,8 @@ export interface Runner {
   readonly slots: number
   /** Memory of a task that asks for none, and of all tasks together; undefined: it runs none. */
   readonly memory: NodeMemory | undefined
+  /** Programs that it drives at the same time; undefined: it runs no tasks. */
+  readonly drives: number | undefined
   freeSlots(): number
   /** Number of attempts that have ended. */
   readonly ended: number
@@ -57,6 +59,8 @@ export interface TaskHost {
   readonly memoryBytes: number
   /** Memory of all tasks together. */
   readonly memoryBytesAll: number
+  /** Programs that it drives at the same time. */
+  readonly drives: number
   readonly secret: Buffer
   readonly store: BlockStore
   readonly address: () => Address
@@ -84,6 +88,7 @@ export interface Tasks {
 export const noRunner: Runner = Object.freeze({
   slots: 0,
   memory: undefined,
+  drives: undefined,
   freeSlots: () => 0,
   ended: 0,
   running: () => [],

@@ -167,7 +167,7 @@ export class Owner {
 
   async #startDatanode(): Promise<Datanode> {
     const { world, machine, dir, settings } = this.#parts
-    const [{ Datanode: Class }, { configFrom, tasksMemory }, { openTasks }] = await Promise.all([
+    const [{ Datanode: Class }, { configFrom, drivesOf, tasksMemory }, { openTasks }] = await Promise.all([
       import('../../datanode/datanode.ts'), import('../../datanode/usersettings.ts'), import('../../datanode/executor/tasks.ts'),
     ])
     const datanode = await Class.start(world, {
@@ -175,6 +175,7 @@ export class Owner {
       hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores,
       memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       memoryBytesAll: settings.nodeMemory ?? tasksMemory(machine, settings.slots),
+      drives: settings.drives ?? drivesOf(machine, settings.slots),
       pid: machine.pid, version, signal: this.#ending.signal,
       // Most commands run no tasks: the first task waits for its executor instead.
       tasks: tasks => openTasks(tasks, { prestart: false, driver: new URL('../driving/main.ts', import.meta.url) }),

@@ -25,7 +25,7 @@ export async function runDatanode(run: ServerRun): Promise<void> {
   // On loopback, the secret is the one that the namenode created in the same home or in the cluster's directory.
   const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
-  const [{ Datanode }, { configFrom, tasksMemory }, { openTasks }] = await Promise.all([
+  const [{ Datanode }, { configFrom, drivesOf, tasksMemory }, { openTasks }] = await Promise.all([
     import('../../datanode/datanode.ts'), import('../../datanode/usersettings.ts'), import('../../datanode/executor/tasks.ts'),
   ])
   const datanode = await start(Datanode.start(world, {
@@ -33,6 +33,7 @@ export async function runDatanode(run: ServerRun): Promise<void> {
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     memoryBytesAll: settings.nodeMemory ?? tasksMemory(machine, settings.slots),
+    drives: settings.drives ?? drivesOf(machine, settings.slots),
     pid: machine.pid, version, processMetrics: exposeProcess, signal,
     tasks: host => openTasks(host, { driver: new URL('../driving/main.ts', import.meta.url) }),
     settings: await ownSettings({ disk: world.disk, machine }, run.flags, 'datanode', {

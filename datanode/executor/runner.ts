@@ -94,6 +94,8 @@ export class TaskRunner implements Runner {
     return { task: memoryBytes, all: memoryBytesAll }
   }
 
+  get drives(): number { return this.#host.drives }
+
   get ended(): number { return this.#ended }
 
   freeSlots(): number {

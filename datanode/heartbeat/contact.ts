@@ -133,7 +133,7 @@ export class Contact {
         attempts: runner.running().slice(0, attemptsMax), ...(known !== undefined && { cluster: known }),
         ...(fence.seen.epoch > 0 && { seen: fence.seen }), ...(logControl && { logLevel: logControl.level }),
         ...(settings && { settings: [...settings] }), features: [...nodeFeatures],
-        ...runner.memory && { memory: runner.memory },
+        ...runner.memory && { memory: runner.memory }, ...runner.drives !== undefined && { drives: runner.drives },
       },
       { signal, peer: 'namenode', retry: false },
     )

@@ -91,8 +91,11 @@ export class Jobs {
     const engine = this.#engine = new Engine(deps)
     this.routes = jobRoutes(engine, deps)
     registry.listen({
-      joined: ({ node, rack, host, slots, features, memory, inService }, attempts) =>
-        this.#feed({ kind: 'joined', node, rack, host, slots, features, ...memory && { memory }, attempts, closed: !inService }),
+      joined: ({ node, rack, host, slots, features, memory, drives, inService }, attempts) =>
+        this.#feed({
+          kind: 'joined', node, rack, host, slots, features, ...memory && { memory }, ...drives !== undefined && { drives }, attempts,
+          closed: !inService,
+        }),
       offered: ({ node }) => this.#feed({ kind: 'offered', node }),
       left: ({ node }) => this.#feed({ kind: 'left', node }),
       stale: ({ node }) => this.#feed({ kind: 'stale', node }),

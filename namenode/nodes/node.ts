@@ -34,6 +34,7 @@ export interface HeldCounts { readonly blocks: number; readonly remaining: numbe
 type Registration = Pick<
   RequestOf<typeof register>,
   'address' | 'rack' | 'host' | 'pid' | 'version' | 'slots' | 'storages' | 'logLevel' | 'settings' | 'features' | 'memory'
+  | 'drives'
 > & {
   readonly attempts: { readonly length: number }
 }
@@ -63,6 +64,7 @@ export class DataNode {
   #slots = 0
   #features: readonly NodeFeature[] = []
   #memory: NodeMemory | undefined
+  #drives: number | undefined
   #storages: readonly StorageState[] = []
   #transfers = 0
   #running = 0
@@ -107,6 +109,8 @@ export class DataNode {
   get features(): readonly NodeFeature[] { return this.#features }
   /** Memory of its tasks; undefined: a datanode of an earlier version, or one without slots. */
   get memory(): NodeMemory | undefined { return this.#memory }
+  /** Programs that it drives at the same time; undefined as above. */
+  get drives(): number | undefined { return this.#drives }
   get storages(): readonly StorageState[] { return this.#storages }
   get transfers(): number { return this.#transfers }
   get running(): number { return this.#running }
@@ -174,6 +178,7 @@ export class DataNode {
     this.#settings = said.settings
     this.#slots = said.slots
     this.#memory = said.memory
+    this.#drives = said.drives
     this.#features = nodeFeatures.filter(feature => said.features?.includes(feature))
     this.#storages = said.storages
     this.#running = said.attempts.length

@@ -180,6 +180,8 @@ const processLimits = {
   quotasMax: 10_000,
   /** Running jobs, and as many that drive detached programs; one more is refused with OVERLOADED. */
   jobsRunningMax: 1000,
+  /** Detached programs that a datanode drives at the same time, unless its settings or its memory allow more. */
+  nodeDrivesMin: 4,
   /** Ended jobs that are kept for inspection; older ones are deleted. */
   jobsKept: 1000,
   /** Backups of a namenode that are kept. */

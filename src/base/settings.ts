@@ -181,6 +181,11 @@ export const settings = {
     fallback: "three quarters of the machine's memory, by the share of `slots` in its cores", usedBy: ['datanode'],
     about: 'Memory of all tasks together: tasks that ask for much wait for each other. At least `slots` times `memory`.',
   }),
+  drives: count(0, limits.jobsRunningMax, {
+    fallback: `one for each 256 MiB of an eighth of the machine's memory, by the share of \`slots\` in its cores, and at least ${limits.nodeDrivesMin}`,
+    usedBy: ['datanode'],
+    about: 'Number of detached programs whose functions run on this datanode at the same time, beside its slots; further ones wait. 0: none.',
+  }),
   replication: count(1, 16, {
     fallback: '3, for `up` at most the number of its datanodes; 1 when embedded',
     usedBy: ['namenode', 'up'], about: 'Default replication of files.',

@@ -68,6 +68,8 @@ export const register = message('heartbeat.register', {
     settings: Type.Optional(serverSettings),
     /** Memory of a task that asks for none, and of all tasks together. Not sent by earlier versions. */
     memory: Type.Optional(Type.Object({ task: count, all: count })),
+    /** Programs that it drives at the same time. Not sent by earlier versions. */
+    drives: Type.Optional(count),
     /** Missing: none. A later version may name some that the namenode does not know. */
     features: Type.Optional(Type.Array(text(40), { maxItems: 100 })),
   }),

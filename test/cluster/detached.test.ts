@@ -1,6 +1,6 @@
 // Programs of several steps that run detached, on a cluster of real processes with one slot for each node: a process of the cluster drives
 // them, and another one goes on when it is killed, in the middle of a step and between two; so they do when the namenode is started again.
-// Two processes that send a step get one job.
+// Two processes that send a step get one job. Programs beyond those that the nodes may drive wait, and run then.
 
 import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -21,7 +21,7 @@ let dir: string
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-detached-'))
-  const settings = { GRISTMILL_SLOTS: '1', GRISTMILL_QUEUES: 'narrow:1:1', GRISTMILL_JOBS_PER_USER: '3' }
+  const settings = { GRISTMILL_SLOTS: '1', GRISTMILL_QUEUES: 'narrow:1:1', GRISTMILL_JOBS_PER_USER: '3', GRISTMILL_DRIVES: '1' }
   cluster = await startClusterHere({ datanodes: 2, settings })
 })
 
@@ -209,6 +209,9 @@ test('as many detached programs as one user may have take no places of their ste
     await mill.range(1).map(() => counts.join()).save(output)`)
   const names = ['one', 'two', 'three']
   const drives = await Promise.all(names.map(name => detach([twice, '--output', `/${name}`, '--param', `gates=${file}`])))
+  await until('a program waits for one of the two that are driven', async () =>
+    (await jobs()).some(({ waits }) => waits === 'for another detached program to end: the datanodes drive 2 at a time (setting drives)'))
+  expect(cluster.datanodes.map(({ pid }) => childrenOf(pid).filter(isDriver).length).every(count => count <= 1)).toBe(true)
   await until('a step waits for a place', async () =>
     (await jobs()).some(({ waits }) => waits?.startsWith('for a place for its step') === true))
   expect((await jobs()).filter(({ job, state }) => state === 'running' && !drives.includes(job)).length).toBeLessThanOrEqual(3)

@@ -34,20 +34,23 @@ export function newAttempt(
   return attempt
 }
 
-/** Slots and memory of no attempts. */
-export const nothing: Need = Object.freeze({ cpu: 0, memoryBytes: 0 })
+/** Need of no attempts. */
+export const nothing: Need = Object.freeze({ cpu: 0, memoryBytes: 0, drives: 0 })
+
+const sum = (a: Need, b: Need, sign: 1 | -1): Need =>
+  ({ cpu: a.cpu + sign * b.cpu, memoryBytes: a.memoryBytes + sign * b.memoryBytes, drives: a.drives + sign * b.drives })
 
 function hold(node: WorkerNode, id: AttemptId, need: Need): void {
   release(node, id)
   node.holding.set(id, { need, killedMonoMs: undefined })
-  node.used = { cpu: node.used.cpu + need.cpu, memoryBytes: node.used.memoryBytes + need.memoryBytes }
+  node.used = sum(node.used, need, 1)
 }
 
-/** The attempt holds slots and memory of the node no more, if it did. */
+/** The attempt holds nothing of the node any more, if it did. */
 export function release(node: WorkerNode, id: AttemptId): void {
   const held = node.holding.get(id)
   if (!held || !node.holding.delete(id)) return
-  node.used = { cpu: node.used.cpu - held.need.cpu, memoryBytes: node.used.memoryBytes - held.need.memoryBytes }
+  node.used = sum(node.used, held.need, -1)
 }
 
 /** Ends an attempt. Its slot is freed separately: a killed attempt holds it until its node reports the end. */

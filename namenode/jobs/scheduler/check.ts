@@ -22,6 +22,7 @@ export function checkState(state: SchedulerState): void {
     const needs = [...node.holding.values()].map(({ need }) => need)
     assertKept('slots that are taken', node.used.cpu, needs.reduce((sum, { cpu }) => sum + cpu, 0), node.id)
     assertKept('memory that is taken', node.used.memoryBytes, needs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0), node.id)
+    assertKept('programs that are driven', node.used.drives, needs.reduce((sum, { drives }) => sum + drives, 0), node.id)
     for (const [id, { killedMonoMs: killedMs }] of node.holding) {
       const place = taskRefOf(state, id)
       const attempt = place?.task.attempts.find(each => each.id === id)

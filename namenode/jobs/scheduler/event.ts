@@ -48,6 +48,7 @@ export type Event =
       readonly slots: number
       /** Default: not known, as that of a datanode of an earlier version. */ readonly memory?: NodeMemory
       /** Default: none, as a datanode of an earlier version. */ readonly features?: readonly NodeFeature[]
+      /** Programs that it drives at the same time; default: limits.nodeDrivesMin. */ readonly drives?: number
       readonly attempts: readonly AttemptId[]
       /** No tasks until it offers slots. */ readonly closed?: boolean
     }

@@ -1,7 +1,7 @@
 // Which datanodes can run the tasks of a stage, and which have room for one now: processor slots and memory of each node are accounted.
 // Datanodes of an earlier version cannot run tasks that adaptive rules have made, nor drive programs, and do not tell their memory, which
 // then has no bound. A task that drives a program takes no slot and no memory of a task: it waits for the steps of the program, which need
-// them.
+// them. A node drives a bounded number of programs at a time.
 // Pure.
 // INVARIANT: a task is given only to a node that can run it. A stage is rewritten while all nodes can run what the rewrite makes; a node
 // that joins afterwards and cannot gets other tasks.
@@ -25,8 +25,8 @@ const isLargeEnough = ({ slots, memory }: Pick<WorkerNode, 'slots' | 'memory'>, 
   slots > 0 && slots >= cpuOf(asking) && (memory === undefined || memoryOf(asking) <= memory.all)
 
 export const canRun = (node: WorkerNode, { spec: job }: Pick<RunningJob, 'spec'>, { layout, spec: stage }: StageState): boolean =>
-  (layout.made === undefined || node.features.includes('parts')) && (!isDrive(job) || node.features.includes('drives'))
-  && isLargeEnough(node, { job, stage })
+  (layout.made === undefined || node.features.includes('parts'))
+  && (!isDrive(job) || (node.features.includes('drives') && node.drives > 0)) && isLargeEnough(node, { job, stage })
 
 /** False while a datanode that may be given tasks does not know the ones that rules make. */
 export function knowRewrites(state: SchedulerState): boolean {
@@ -45,11 +45,11 @@ const ableAmong = (nodes: Iterable<WorkerNode>, job: RunningJob, stage: StageSta
 
 /** Slots and memory of a task on this node. A task that runs alone gets all slots. */
 export function needOf(node: WorkerNode, { spec: job }: RunningJob, { spec: stage }: StageState, task: TaskState): Need {
-  if (isDrive(job)) return { cpu: 0, memoryBytes: 0 }
+  if (isDrive(job)) return { cpu: 0, memoryBytes: 0, drives: 1 }
   const asking = { job, stage }
   return task.alone && node.memory
-    ? { cpu: node.slots, memoryBytes: memoryAlone(node, asking) }
-    : { cpu: cpuOf(asking), memoryBytes: memoryOf(asking) || (node.memory?.task ?? 0) }
+    ? { cpu: node.slots, memoryBytes: memoryAlone(node, asking), drives: 0 }
+    : { cpu: cpuOf(asking), memoryBytes: memoryOf(asking) || (node.memory?.task ?? 0), drives: 0 }
 }
 
 /** Memory of a task that runs alone on the node: that of all slots, and at least twice what it asks for, if the node has as much. */
@@ -76,10 +76,11 @@ export const isLargest = ({ id }: WorkerNode, largestFirst: readonly NodeAlone[]
   return most === undefined || most.memoryBytes === largestFirst.find(({ node }) => node === id)?.memoryBytes
 }
 
-/** The slots and the memory that the node has left. */
-export const roomOf = ({ slots, memory, used }: WorkerNode): Need =>
-  ({ cpu: slots - used.cpu, memoryBytes: (memory?.all ?? Infinity) - used.memoryBytes })
+/** The slots, the memory and the programs to drive that the node has left. */
+export const roomOf = ({ slots, memory, drives, used }: WorkerNode): Need =>
+  ({ cpu: slots - used.cpu, memoryBytes: (memory?.all ?? Infinity) - used.memoryBytes, drives: drives - used.drives })
 
+/** For a task that takes slots: drives.ts starts the others. */
 export const fits = (room: Need, need: Need): boolean => need.cpu <= room.cpu && need.memoryBytes <= room.memoryBytes
 
 /** Reason for which no task of a stage can ever run on these nodes; undefined if there are none, or some may. */

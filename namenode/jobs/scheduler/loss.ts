@@ -15,13 +15,13 @@ import { queue, reopen } from './tasks.ts'
 import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
-  const { node: id, rack, host, slots, memory, features = [] } = event
+  const { node: id, rack, host, slots, memory, features = [], drives = limits.nodeDrivesMin } = event
   let node = state.nodes.get(id)
   const now = event.closed ? 'closed' : 'live'
-  if (node) Object.assign(node, { rack, host, slots, memory, features, state: now })
+  if (node) Object.assign(node, { rack, host, slots, memory, features, drives, state: now })
   else
     state.nodes.set(id, node = {
-      id, rack, host, slots, memory, features, state: now, holding: new Map(), used: nothing, pendingForget: new Set(),
+      id, rack, host, slots, memory, features, drives, state: now, holding: new Map(), used: nothing, pendingForget: new Set(),
     })
 
   const still = new Set(event.attempts)

@@ -6,7 +6,7 @@
 // A task may take several slots of a node, and memory: where it is the next one and a node has too little left, the emptiest node that can
 // run it is given no other task, and so runs empty. One node is kept so for a stage at a time. A task that has run out of memory waits for
 // the node that has most of it, wherever its input is.
-// A task that drives a program takes no slot: it starts at once, also where all slots are taken and its queue has reached its bound.
+// A task that drives a program takes no slot (drives.ts).
 // INVARIANT: the attempts of a node never take more slots and memory than it has, and a task never has two attempts on one node at a time.
 
 import type { NodeId } from '../../../src/base/ids.ts'
@@ -16,7 +16,8 @@ import { splitSize } from '../splits/splits.ts'
 import type { Locality } from '../store/record.ts'
 import type { Wants } from './pending.ts'
 import { newAttempt } from './attempts.ts'
-import { able, ableAlone, canRun, fits, isLargest, needOf, roomOf } from './fit.ts'
+import { canStart, startDrives } from './drives.ts'
+import { ableAlone, canRun, fits, isLargest, needOf, roomOf } from './fit.ts'
 import { QueueShares } from './queues.ts'
 import {
   changed, ready, type Need, type RunningJob, type WorkerNode, type TaskRef, type StageState, type SchedulerState, type TaskState,
@@ -41,7 +42,7 @@ const orderedMax = 128 * KiB
 export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []): void {
   if (!state.open) return
   const jobs = [...state.jobs.values()].filter(job => job.state === 'running' && wantsSlots(job))
-  startDrives(state, jobs)
+  startDrives(state, jobs, (place, node) => launch(state, place, { node, locality: 'any', speculative: false }))
   if (jobs.length === 0) return
   const shares = new QueueShares(state.queues, state.jobs.values())
   const kept = new Set<StageState>()
@@ -55,21 +56,6 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
 
 const hasSlot = ({ state, slots, used }: WorkerNode): boolean => state === 'live' && used.cpu < slots
 
-/** Starts tasks that drive programs, each on the node with the fewest tasks of those that may run it. */
-function startDrives(state: SchedulerState, jobs: readonly RunningJob[]): void {
-  for (const job of jobs) {
-    const stage = job.stages[0]!
-    const task = stage.tasks[0]!
-    if (!isDrive(job.spec) || stage.state !== 'running' || task.state !== 'waiting') continue
-    const [node] = able(state.nodes.values(), job, stage).filter(({ id }) => !task.avoid?.has(id))
-      .sort((one, other) => one.holding.size - other.holding.size || (one.id < other.id ? -1 : 1))
-    if (!node) continue
-    stage.pending.takeAny(() => 'drop')
-    stage.pending.takeFree(() => 'drop')
-    launch(state, { job, stage, task }, { node, locality: 'any', speculative: false })
-  }
-}
-
 /** True if the job has a task that could start. */
 const wantsSlots = (job: RunningJob): boolean =>
   job.stages.some(stage => stage.state === 'running' && (stage.waiting > 0 || stage.running > 0) && ready(job, stage))
@@ -78,7 +64,8 @@ const wantsSlots = (job: RunningJob): boolean =>
 export function hasRunnable(state: SchedulerState): boolean {
   if (!state.open || ![...state.nodes.values()].some(hasSlot)) return false
   const shares = new QueueShares(state.queues, state.jobs.values())
-  return [...state.jobs.values()].some(job => job.state === 'running' && !shares.isFull(job) && wantsSlots(job))
+  return [...state.jobs.values()].some(job =>
+    job.state === 'running' && (isDrive(job.spec) ? canStart(state, job) : !shares.isFull(job) && wantsSlots(job)))
 }
 
 /** Idle nodes first; among equals those with most input of the next stages, so that reduce tasks start beside their input. */

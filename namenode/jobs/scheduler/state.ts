@@ -15,8 +15,8 @@ import type { Locality, TaskRecord } from '../store/record.ts'
 import { taskCount } from '../splits/splits.ts'
 import { CounterSums } from './sums.ts'
 
-/** Slots and memory of a task. */
-export interface Need { readonly cpu: number; readonly memoryBytes: number }
+/** Slots and memory of a task, and whether it drives a program (0, 1). */
+export interface Need { readonly cpu: number; readonly memoryBytes: number; readonly drives: number }
 
 /** An attempt on a node. */
 interface Held {
@@ -34,6 +34,8 @@ export interface WorkerNode {
   features: readonly NodeFeature[]
   /** Memory of its tasks; undefined: a datanode of an earlier version, which does not tell it. */
   memory: NodeMemory | undefined
+  /** Programs that it drives at the same time. */
+  drives: number
   /** `stale`: it may be dead; it gets no tasks, and its work is repeated elsewhere if slots are free. */
   state: 'live' | 'closed' | 'stale' | 'dead'
   /** Attempts that hold slots and memory; attempts.ts changes it. */

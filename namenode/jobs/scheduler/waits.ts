@@ -4,6 +4,7 @@
 import { defaultQueue } from '../../../src/base/jobqueues.ts'
 import type { QueueStatus } from '../../../src/protocol/job.ts'
 import { isDrive } from '../../../src/protocol/task.ts'
+import { hasDriveRoom } from './drives.ts'
 import { canRun, largest, needText, roomOf } from './fit.ts'
 import { QueueShares, slotsTaken } from './queues.ts'
 import { ready } from './state.ts'
@@ -28,6 +29,7 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
     if (!stages.some(stage => ready(job, stage) && nodes.some(node => canRun(node, job, stage)))) return whyUnable(nodes, job, stages)
     if (job.avoid.size > 0 && nodes.every(({ id }) => job.avoid.has(id)))
       return `for another datanode: its tasks have failed on ${nodes.length === 1 ? 'the only one' : `all ${nodes.length} of them`}`
+    if (isDrive(job.spec)) return waitOfDrive(nodes)
     shares ??= new QueueShares(state.queues, state.jobs.values())
     const { name, slotsMax } = shares.queueOf(job)
     if (shares.isFull(job)) return `for its queue ${name}, of which ${tasks(slotsMax!)} may run at a time`
@@ -41,12 +43,21 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
   }
 }
 
+/** It drives a program, which some of the nodes can. */
+function waitOfDrive(nodes: readonly WorkerNode[]): string {
+  if (hasDriveRoom(nodes)) return 'for a datanode on which its process has not failed, to drive the program'
+  const most = nodes.reduce((sum, { drives }) => sum + drives, 0)
+  return `for another detached program to end: the datanodes drive ${most === 1 ? 'one at a time' : `${most} at a time`} (setting drives)`
+}
+
 /** No live node can run a task of these stages. */
 function whyUnable(nodes: readonly WorkerNode[], { spec: job }: RunningJob, stages: readonly StageState[]): string {
   if (stages.some(({ layout }) => layout.made !== undefined) && !nodes.some(({ features }) => features.includes('parts')))
     return 'for a datanode of this version: adaptive rules have made its tasks, which the live datanodes do not know'
   if (isDrive(job) && !nodes.some(({ features }) => features.includes('drives')))
     return 'for a datanode of this version: it drives a program, which the live datanodes cannot'
+  if (isDrive(job) && nodes.every(({ drives }) => drives === 0))
+    return 'for a datanode that drives programs: the live ones are not allowed to (setting drives)'
   return `for a datanode with ${needText({ job, stage: stages[0]!.spec })} for one task: of the live ones ${largest(nodes)}`
 }
 

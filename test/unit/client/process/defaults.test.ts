@@ -23,7 +23,7 @@ const used: Partial<Record<SettingName, unknown>> = {
 
 /** Texts of no value, and values that their users do not name: a flag is off unless it is given. */
 const described: readonly SettingName[] = [
-  'home', 'cluster', 'secretFile', 'user', 'port', 'advertise', 'dir', 'hostName', 'slots', 'nodeMemory', 'backupDir', 'profile',
+  'home', 'cluster', 'secretFile', 'user', 'port', 'advertise', 'dir', 'hostName', 'slots', 'nodeMemory', 'drives', 'backupDir', 'profile',
   'logLevel', 'logFile',
   'auditLog', 'auditReads', 'gateway', 'webhdfs', 's3', 'pg', 'console', 's3Root', 's3Domain', 'tlsCert', 'tlsKey', 'trustedProxies',
   'accessLog', 'debug', 'queues', 'racks', 'hosts', 'hostsExclude',

@@ -1,8 +1,9 @@
-// Jobs that drive programs, on the scheduler alone: they take neither slots nor memory nor a place of their queue, run once at a time, and
-// their steps end with them.
+// Jobs that drive programs, on the scheduler alone: they take neither slots nor memory nor a place of their queue, run once at a time, as
+// many on a node as it allows, and their steps end with them.
 
 import { expect, test } from 'vitest'
 import type { RunningJob } from '../../../../../namenode/jobs/scheduler/state.ts'
+import { limits } from '../../../../../src/base/limits.ts'
 import { parseQueues } from '../../../../../src/base/jobqueues.ts'
 import { detachedRun, driveMethod } from '../../../../../src/protocol/task.ts'
 import { a, b, idOf, kindsOf, Play } from './play.ts'
@@ -20,7 +21,7 @@ test('a drive takes no slot, no memory, and no place in the bound of its queue, 
   expect(driving.running).toBe(1)
   const first = play.start(1, { driver: step(1), queue: 'small' })
   expect(first.running).toBe(1)
-  expect(play.scheduler.nodes.get(a)!.used).toEqual({ cpu: 1, memoryBytes: 100 })
+  expect(play.scheduler.nodes.get(a)!.used).toEqual({ cpu: 1, memoryBytes: 100, drives: 1 })
   expect(play.scheduler.queueStatus.queues.find(({ name }) => name === 'small')).toMatchObject({ jobs: 2, running: 1 })
   expect(play.scheduler.hasRunnable).toBe(false)
   const other = play.start(1, { driver: { ...drive, id: detachedRun('s') }, queue: 'small' })
@@ -30,7 +31,7 @@ test('a drive takes no slot, no memory, and no place in the bound of its queue, 
   expect([other.running, other.stages[0]!.waiting, first.running]).toEqual([1, 0, 1])
   play.done(a, idOf(first, 0, 0, 0))
   play.settleAll()
-  expect(play.scheduler.nodes.get(a)!.used).toEqual({ cpu: 0, memoryBytes: 0 })
+  expect(play.scheduler.nodes.get(a)!.used).toEqual({ cpu: 0, memoryBytes: 0, drives: 2 })
 })
 
 test('a node of an earlier version drives nothing, and the job says so', () => {
@@ -55,6 +56,84 @@ test('a drive on a stale node gets no second attempt, and one that used up its m
   play.fail(node!.id, play.runs[0]!, { outOfMemory: true })
   expect(driving.stages[0]!.tasks[0]).toMatchObject({ failures: 1, alone: false })
   expect(driving.running).toBe(1)
+})
+
+const other = (name: string) => ({ ...drive, id: detachedRun(name) })
+
+test('a node drives as many programs as it may, further ones wait and say so, and their steps run', () => {
+  const play = new Play([])
+  play.joinDriving(a, 2)
+  const drives = ['r', 's', 't', 'u'].map(name => play.start(1, { driver: other(name) }))
+  const running = (): number[] => drives.map(job => job.running)
+  expect(running()).toEqual([1, 1, 0, 0])
+  expect(play.scheduler.waits(drives[2]!)).toBe('for another detached program to end: the datanodes drive 2 at a time (setting drives)')
+  expect(play.scheduler.hasRunnable).toBe(false)
+  // The slot is free for the steps of those that are driven.
+  const first = play.start(1, { driver: step(1) })
+  expect(first.running).toBe(1)
+  play.done(a, idOf(first, 0, 0, 0))
+  play.settleAll()
+  play.done(a, idOf(drives[0]!, 0, 0, 0))
+  play.settleAll()
+  expect(running()).toEqual([0, 1, 1, 0])
+  // A killed one keeps its place until its process has ended.
+  play.apply({ kind: 'kill', job: drives[1]!.id })
+  play.settleAll()
+  expect(drives[3]!.running).toBe(0)
+  play.fail(a, idOf(drives[1]!, 0, 0, 0), { cause: 'killed' })
+  expect(drives[3]!.running).toBe(1)
+})
+
+test('drives go to the nodes that drive the fewest, and of those that wait the ones that have begun start first', () => {
+  const play = new Play([])
+  play.joinDriving(a, 2)
+  play.joinDriving(b, 1)
+  const drives = ['r', 's', 't', 'u'].map(name => play.start(1, { driver: other(name) }))
+  const nodesOf = () => drives.map(job => job.stages[0]!.tasks[0]!.attempts.find(each => each.state === 'running')?.node)
+  expect(nodesOf()).toEqual([a, b, a, undefined])
+  play.apply({ kind: 'dead', node: b })
+  expect(nodesOf()).toEqual([a, undefined, a, undefined])
+  expect(play.scheduler.waits(drives[1]!)).toMatch(/^for another detached program to end: the datanodes drive 2 /)
+  play.done(a, idOf(drives[2]!, 0, 0, 0))
+  play.settleAll()
+  expect(nodesOf()).toEqual([a, a, undefined, undefined])
+})
+
+test('of drives that wait, that of the user with the fewest comes first', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  const held = play.start(1, { driver: other('held') })
+  const [again, first] = [play.start(1, { driver: other('again') }), play.start(1, { driver: other('first'), user: 'bob' })]
+  play.joinDriving(a, 2, [idOf(held, 0, 0, 0)])
+  expect([again, first].map(({ running }) => running)).toEqual([0, 1])
+})
+
+test('of drives that wait, that of the queue with the smallest share comes first, and of a queue that with the highest priority', () => {
+  const play = new Play([], 1, parseQueues(['etl:3', 'adhoc:1']))
+  play.joinDriving(a, 1)
+  const next = (job: RunningJob): boolean => job.running === 1
+  const held = play.start(1, { driver: other('held'), queue: 'adhoc' })
+  const low = play.start(1, { driver: other('low'), queue: 'etl', priority: -1 })
+  const late = play.start(1, { driver: other('late'), queue: 'adhoc' })
+  const high = play.start(1, { driver: other('high'), queue: 'etl', priority: 1 })
+  play.joinDriving(a, 2, [idOf(held, 0, 0, 0)])
+  expect([low, late, high].map(next)).toEqual([false, false, true])
+  // A third of the weight of etl is taken, and all of that of adhoc.
+  play.joinDriving(a, 3, [held, high].map(job => idOf(job, 0, 0, 0)))
+  expect([low, late].map(next)).toEqual([true, false])
+  play.joinDriving(a, 4, [held, high, low].map(job => idOf(job, 0, 0, 0)))
+  expect(late.running).toBe(1)
+})
+
+test('a node that drives nothing gets no drive, and the job says so; one that does not tell drives a few', () => {
+  const play = new Play([])
+  play.joinDriving(a, 0)
+  const driving = play.start(1, { driver: drive })
+  expect(driving.running).toBe(0)
+  expect(play.scheduler.waits(driving)).toBe('for a datanode that drives programs: the live ones are not allowed to (setting drives)')
+  play.join(b)
+  const others = Array.from({ length: limits.nodeDrivesMin }, (_, i) => play.start(1, { driver: other(String(i)) }))
+  expect([driving, ...others].map(job => job.running)).toEqual([...others.map(() => 1), 0])
 })
 
 test('the steps of a drive end with it, and one that comes later at once', () => {

@@ -26,6 +26,8 @@ export interface JobShape {
   readonly check?: boolean
   readonly queue?: string | undefined
   readonly priority?: number | undefined
+  /** Default: ann. */
+  readonly user?: string
   /** Slots and memory of each task of the first stage. */
   readonly cpu?: number
   readonly memory?: number
@@ -191,7 +193,8 @@ export class Bench {
     const job = jobId(`job-${++this.#jobs}`)
     const spec = specOf(shape)
     const facts = {
-      job, user: 'ann', spec, submittedMs: this.at.nowMs + this.#jobs, places: spec.stages.map((_, i) => (i === 0 ? places : undefined)),
+      job, user: shape.user ?? 'ann', spec, submittedMs: this.at.nowMs + this.#jobs,
+      places: spec.stages.map((_, i) => (i === 0 ? places : undefined)),
     }
     this.kept.set(job, { spec: facts.spec, places: facts.places, term: 0, tasks: new Map(), layouts: new Map(), tries: new Map() })
     return { job, effects: this.apply({ kind: 'submitted', ...facts }) }

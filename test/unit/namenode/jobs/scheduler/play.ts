@@ -32,6 +32,10 @@ export class Play extends Bench {
   join(node: NodeId, slots = 1, attempts: AttemptId[] = [], rack = 'r', features = nodeFeatures.slice(), memory?: NodeMemory): Effect[] {
     return this.apply({ kind: 'joined', node, rack, host: node, slots, features, attempts, ...memory && { memory } })
   }
+  /** A node with room for so many programs to drive joins, or registers again. */
+  joinDriving(node: NodeId, drives: number, attempts: AttemptId[] = []): Effect[] {
+    return this.apply({ kind: 'joined', node, rack: 'r', host: node, slots: 1, features: nodeFeatures.slice(), attempts, drives })
+  }
   start(
     maps: number, more: Partial<JobShape> & { places?: string[][] } = {},
   ): RunningJob {

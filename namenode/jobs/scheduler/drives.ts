@@ -1,0 +1,71 @@
+// Starts tasks that drive programs. They take no slot: they start at once, also where all slots are taken and their queue has reached its
+// bound, as long as a node drives fewer programs than it may. Beyond that they wait. A program that has begun before comes first, because
+// its steps hold results for it; then queues get their turns by their weights, and of one queue the highest priority, the user with the
+// fewest driven programs, and the program that was submitted first. A drive waits for no other one, and steps take no place of a drive:
+// the programs that are driven reach their ends.
+// INVARIANT: a node starts no more drives than it may run.
+
+import { isDrive } from '../../../src/protocol/task.ts'
+import { able, roomOf } from './fit.ts'
+import { QueueShares } from './queues.ts'
+import type { RunningJob, SchedulerState, TaskRef, WorkerNode } from './state.ts'
+
+/** Starts those that can start, by the function, each on the node that drives the fewest programs of those that may run it. */
+export function startDrives(
+  state: SchedulerState, jobs: readonly RunningJob[], start: (place: TaskRef, node: WorkerNode) => void,
+): void {
+  const waiting = jobs.filter(isWaiting)
+  while (waiting.length > 0 && anyRoom(state)) {
+    const job = inOrder(state, waiting).find(each => placeOf(state, each))
+    if (!job) return
+    const stage = job.stages[0]!
+    stage.pending.takeAny(() => 'drop')
+    stage.pending.takeFree(() => 'drop')
+    start({ job, stage, task: stage.tasks[0]! }, placeOf(state, job)!)
+    waiting.splice(waiting.indexOf(job), 1)
+  }
+}
+
+/** True for a drive that waits and could start now. */
+export const canStart = (state: SchedulerState, job: RunningJob): boolean => isWaiting(job) && placeOf(state, job) !== undefined
+
+/** True if one of the nodes drives fewer programs than it may. */
+export const hasDriveRoom = (nodes: Iterable<WorkerNode>): boolean => [...nodes].some(node => roomOf(node).drives > 0)
+
+const anyRoom = ({ nodes }: SchedulerState): boolean => hasDriveRoom([...nodes.values()].filter(({ state }) => state === 'live'))
+
+const isWaiting = ({ spec, state, stages: [stage] }: RunningJob): boolean =>
+  isDrive(spec) && state === 'running' && stage!.state === 'running' && stage!.tasks[0]!.state === 'waiting'
+
+function placeOf(state: SchedulerState, job: RunningJob): WorkerNode | undefined {
+  const stage = job.stages[0]!
+  const task = stage.tasks[0]!
+  const nodes = able(state.nodes.values(), job, stage)
+    .filter(node => !task.avoid?.has(node.id) && roomOf(node).drives > 0)
+  return nodes.sort((one, other) =>
+    one.used.drives - other.used.drives || one.holding.size - other.holding.size || (one.id < other.id ? -1 : 1))[0]
+}
+
+function inOrder(state: SchedulerState, waiting: readonly RunningJob[]): RunningJob[] {
+  const drives = [...state.jobs.values()].filter(({ spec }) => isDrive(spec))
+  const shares = new QueueShares(state.queues, [])
+  const ofQueue = countBy(drives, job => shares.queueOf(job).name)
+  const ofUser = countBy(drives, ({ user }) => user)
+  const shareOf = (job: RunningJob): number => {
+    const { name, weight } = shares.queueOf(job)
+    return ofQueue.get(name)! / weight
+  }
+  return [...waiting].sort((one, other) =>
+    Number(hasBegun(other)) - Number(hasBegun(one)) || shareOf(one) - shareOf(other)
+    || (shares.queueOf(one) === shares.queueOf(other) ? (other.spec.priority ?? 0) - (one.spec.priority ?? 0) : 0)
+    || ofUser.get(one.user)! - ofUser.get(other.user)! || one.turn - other.turn)
+}
+
+const hasBegun = ({ stages: [stage] }: RunningJob): boolean => stage!.tasks[0]!.attempts.length > 0
+
+/** Running attempts of the drives, by a property of these. */
+function countBy(drives: readonly RunningJob[], property: (job: RunningJob) => string): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const job of drives) counts.set(property(job), (counts.get(property(job)) ?? 0) + job.running)
+  return counts
+}
