@@ -3,10 +3,9 @@
 // that is repeated gets there once all is healed; builds of a schedule do not overlap.
 
 import { join } from 'node:path'
-import type { BuildResult, Mill } from 'gristmill'
-import type { Cluster } from '../kit/contract.ts'
-import type { Acks, Pending } from './acks.ts'
-import { change, codeOf, isOneOf, notNow, type Findings } from './change.ts'
+import type { BuildResult } from 'gristmill'
+import type { Pending } from './acks.ts'
+import { change, codeOf, isOneOf, notNow, type ClientParts } from './change.ts'
 import { bytesOf } from './content.ts'
 import type { Action } from './plan.ts'
 import { taskTimeoutMs } from './jobs.ts'
@@ -15,14 +14,7 @@ import workflow from './programs/workflow.ts'
 
 export type BuildAction = Extract<Action, { readonly kind: 'build' | 'schedule' | 'rollback' }>
 
-interface Parts {
-  readonly cluster: Pick<Cluster, 'advance'>
-  readonly mill: Mill
-  readonly acks: Acks
-  readonly findings: Findings
-  readonly model: BuildModel
-  readonly healed: () => boolean
-}
+interface Parts extends ClientParts { readonly model: BuildModel }
 
 type Told = BuildResult['datasets'][number]
 

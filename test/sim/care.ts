@@ -2,9 +2,8 @@
 // The model gives the expected content of a snapshot: all states that its directory may have had while it was taken.
 
 import type { Mill } from 'gristmill'
-import type { Cluster } from '../kit/contract.ts'
-import { absent, type Acks, type State } from './acks.ts'
-import { change, codeOf, isOneOf, notNow, type Findings } from './change.ts'
+import { absent, type State } from './acks.ts'
+import { change, codeOf, isOneOf, notNow, type ClientParts } from './change.ts'
 import type { Action } from './plan.ts'
 
 export type CareAction = Extract<
@@ -12,21 +11,12 @@ export type CareAction = Extract<
   { readonly kind: 'snapshot' | 'unsnapshot' | 'restore' | 'quota' | 'drain' | 'maintain' | 'balance' }
 >
 
-interface Parts {
-  readonly cluster: Cluster
-  readonly mill: Mill
-  readonly acks: Acks
-  readonly findings: Findings
-  /** True once all faults have been undone. */
-  readonly healed: () => boolean
-}
-
 const triesMax = 20
 const againMs = 2_000
 
 export class Care {
-  readonly #parts: Parts
-  constructor(parts: Parts) { this.#parts = parts }
+  readonly #parts: ClientParts
+  constructor(parts: ClientParts) { this.#parts = parts }
 
   async act(action: CareAction): Promise<void> {
     const { mill, cluster } = this.#parts

@@ -1,10 +1,21 @@
 // Performs a mutation and records its outcome in the model: acknowledged, refused, or unknown. A refusal that contradicts the model is a
 // finding.
 
-import { GristmillError, hasCode } from 'gristmill'
+import { GristmillError, hasCode, type Mill } from 'gristmill'
+import type { Cluster } from '../kit/contract.ts'
 import type { Acks, State } from './acks.ts'
 
 export interface Findings { readonly all: string[]; add(what: string): void }
+
+/** Connection of a client, the model, and the findings: for the actions of the client. */
+export interface ClientParts {
+  readonly cluster: Cluster
+  readonly mill: Mill
+  readonly acks: Acks
+  readonly findings: Findings
+  /** True once all faults have been undone. */
+  readonly healed: () => boolean
+}
 
 /** Error codes that mean "not now": they claim nothing about the stored state. */
 export const notNow = [

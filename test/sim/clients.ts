@@ -1,31 +1,24 @@
 // Clients of a run: each performs its part of the plan, one call after the other, over its own connection, and updates the model. Each
 // reply is compared with the model at once: a wrong byte, a missing name or a wrong error is a finding.
 
-import type { Mill } from 'gristmill'
 import { parentOf } from '../../src/base/paths.ts'
-import { absent, keyOf, type Acks, type State } from './acks.ts'
+import { absent, keyOf, type State } from './acks.ts'
 import { BuildModel, Builds, isBuilt } from './builds.ts'
 import { Care } from './care.ts'
 import { Drives } from './drives.ts'
 import { Edits } from './edits.ts'
-import { change, codeOf, isOneOf, notNow, type Findings, type Refusal } from './change.ts'
+import { change, codeOf, isOneOf, notNow, type ClientParts, type Refusal } from './change.ts'
 import { bytesOf } from './content.ts'
 import { Jobs } from './jobs.ts'
 import { ObjectCounts } from './objectcounts.ts'
 import { Objects } from './objects.ts'
 import type { Action, Content, Op } from './plan.ts'
 import { Versions, type VersionsKnown } from './versions.ts'
-import type { Cluster } from '../kit/contract.ts'
 
-export interface ClientsOptions {
-  readonly cluster: Cluster
-  readonly acks: Acks
-  readonly findings: Findings
+export interface ClientsOptions extends Omit<ClientParts, 'mill'> {
   readonly ops: readonly Op[]
   /** Action that each client is waiting for. */
   readonly waiting: Map<number, Action>
-  /** True once all faults have been undone. */
-  readonly healed: () => boolean
   readonly known: VersionsKnown
 }
 
@@ -51,8 +44,7 @@ export async function runClients({ cluster, acks, findings, ops, waiting, healed
   return done
 }
 
-interface Parts extends Pick<ClientsOptions, 'cluster' | 'acks' | 'findings' | 'healed' | 'known'> {
-  readonly mill: Mill
+interface Parts extends ClientParts, Pick<ClientsOptions, 'known'> {
   readonly counts: ObjectCounts
   readonly model: BuildModel
 }
