@@ -2,26 +2,24 @@
 // program is killed, cut off or replaced; what a step has told the program stays; and the program ends once all is healed.
 
 import { join } from 'node:path'
-import type { Mill } from 'gristmill'
 import { submit } from '../../src/protocol/job.ts'
-import type { Cluster } from '../kit/contract.ts'
 import type { SimCluster } from '../kit/sim/cluster.ts'
-import type { Acks, State } from './acks.ts'
-import { codeOf, isOneOf, notNow, type Findings } from './change.ts'
+import type { State } from './acks.ts'
+import { codeOf, isOneOf, notNow, type ClientParts } from './change.ts'
 import { bytesOf } from './content.ts'
 import type { Action } from './plan.ts'
 import { taskTimeoutMs } from './jobs.ts'
 import { countsOf, expectedFrom, outputOf } from './programs.ts'
 
-type DriveAction = Extract<Action, { readonly kind: 'drive' | 'endDrivers' }>
-
-interface Parts {
-  readonly cluster: Cluster
-  readonly mill: Mill
-  readonly acks: Acks
-  readonly findings: Findings
-  readonly healed: () => boolean
+/** Of what programs get, in whatever process they run. A simulation runs all of them in this one. */
+export interface Observer {
+  /** Another number for each call. */
+  draw(): number
+  /** A program has got this result of a step. */
+  sees(step: string, result: unknown): void
 }
+
+type DriveAction = Extract<Action, { readonly kind: 'drive' | 'endDrivers' }>
 
 const file = join(import.meta.dirname, 'programs/branched.ts')
 const askMs = 2_000
@@ -31,9 +29,19 @@ const asksMax = 400
 /** Failures of a step that faults can cause: what it reads is lost, or its tasks were too often. */
 const byFault = /lost|cannot be read|replica|time limit|was told to throw|process ended|exited/
 
-export class Drives {
-  readonly #parts: Parts
-  constructor(parts: Parts) { this.#parts = parts }
+export class Drives implements Observer {
+  readonly #parts: ClientParts
+  readonly #seen = new Map<string, unknown>()
+  #drawn = 0
+  constructor(parts: ClientParts) { this.#parts = parts }
+
+  draw(): number { return ++this.#drawn }
+
+  sees(step: string, result: unknown): void {
+    if (!this.#seen.has(step)) this.#seen.set(step, result)
+    const before = this.#seen.get(step)
+    if (before !== result) this.#parts.findings.add(`${step}: a program has got ${before} as result of a step, and then ${result}`)
+  }
 
   async act(action: DriveAction): Promise<void> {
     const { cluster } = this.#parts
@@ -50,6 +58,7 @@ export class Drives {
 
   async #drive({ input, path }: Extract<DriveAction, { kind: 'drive' }>): Promise<void> {
     const { acks, mill, findings } = this.#parts
+    ;(globalThis as { observer?: Observer }).observer = this
     const inputs = acks.paths.filter(each => each.startsWith(`${input}/`)).map(each => acks.certain(each))
     const lines = inputs.flatMap(state => (state?.kind === 'file' ? bytesOf(state.content).toString('utf8').split('\n').slice(0, -1) : []))
     if (lines.length === 0 || inputs.includes(undefined)) return

@@ -63,6 +63,14 @@ export const canaries = {
     about: 'processes that drive one program send its steps under ids of their own', workload: 'drives', profile: 'calm',
     changes: [{ file: 'client/call/cluster.ts', from: 'request.requestId ?? newId()', to: 'newId()' }],
   },
+  'unrecorded-result': {
+    caughtBy: 2,
+    about: 'a program gets a result of a step while its record is still on its way', workload: 'drives', profile: 'calm',
+    changes: [{
+      file: 'client/jobs/drive.ts', from: 'await log.gets(encodeEntry(entry), this.#work.factsOf(step))',
+      to: 'void log.gets(encodeEntry(entry), this.#work.factsOf(step)).catch(error => this.abandon(error))',
+    }],
+  },
   'forgotten-layout': {
     about: 'a namenode that starts again does not know which stages were rewritten', workload: 'flows', profile: 'crashy',
     changes: [{ file: 'namenode/jobs/store/store.ts', from: '[...layoutsOf(this.#journal.view, number)]', to: '[]' }],

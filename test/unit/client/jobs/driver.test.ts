@@ -11,11 +11,18 @@ const step = {
   number: 1, method: 'values', after: 0, clock: '', planned: { lowered: 'abcdef1234567890' }, returns: 'values',
 } as unknown as PlannedProgramStep
 
-function driver({ hasLog, submit, deliver }: { hasLog: boolean; submit?: () => Promise<never>; deliver?: () => Promise<void> }) {
+interface Given {
+  readonly hasLog: boolean
+  readonly submit?: () => Promise<never>
+  readonly deliver?: () => Promise<void>
+  readonly gets?: () => Promise<void>
+}
+
+function driver({ hasLog, submit, deliver, gets }: Given) {
   const recorded: string[] = []
   const log = {
     results: [], isFailure: () => false, sends: async () => 'id', sentBefore: async () => undefined,
-    gets: async () => { recorded.push('result') }, ends: async () => { recorded.push('end') },
+    gets: gets ?? (async () => { recorded.push('result') }), ends: async () => { recorded.push('end') },
   }
   const made = new ProgramDriver({
     loading: { deliver: deliver ?? (async () => {}), end: async () => {}, hasPrinted: false },
@@ -48,6 +55,35 @@ test('so does one that cannot hold a result on its way to the program, or a valu
   const error = { code: 'INTERNAL', message: 'the value cannot be kept', details: { errno: 'ENOSPC' } }
   expect(await take(value.made, { error })).toMatchObject({ message: 'the value cannot be kept' })
   expect(value.recorded).toEqual([])
+})
+
+test('a program gets no result that is not in its log: while the record is on its way, and when it is refused', async () => {
+  const steps: string[] = []
+  const record = Promise.withResolvers<void>()
+  const reached = Promise.withResolvers<void>()
+  const gets = async (): Promise<void> => {
+    steps.push('record')
+    reached.resolve()
+    await record.promise
+    steps.push('recorded')
+  }
+  const delivered = Promise.withResolvers<void>()
+  const deliver = async (): Promise<void> => {
+    steps.push('delivered')
+    delivered.resolve()
+  }
+  const { made } = driver({ hasLog: true, gets, deliver })
+  made.take({ step } as never)
+  await reached.promise
+  await new Promise(resolve => { setImmediate(resolve) })
+  expect(steps).toEqual(['record'])
+  record.resolve()
+  await delivered.promise
+  expect(steps).toEqual(['record', 'recorded', 'delivered'])
+  const replaced = new GristmillError('ABORTED', 'another process drives the program now')
+  const refused = driver({ hasLog: true, gets: async () => { throw replaced }, deliver: async () => { steps.push('another') } })
+  expect(await take(refused.made, { step })).toBe(replaced)
+  expect(steps).not.toContain('another')
 })
 
 test('a program that fails ends for all', async () => {
