@@ -6,7 +6,8 @@ import { Words } from './words.ts'
 
 export type SqlCommand =
   | ({ readonly kind: 'create table' } & Made & { readonly query: string })
-  | ({ readonly kind: 'create external table' } & Made & { readonly path: string })
+  /** `columns`: types that the statement declares; default: all columns have those that their files suggest. */
+  | ({ readonly kind: 'create external table' } & Made & { readonly path: string; readonly columns?: readonly DeclaredColumn[] })
   | ({ readonly kind: 'create view' } & Made & { readonly query: string })
   | { readonly kind: 'drop'; readonly of: 'table' | 'view'; readonly name: string; readonly ifExists: boolean }
   | { readonly kind: 'rename'; readonly name: string; readonly to: string }
@@ -30,6 +31,8 @@ interface CopyOptions {
 
 /** `value`: a constant as SQL, maybe with its type or a cast. Missing: the values that the query has. */
 export interface PartitionValue { readonly column: string; readonly value?: string }
+
+export interface DeclaredColumn { readonly name: string; readonly type: string }
 
 interface Made { readonly name: string; readonly replace: boolean; readonly ifNotExists: boolean }
 
@@ -82,12 +85,23 @@ function created(words: Words): SqlCommand {
   const ifNotExists = words.take('if') && words.need('not') && words.need('exists')
   const made = { name: words.name(), replace, ifNotExists }
   if (isExternal) {
+    const columns = declaredIn(words)
     words.need('location')
-    return words.ended({ kind: 'create external table', ...made, path: words.text() })
+    return words.ended({ kind: 'create external table', ...made, path: words.text(), ...columns && { columns } })
   }
   if (!words.take('as'))
     throw words.fault(`AS and a query: CREATE ${of.toUpperCase()} name AS SELECT …, or CREATE EXTERNAL TABLE name LOCATION '/path'`)
   return { kind: `create ${of}`, ...made, query: words.rest() }
+}
+
+/** Columns with their types, in parentheses. */
+function declaredIn(words: Words): DeclaredColumn[] | undefined {
+  if (!words.take('(')) return undefined
+  const found: DeclaredColumn[] = []
+  do found.push({ name: words.name(), type: typeOf(words) })
+  while (words.take(','))
+  words.need(')')
+  return found
 }
 
 function commented(words: Words): SqlCommand {

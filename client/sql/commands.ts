@@ -11,7 +11,7 @@ import * as protocol from '../../src/protocol/table.ts'
 import type { CatalogTable, NewTable } from '../../src/protocol/table.ts'
 import { paged } from '../call/pages.ts'
 import type { SqlExportOptions } from './cluster.ts'
-import type { SqlCommand } from './command.ts'
+import type { DeclaredColumn, SqlCommand } from './command.ts'
 import { isOutside } from './outside.ts'
 import { currentTable, describedAt, describedOf } from './current.ts'
 import { existing, found, inserted, optimized, overwritten, said, type CommandRows, type WritingTools } from './writing.ts'
@@ -28,7 +28,8 @@ export async function runCommand(command: SqlCommand, tools: CommandTools): Prom
     case 'create table': return unlessThere(command, tools, () => createFrom(command, tools))
     case 'create external table': return unlessThere(command, tools, async () => {
       const table = await namedAt(command.name, command.path, tools)
-      await ask(protocol.create, { table, replace: command.replace }, signal)
+      const own = command.columns ? await declared(table, command.columns, tools) : table
+      await ask(protocol.create, { table: own, replace: command.replace }, signal)
       return said(`created table ${command.name}`)
     })
     case 'create view': return unlessThere(command, tools, async () => {
@@ -119,6 +120,37 @@ async function freeDirectory(name: string, { cluster: { ask }, signal }: Command
 
 const namedAt = async (name: string, path: string, { cluster: { ask }, shape, signal }: CommandTools): Promise<NewTable> =>
   ({ name, kind: 'table', ...await describedAt(path, { ask, shape, signal }) })
+
+/** Types that the readers of CSV and JSON give without bending a value. */
+const declaredTypes = /^(?:VARCHAR|TEXT|STRING|BOOLEAN|BOOL|U?(?:TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|INT|DOUBLE|DATE|TIME|TIMESTAMP)$/i
+
+/** The table with the types that a statement declares. Throws EINVAL for columns that the files do not have. */
+async function declared(table: NewTable, given: readonly DeclaredColumn[], { columns: columnsOf }: CommandTools): Promise<NewTable> {
+  const kind = table.format === undefined ? 'parquet' : (JSON.parse(table.format) as { readonly kind: string }).kind
+  if (kind !== 'csv' && kind !== 'json')
+    throw new GristmillError(
+      'EINVAL', `types of columns are declared for CSV and JSON; the files of ${table.path!} have their own, so leave the columns out, or `
+      + `convert them in a view: CREATE VIEW … AS SELECT CAST(… AS …) FROM ${table.name}`,
+    )
+  const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
+  for (const [i, { name }] of given.entries()) {
+    if (!table.columns.some(column => isSame(column.name, name)))
+      throw new GristmillError('EINVAL', `${table.path!} has no column ${name}; it has ${table.columns.map(each => each.name).join(', ')}`)
+    if (given.findIndex(other => isSame(other.name, name)) < i) throw new GristmillError('EINVAL', `the column ${name} is declared twice`)
+  }
+  const other = given.find(({ type }) => !declaredTypes.test(type))
+  if (other)
+    throw new GristmillError(
+      'EINVAL', `${other.name} is declared as ${other.type}; CSV and JSON are read as VARCHAR, BOOLEAN, INTEGER, BIGINT and other integers, `
+      + 'DOUBLE, DATE, TIME or TIMESTAMP: convert such a column in a view',
+    )
+  const types = await columnsOf(`SELECT ${given.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`).join(', ')}`)
+  const columns = table.columns.map(column => {
+    const at = given.findIndex(({ name }) => isSame(name, column.name))
+    return at < 0 ? column : { ...column, type: typeText(types[at]!.type) }
+  })
+  return { ...table, columns }
+}
 
 async function dropped(
   { of, name, ifExists }: Extract<SqlCommand, { kind: 'drop' }>, tools: CommandTools,

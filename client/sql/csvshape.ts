@@ -112,7 +112,7 @@ async function sniffed(db: Database, sample: FileSample): Promise<Sniffed> {
   }
   checkSkipped(sample, format, named === undefined ? 0 : 1)
   const counts = row.Columns.some(({ type }) => type === 'VARCHAR') ? await valuesIn(db, sample, format, row.Columns) : []
-  const types = await unbent(db, row.Columns, () => textsOf(sample, format, row.Columns))
+  const types = await unbent(db, row.Columns, () => textsOf(sample, format, row.Columns), { isCsv: true })
   return { sample, format, columns: types.map(({ name, type }, i) => ({ name, type: counts[i] === 0 ? undefined : type })) }
 }
 

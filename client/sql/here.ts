@@ -88,21 +88,24 @@ function parquetSelect(files: ReadonlyArray<{ readonly named: string; readonly l
   return `SELECT ${list} FROM read_parquet(${paths}, hive_partitioning = ${isPartitioned})`
 }
 
+interface Places { readonly disk: Disk; readonly space: Pick<Workspace, 'reads'> }
+
 interface NamedFile { readonly named: string; readonly local: string }
 
 /** As a task reads it. */
-async function fixedSelect(db: Database, shape: TableShape, files: readonly NamedFile[], disk: Disk): Promise<string> {
+async function fixedSelect(db: Database, shape: TableShape, files: readonly NamedFile[], { disk, space }: Places): Promise<string> {
   const parts: TablePart[] = []
   for (const { named: path, local } of files) {
     const part = { path, local, isFirst: true }
     parts.push({ ...part, ...await lookAt(part, { db, disk, shape, pause: () => undefined }) })
   }
+  space.reads(parts.map(part => ({ shape, part })))
   return tableSelect(shape, parts)
 }
 
-async function selectOf(db: Database, { table, locals, samples }: PlacedTable, disk: Disk): Promise<string> {
+async function selectOf(db: Database, { table, locals, samples }: PlacedTable, places: Places): Promise<string> {
   const files = table.files.map(({ path, named = path }, i) => ({ named, local: locals[i]! }))
-  if (table.kind !== 'parquet' || files.length === 0) return fixedSelect(db, await shapeOf(db, { table, samples }), files, disk)
+  if (table.kind !== 'parquet' || files.length === 0) return fixedSelect(db, await shapeOf(db, { table, samples }), files, places)
   if (files.length > 1) {
     const [{ local }] = files as [NamedFile]
     const columns = await db.columnsOf(`SELECT * FROM read_parquet(${literalOf(escapedPath(local))}, hive_partitioning = false)`)
@@ -116,11 +119,11 @@ async function selectOf(db: Database, { table, locals, samples }: PlacedTable, d
 }
 
 /** Makes the tables of a query views over local files. */
-export async function defineTables(db: Database, tables: readonly PlacedTable[], disk: Disk): Promise<void> {
+export async function defineTables(db: Database, tables: readonly PlacedTable[], places: Places): Promise<void> {
   for (const placed of tables) {
     const { name } = placed.table
     try {
-      await db.run(`CREATE VIEW ${quotedName(name)} AS ${await selectOf(db, placed, disk)}`)
+      await db.run(`CREATE VIEW ${quotedName(name)} AS ${await selectOf(db, placed, places)}`)
     } catch (error) {
       if (!(error instanceof GristmillError)) throw error
       if (/already exists/.test(error.message))

@@ -152,7 +152,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       if (tables.some(({ name }) => isOutside(name))) await run.wait({ signal }).catch(() => undefined)
       return run
     } catch (error) {
-      throw explainedIn(error, space)
+      throw await explainedIn(error, space)
     }
   }
 
@@ -248,9 +248,10 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     try {
       return await work(space, engine, await this.#asked(space))
     } catch (error) {
+      // It reads files of the workspace.
+      const explained = await explainedIn(error, space)
       await space.close()
-      if (signal?.aborted) throw abortError(signal)
-      throw explainedIn(error, space)
+      throw signal?.aborted ? abortError(signal) : explained
     }
   }
 
@@ -271,7 +272,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const running = new RunningQuery(await space.open(openDatabase, memoryBytes), space, signal)
     return running.begin(async db => {
       await db.confine([...pathsOf(placed), space.result])
-      await defineTables(db, placed, this.#tools.disk)
+      await defineTables(db, placed, { disk: this.#tools.disk, space })
       await listTables(db, { tools: this.#tools, columns: columnsIn(this.#tools, signal), signal }, statement)
       return { sql: statement.sql, columns: await db.columnsOf(statement.sql) }
     })

@@ -48,7 +48,7 @@ export class RunningQuery implements AsyncDisposable {
     try {
       yield* this.#space.parquet(this.#db, parquetQuery(this.#sql, this.#columns, uniqueNames(this.#columns)))
     } catch (error) {
-      throw this.explained(error)
+      throw await this.explained(error)
     }
   }
 
@@ -64,7 +64,7 @@ export class RunningQuery implements AsyncDisposable {
         yield piece
       }
     } catch (error) {
-      throw this.explained(error)
+      throw await this.explained(error)
     }
   }
 
@@ -77,12 +77,12 @@ export class RunningQuery implements AsyncDisposable {
         yield rows
       }
     } catch (error) {
-      throw this.explained(error)
+      throw await this.explained(error)
     }
   }
 
   /** The error with the names of files as the user knows them. */
-  explained(error: unknown): unknown {
+  async explained(error: unknown): Promise<unknown> {
     return this.#signal?.aborted ? abortError(this.#signal) : explainedIn(error, this.#space)
   }
 
@@ -98,9 +98,9 @@ export class RunningQuery implements AsyncDisposable {
 }
 
 /** The error with the names of files as the user knows them. */
-export function explainedIn(error: unknown, space: Workspace): unknown {
+export async function explainedIn(error: unknown, space: Workspace): Promise<unknown> {
   if (!(error instanceof GristmillError)) return error
-  const message = space.named(error.message)
+  const message = await space.explained(error.message)
   return new GristmillError(error.code, message.replace(missingTable, tableAdvice), { cause: error.cause, details: error.details })
 }
 

@@ -41,6 +41,6 @@ async function submitted(
     if (tables.some(({ name }) => isOutside(name))) await job.wait({ signal }).catch(() => undefined)
     return job
   } catch (error) {
-    throw explainedIn(error, space)
+    throw await explainedIn(error, space)
   }
 }

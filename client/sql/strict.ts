@@ -2,14 +2,13 @@
 // is cut from a date, "77" of JSON becomes a number. Columns of such types are read as texts, and a cast of this program takes what fits.
 
 import { literalOf, quotedName, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
+import { misfitSql } from '../../src/operator/misfit.ts'
 import type { ShapeColumn } from '../../src/operator/sqltable.ts'
-import { isBent, isBeyond } from './wholenumbers.ts'
+import { integers, isBent, isBeyond, isPadded, isWhole } from './wholenumbers.ts'
 
 interface Strict { readonly type: string; readonly sql: string }
 
 type Format = 'csv' | 'json'
-
-const integers = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/
 
 /**
  * Columns of a table, each with its cast if the engine's reader is not strict enough. `isAll`: their types were found in all values, so
@@ -18,10 +17,8 @@ const integers = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/
 export function strictColumns(columns: readonly SqlColumn[], format: Format, { isAll = false } = {}): ShapeColumn[] {
   const isNamed = !columns.some(({ name }) => name.toLowerCase() === 'filename')
   return columns.map(({ name, type }) => {
-    const fault = (text: string, wanted: string): string => {
-      const column = ` of the column ${quotedName(name)} to ${wanted}, the type that the column has in the first files${isNamed ? ' (in ' : ''}`
-      return `error('Could not convert string "' || ${text} || '"' || ${literalOf(column)}${isNamed ? ` || filename || ')'` : ''})`
-    }
+    const fault = (text: string, wanted: string): string =>
+      misfitSql(name, { text, type: wanted, file: isNamed ? 'filename' : undefined, isAll: wanted === typeText(type) })
     const isFree = isAll && !typeText(type).includes('DOUBLE')
     const read = isFree ? undefined : strictOf(type, { format, sql: quotedName(name), fault, depth: 0 })
     return { name, type: typeText(type), ...read && { read } }
@@ -72,10 +69,11 @@ function leafOf(type: string, { format, sql, fault }: Value): Strict | undefined
   if (integers.test(type)) {
     // Most texts are those of their numbers; others are looked at.
     const own = `WHEN CAST(TRY_CAST(${text} AS ${type}) AS VARCHAR) = ${text} THEN CAST(${text} AS ${type})`
-    const other = format === 'json' ? '' : ` WHEN regexp_full_match(${text}, '\\s*[-+]?[0-9]+\\s*') THEN CAST(${text} AS ${type})`
+    const other = format === 'json' ? '' : ` WHEN ${isWhole(text)} AND TRY_CAST(${text} AS ${type}) IS NOT NULL THEN CAST(${text} AS ${type})`
     return { type: format === 'json' ? 'JSON' : 'VARCHAR', sql: checked(own + other) }
   }
-  if (format === 'csv') return type === 'DOUBLE' ? { type: 'VARCHAR', sql: doubleOf(text, fault(text, type)) } : undefined
+  if (format === 'csv')
+    return type === 'DOUBLE' ? { type: 'VARCHAR', sql: doubleOf(text, fault(text, type), { isCsv: true }) } : undefined
   switch (type) {
     case 'BOOLEAN': return { type: 'JSON', sql: checked(`WHEN ${text} = 'true' THEN true WHEN ${text} = 'false' THEN false`) }
     // Numbers of JSON begin with a digit or a minus; texts with a quote, true and false with a letter.
@@ -86,8 +84,9 @@ function leafOf(type: string, { format, sql, fault }: Value): Strict | undefined
 }
 
 /** Whole numbers beyond 2^53 are others as a DOUBLE, and 1e999 is infinite. Most texts are short or have a point, and are read at once. */
-function doubleOf(text: string, fault: string): string {
-  const read = `coalesce(TRY_CAST(${text} AS DOUBLE), ${fault})`
+function doubleOf(text: string, fault: string, { isCsv = false } = {}): string {
+  const value = `TRY_CAST(${text} AS DOUBLE)`
+  const read = `coalesce(${isCsv ? `CASE WHEN NOT ${isPadded(text)} THEN ${value} END` : value}, ${fault})`
   const isPlain = `(contains(${text}, '.') OR strlen(${text}) <= 15) AND NOT contains(${text}, 'e') AND NOT contains(${text}, 'E')`
   return `CASE WHEN ${isPlain} THEN ${read} WHEN ${text} IS NULL THEN NULL`
     + ` WHEN NOT (${isBent(text)} OR ${isBeyond(text)}) THEN ${read} ELSE ${fault} END`

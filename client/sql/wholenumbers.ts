@@ -1,8 +1,10 @@
-// Columns of CSV and JSON that the engine takes for DOUBLE although some of their values are whole numbers that a DOUBLE does not hold:
-// 2^53 + 1 would become 2^53, and two keys one.
+// Columns of CSV and JSON that the engine takes for numbers although some of their values would become other texts: 2^53 + 1 as a DOUBLE is
+// 2^53, so that two keys are one, and -007 as an integer is -7.
 
 import { literalOf, quotedName } from '../../src/base/sql.ts'
 import type { Database } from '../../src/ports/database.ts'
+
+export const integers = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/
 
 const digits = literalOf('\\s*[-+]?[0-9]+\\s*')
 
@@ -14,20 +16,30 @@ export const isBent = (sql: string): string =>
 /** SQL: true for the text of a finite number that is beyond all of DOUBLE. */
 export const isBeyond = (sql: string): string => `(isinf(TRY_CAST(${sql} AS DOUBLE)) AND regexp_matches(${sql}, '[0-9]'))`
 
+/** SQL: true for the text of an integer that is the text of its number, but for blanks around it and the sign of 0. */
+export const isWhole = (sql: string): string => `regexp_full_match(${sql}, ${literalOf('\\s*-?(0|[1-9][0-9]*)\\s*')})`
+
+/** SQL: true for the text of a number with a zero or a plus before it, which the engine's look at a file takes for a text: 007, +5. */
+export const isPadded = (sql: string): string =>
+  // Most numbers begin with another digit.
+  `(${sql} < '1' AND regexp_matches(${sql}, ${literalOf('^\\s*([+]|0[0-9])')}))`
+
 interface TypedColumn { readonly name: string; readonly type: string }
 
 /**
- * The columns, and for each DOUBLE whose values would be bent another type that holds all of them: HUGEINT, or else VARCHAR. `from`: SQL of
- * the columns as texts, for these names.
+ * The columns, and for each one whose values would be bent another type that holds all of them: HUGEINT for a DOUBLE, or else VARCHAR.
+ * `from`: SQL of the columns as texts, for these names. `isCsv`: integers have more than one text.
  */
 export async function unbent(
-  db: Database, columns: readonly TypedColumn[], from: (names: readonly string[]) => string,
+  db: Database, columns: readonly TypedColumn[], from: (names: readonly string[]) => string, { isCsv = false } = {},
 ): Promise<readonly TypedColumn[]> {
-  const names = columns.filter(({ type }) => type === 'DOUBLE').map(({ name }) => name)
-  if (names.length === 0) return columns
-  const facts = names.map(quotedName).map(sql =>
-    `CASE WHEN NOT coalesce(bool_or(${isBent(sql)}), false) THEN 'DOUBLE' WHEN bool_and(regexp_full_match(${sql}, ${digits})`
-    + ` AND TRY_CAST(${sql} AS HUGEINT) IS NOT NULL) THEN 'HUGEINT' ELSE 'VARCHAR' END`)
+  const looked = columns.filter(({ type }) => type === 'DOUBLE' || (isCsv && integers.test(type)))
+  if (looked.length === 0) return columns
+  const names = looked.map(({ name }) => name)
+  const facts = looked.map(({ name, type }) => [quotedName(name), type] as const).map(([sql, type]) => (type !== 'DOUBLE'
+    ? `CASE WHEN coalesce(bool_and(${isWhole(sql)}), true) THEN ${literalOf(type)} ELSE 'VARCHAR' END`
+    : `CASE WHEN NOT coalesce(bool_or(${isBent(sql)}), false) THEN 'DOUBLE' WHEN bool_and(regexp_full_match(${sql}, ${digits})`
+    + ` AND TRY_CAST(${sql} AS HUGEINT) IS NOT NULL) THEN 'HUGEINT' ELSE 'VARCHAR' END`))
   const types = new Map<string, string>()
   for await (const [row] of (await db.query(`SELECT ${facts.join(', ')} FROM ${from(names)}`)).batches())
     names.forEach((name, i) => types.set(name, row![i] as string))

@@ -7,6 +7,7 @@ import { GiB, KiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { copyText } from '../../src/operator/copytext.ts'
 import { writeLines } from '../../src/operator/arrowfile.ts'
+import { withLine, type ReadPart } from '../../src/operator/misfit.ts'
 import { compressionOf, escapedPath, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
@@ -27,6 +28,7 @@ export class Workspace implements AsyncDisposable {
   readonly #scratchDir: string
   readonly #id: string
   readonly #names = new Map<string, string>()
+  readonly #parts: ReadPart[] = []
   #files = 0
   #made: Promise<DiskLock> | undefined
   #swept: Promise<void> | undefined
@@ -68,8 +70,15 @@ export class Workspace implements AsyncDisposable {
     return local
   }
 
-  /** Text with the names of files as the user knows them. */
-  named(text: string): string {
+  /** The query reads these parts of files. */
+  reads(parts: readonly ReadPart[]): void { this.#parts.push(...parts) }
+
+  /** Message of an error with the line of the value that it is about, and with the names of files as the user knows them. */
+  async explained(message: string): Promise<string> {
+    return this.#named(await withLine(message, this.#parts, { disk: this.#disk, pause: () => undefined }))
+  }
+
+  #named(text: string): string {
     for (const [local, path] of this.#names) text = text.replaceAll(escapedPath(local), path).replaceAll(local, path)
     return text
   }

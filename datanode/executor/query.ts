@@ -12,6 +12,7 @@ import { GiB, KiB } from '../../src/base/units.ts'
 import { writeLines } from '../../src/operator/arrowfile.ts'
 import { copyText } from '../../src/operator/copytext.ts'
 import { lookAt } from '../../src/operator/look.ts'
+import { withLine, type ReadPart } from '../../src/operator/misfit.ts'
 import { tableSelect, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
 import { SinkFailed } from '../../src/operator/operator.ts'
 import type { SqlInput, SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
@@ -54,6 +55,8 @@ export class QueryAttempt {
   readonly #names = new Map<string, string>()
   /** Local files with rows of earlier stages. */
   readonly #read: string[] = []
+  /** Parts of files that the views read. */
+  readonly #parts: ReadPart[] = []
   readonly #shuffled = { local: 0, remote: 0 }
   #source: SplitSource | undefined
   #bytesIn = 0
@@ -142,7 +145,7 @@ export class QueryAttempt {
       }
       return { files, rows }
     } catch (error) {
-      throw this.#explained(error)
+      throw await this.#explained(error)
     }
   }
 
@@ -197,6 +200,7 @@ export class QueryAttempt {
         const placed = await this.#part(db, source, range, { shape, index: at, total: bytes })
         const part: TablePart = { path: range.path, isFirst: range.start === 0, ...placed }
         parts.push({ ...part, ...await this.#looked(db, shape, part) })
+        this.#parts.push({ shape, part })
       }
       views.push([each.view, tableSelect(shape, parts)])
     }
@@ -220,7 +224,7 @@ export class QueryAttempt {
     try {
       return await lookAt(part, { db, shape, disk: this.#options.session.disk, pause: () => this.#pause() })
     } catch (error) {
-      throw this.#explained(error)
+      throw await this.#explained(error)
     }
   }
 
@@ -252,7 +256,7 @@ export class QueryAttempt {
     try {
       await writeLines({ disk, path, local }, { target, columns: shape.columns, pause: () => this.#pause() })
     } catch (error) {
-      throw isDiskFull(error) ? diskFull(error) : this.#explained(error)
+      throw isDiskFull(error) ? diskFull(error) : await this.#explained(error)
     }
     this.#names.set(target, path)
     return target
@@ -327,9 +331,9 @@ export class QueryAttempt {
   }
 
   /** A query that fails on one node fails on all, but for what this machine's disk has done. */
-  #explained(error: unknown): unknown {
+  async #explained(error: unknown): Promise<unknown> {
     if (!(error instanceof GristmillError) || !['EINVAL', 'TOO_LARGE'].includes(error.code)) return error
-    let { message } = error
+    let message = await withLine(error.message, this.#parts, { disk: this.#options.session.disk, pause: () => this.#pause() })
     for (const [local, path] of this.#names) message = message.replaceAll(local, path)
     if (message.startsWith('IO Error')) return new SinkFailed(message)
     return new GristmillError('PROGRAM_INVALID', message.slice(0, messageCharsMax), { cause: error })

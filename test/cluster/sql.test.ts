@@ -188,7 +188,7 @@ test('errors of a job are those of the query: its place, the file, line and colu
   await store('/bad/a.csv', `n,x\n${'1,2\n'.repeat(400_000)}zz,3\n`)
   const failed = await inJob(`SELECT sum(n) FROM '/bad'`)
   expect(failed).toMatchObject({ code: 1, stdout: '' })
-  expect(failed.stderr).toMatch(/Could not convert string "zz"[^]*\/bad\/a\.csv/)
+  expect(failed.stderr).toMatch(/Could not convert string "zz"[^]*\/bad\/a\.csv \(from byte \d+\), line \d+ from there\)/)
   expect(failed.stderr).not.toContain('scratch')
   expect((await inJob(`SELECT nope FROM '/sales'`)).stderr).toMatch(/"nope" not found[^]*LINE 1/)
   expect((await inJob(`SELECT * FROM '/none/*.csv'`)).stderr).toContain('/none')
@@ -454,6 +454,21 @@ test('a datanode that is killed between the stages of a query takes rows of exch
   const attempts = (await Array.fromAsync(mill.job(job!.id).tasks())).flatMap(task => task.attempts)
   expect(attempts.filter(({ state }) => state === 'lost').length).toBeGreaterThan(0)
   await member.start()
+})
+
+test('types of columns of CSV are declared by CREATE EXTERNAL TABLE: values that are no numbers of the first rows are texts', async () => {
+  const say = async (text: string): Promise<unknown> => (await queryOf(text, { localBytes: 1 << 24 }).collect())[0]?.['result']
+  await store('/zips/a.csv', `zip,n\n${'1,2\n'.repeat(300_000)}007,3\n`)
+  await expect(queryOf(`SELECT count(zip) FROM '/zips'`, {}).collect()).rejects.toThrow(/"007"[^]*\/zips\/a\.csv, line 300002\)/)
+  expect(await say(`CREATE EXTERNAL TABLE zips (ZIP varchar) LOCATION '/zips'`)).toBe('created table zips')
+  for (const localBytes of [0, 1 << 24])
+    expect(await queryOf(`SELECT zip, sum(n) AS n FROM zips WHERE zip LIKE '00%' GROUP BY zip`, { localBytes }).collect())
+      .toEqual([{ zip: '007', n: '3' }])
+  await say('DROP TABLE zips')
+  for (const [columns, message] of [
+    ['z VARCHAR', '/zips has no column z; it has zip, n'], ['n DECIMAL(9, 2)', 'convert such a column in a view'], ['n INT, N INT', 'declared twice'],
+  ] as const) await expect(say(`CREATE EXTERNAL TABLE z (${columns}) LOCATION '/zips'`)).rejects.toThrow(message)
+  await expect(say(`CREATE EXTERNAL TABLE z (i VARCHAR) LOCATION '/cells'`)).rejects.toThrow('declared for CSV and JSON')
 })
 
 test('the catalogue: tables and views by name, in this process and in stages, with versions, and what is refused', async () => {

@@ -51,6 +51,15 @@ test('a query of INSERT that leaves the parentheses around it is refused', () =>
   expect(readCommand(`insert into t select ')', (1) -- (`)).toMatchObject({ kind: 'insert into' })
 })
 
+test('an external table may declare types of its columns', () => {
+  expect(readCommand(`create external table t (Zip varchar, "a b" timestamp) location '/x'`)).toEqual({
+    kind: 'create external table', name: 't', replace: false, ifNotExists: false, path: '/x',
+    columns: [{ name: 'Zip', type: 'varchar' }, { name: 'a b', type: 'timestamp' }],
+  })
+  for (const text of ['()', '(a)', '(a VARCHAR', '(a VARCHAR,)', '(a 7)'])
+    expect(() => readCommand(`create external table t ${text} location '/x'`), text).toThrow('cannot be read')
+})
+
 test('PARTITION has columns with constants, and without', () => {
   expect(readCommand(`insert overwrite table t partition (Day = '2024-01-01', n = -1.5, "x y") select 1`)).toEqual({
     kind: 'insert overwrite', name: 't', query: expect.stringMatching(/^\s+select 1$/),

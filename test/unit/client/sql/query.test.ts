@@ -99,11 +99,19 @@ test.each([
   await expect(on.rows(text)).rejects.toMatchObject({ message: expect.stringMatching(message) })
 })
 
-test('a value that cannot be read is named with its file and column, as the user knows the file', async () => {
+test('a value that cannot be read is named with its file, line and column, as the user knows the file', async () => {
   on.write('bad.csv', `n,x\n${'1.5,2\n'.repeat(200_000)}zz,3\n`)
   await expect(on.rows(`SELECT sum(n) FROM './bad.csv'`)).rejects.toMatchObject({
-    code: 'EINVAL', message: expect.stringMatching(/"zz" of the column "n" to DOUBLE[^]*bad\.csv/),
+    code: 'EINVAL', message: expect.stringMatching(/"zz" of the column "n" to DOUBLE.*\(in .*bad\.csv, line 200002\);/),
   })
+  // The value is also the name of its column, and a value of another one.
+  const values = `s;n;t\r\n${'n;7;"two\r\nlines; ""x"""\r\n'.repeat(100_000)}\r\nn;n;x\r\n`
+  on.write('title.csv', `My report\r\n${values}`)
+  on.write('packed.csv.gz', gzipSync(`s;n\n${'n;7\n'.repeat(300_000)}n;n`))
+  for (const [name, line] of [['title.csv', 200_004], ['packed.csv.gz', 300_002]] as const)
+    await expect(on.rows(`SELECT sum(n) FROM './${name}'`)).rejects.toThrow(new RegExp(`"n" of the column "n" to BIGINT.*${name}, line ${line}\\)`))
+  on.write('own.csv', `filename,n\n${'x,1\n'.repeat(300_000)}y,007\n`)
+  await expect(on.rows(`SELECT sum(n) FROM './own.csv'`)).rejects.toThrow(/"007" of the column "n" to BIGINT.*own\.csv, line 300002\)/)
   on.write('mixed/a.csv', 'n\n1\n')
   on.write('mixed/b.parquet', '')
   await expect(on.rows(`FROM './mixed'`)).rejects.toMatchObject({ message: expect.stringContaining('several kinds') })
@@ -159,7 +167,8 @@ test('a late value that does not fit the type of its column is an error, and not
   on.write('late.jsonl', `${'{"n": 1, "s": "a"}\n'.repeat(60_000)}{"n": 1.5}\n`)
   for (const name of ['late.csv', 'late.jsonl'])
     await expect(on.rows(`SELECT max(n) FROM './${name}'`)).rejects.toMatchObject({
-      code: 'EINVAL', message: expect.stringMatching(/Could not convert string "1\.5"[^]*"n" to BIGINT[^]*late\./),
+      code: 'EINVAL',
+      message: expect.stringMatching(name === 'late.csv' ? /"1\.5"[^]*"n" to BIGINT[^]*late\.csv, line 300002\)/ : /"1\.5"[^]*"n" to BIGINT[^]*late\./),
     })
   on.write('more/1.csv', 'n\n1\n')
   on.write('more/2.csv', 'n\n1.5\n')

@@ -66,10 +66,29 @@ test.each([
   await expect(rowsOf('csv', behind('a,b\n1,x\n', `a,b\n${value},y\n`))).rejects.toThrow(message)
 })
 
-test('CSV: integers in all their forms are read, and NULL is empty', async () => {
-  const { rows, columns } = await rowsOf('csv', behind('a,b\n1,x\n', 'a,b\n007,y\n+5,y\n-9,y\n,y\n" 8",y\n"",y\n'))
+test('CSV: integers with a sign or blanks are read, and NULL is empty', async () => {
+  const { rows, columns } = await rowsOf('csv', behind('a,b\n1,x\n', 'a,b\n0,y\n-0,y\n-9,y\n,y\n" 8",y\n"8 ",y\n"",y\n'))
   expect(columns).toEqual(['a BIGINT', 'b VARCHAR'])
-  expect(rows.slice(16).map(([a]) => a)).toEqual([7n, 5n, -9n, null, 8n, null])
+  expect(rows.slice(16).map(([a]) => a)).toEqual([0n, 0n, -9n, null, 8n, 8n, null])
+})
+
+test('CSV: a value that a number would change is a text, and an error in a later file', async () => {
+  for (const value of ['007', '+5', '-007', '0x10', ' 007', '00', '99999999999999999999999999999999999999999']) {
+    const { columns, rows } = await rowsOf('csv', { '/t/1.csv': `a,b\n1,x\n"${value}",y\n` })
+    expect([columns[0], ...rows.map(([a]) => a)], value).toEqual(['a VARCHAR', '1', value])
+    if (!['007', '+5', '0x10'].includes(value)) continue
+    const file = `a,b\n5,"two\nlines"\n\n"${value}",y\n`
+    await expect(rowsOf('csv', behind('a,b\n1,x\n', file)), value).rejects.toThrow(
+      new RegExp(`"${value.replace('+', '.')}" of the column "a" to BIGINT[^]*26.*; [^]*CREATE EXTERNAL TABLE name \\("a" VARCHAR\\)`))
+  }
+  for (const value of ['007', '+5', '007.5', '+1.5']) {
+    const { columns, rows } = await rowsOf('csv', { '/t/1.csv': `a,b\n1.5,x\n${value},y\n` })
+    expect([columns[0], ...rows.map(([a]) => a)], value).toEqual(['a VARCHAR', '1.5', value])
+    if (!value.includes('7')) continue
+    await expect(rowsOf('csv', behind('a,b\n1.5,x\n', `a,b\n${value},y\n`)), value).rejects.toThrow(/of the column "a" to DOUBLE/)
+  }
+  const { rows } = await rowsOf('csv', behind('a,b\n1.5,x\n', 'a,b\n0.5,x\n-.5,x\n.5,x\n0,x\n-1,x\n1e3,x\n,x\n'))
+  expect(rows.slice(16).map(([a]) => a)).toEqual([0.5, -0.5, 0.5, 0, -1, 1000, null])
 })
 
 test.each([
