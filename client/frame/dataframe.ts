@@ -178,7 +178,7 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
 
   /**
    * The rows as a Dataset of a program, with the values that `collect` gives. `mill`: what the program's function gets. The query runs
-   * once, as a job of its own, before the first step that reads its rows. Throws EINVAL for a frame with a module of functions, which no
+   * once, as a job of its own with the queue, priority and memory of the frame, before the first step that reads its rows. Throws EINVAL for a frame with a module of functions, which no
    * query of a program calls.
    */
   toDataset(mill: Pick<Sources, 'sql'>): Dataset<Row> {
@@ -187,7 +187,8 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
     if (this.#tools.options?.functions !== undefined)
       throw new GristmillError('EINVAL', 'toDataset: the frame has a module of functions, and a query of a program calls none; leave out '
         + 'the option functions and call them in a step of the Dataset (map, filter), or save the rows of the frame and read them')
-    return mill.sql<Row>(this.#block.sql, this.#tools.tables)
+    const { queue, priority, memoryBytes } = this.#tools.options ?? {}
+    return mill.sql<Row>(this.#block.sql, this.#tools.tables, { queue, priority, memoryBytes })
   }
 
   /** Explains how the frame would be computed; `analyze` computes it. */

@@ -44,14 +44,14 @@ interface StepQueryParts {
 }
 
 export async function submitStepQuery(
-  { inputs, options, bundle }: Launch, { query: { sql, tables }, driver, delivered, submit, signal }: StepQueryParts,
+  { inputs, options, bundle }: Launch, { query: { sql, tables, options: own = {} }, driver, delivered, submit, signal }: StepQueryParts,
 ): Promise<Job> {
   if (!submit) throw new GristmillError('CONFIG_INVALID', `${bundle.name} runs a query, and this process has no SQL engine`)
-  const { queue, priority, memoryBytes } = options
+  const { queue, priority, memoryBytes } = { ...options, ...own }
   const reads = inputs.step({ number: driver.step, delivered })
   try {
-    const own = tables.map(({ name, columns, step }) => ({ name, columns, path: reads.cachedOf(step) }))
-    return await submit({ sql, tables: own, driver, queue, priority, memoryBytes, signal }, ({ pins, views }) => {
+    const lines = tables.map(({ name, columns, step }) => ({ name, columns, path: reads.cachedOf(step) }))
+    return await submit({ sql, tables: lines, driver, queue, priority, memoryBytes, signal }, ({ pins, views }) => {
       const others = pins.filter(({ path }) => !reads.isOwn(path))
       reads.note(others)
       reads.checkQuery(others, views)

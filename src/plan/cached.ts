@@ -8,7 +8,7 @@
 import { createHash } from 'node:crypto'
 import { assert } from '../base/assert.ts'
 import { systemDirectory } from '../base/paths.ts'
-import type { Action, Place, Recipe, StepQuery } from '../program/recipe.ts'
+import type { Action, Place, QueryOptions, Recipe, StepQuery } from '../program/recipe.ts'
 import { valueOfLine } from '../shuffle/lines.ts'
 
 /** Methods of the steps that compute cached Datasets, by the kinds of their nodes. */
@@ -38,16 +38,17 @@ export function caching(cache: Recipe, stepOf: (cache: Recipe) => number | undef
 }
 
 /** The query of a step, and a plan that is as different from others as its text and its tables are, and that nothing runs. */
-function queryOf({ sql, tables, inputs }: Recipe, stepOf: (cache: Recipe) => number | undefined): Pick<Action, 'query' | 'root'> {
+function queryOf({ sql, tables, options, inputs }: Recipe, stepOf: (cache: Recipe) => number | undefined): Pick<Action, 'query' | 'root'> {
   const own = (tables as StepQuery['tables']).map((table, i) => {
     const step = stepOf(inputs[i]!)
     assert(step !== undefined, 'a Dataset is computed before a query reads it')
     return { ...table, step }
   })
   const query: StepQuery = { sql: sql as string, tables: own }
+  // Options say how it is computed, and not what.
   const digest = `query ${createHash('sha256').update(JSON.stringify(query)).digest('hex')}`
   const values: Recipe = { kind: 'values', inputs: [], parts: 1, fn: nothing, digest }
-  return { query, root: { kind: 'write', inputs: [values], result: true, output: { format: 'text' } } }
+  return { query: options === undefined ? query : { ...query, options: options as QueryOptions }, root: { kind: 'write', inputs: [values], result: true, output: { format: 'text' } } }
 }
 
 const nothing = (): readonly unknown[] => []

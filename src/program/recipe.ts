@@ -52,9 +52,20 @@ export interface Action {
   readonly query?: StepQuery | undefined
 }
 
+/** Options of the job of a query. Default: those of the program's run. */
+export interface QueryOptions {
+  /** Queue by which its tasks get slots. */
+  readonly queue?: string | undefined
+  /** Jobs of the queue with a lower one get slots after it; -100 to 100. */
+  readonly priority?: number | undefined
+  /** Memory of each task. */
+  readonly memoryBytes?: number | undefined
+}
+
 /** `tables`: those that earlier steps of the program have computed. */
 export interface StepQuery {
   readonly sql: string
+  readonly options?: QueryOptions
   readonly tables: ReadonlyArray<{
     readonly name: string; readonly columns: ReadonlyArray<readonly [name: string, type: string]>; readonly step: number
   }>

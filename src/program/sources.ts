@@ -8,7 +8,7 @@ import { Dataset } from './dataset.ts'
 import type { Input, RecordOf, StandardSchema } from './definition.ts'
 import { checkOptions } from './options.ts'
 import { queried, type QueryTables } from './queries.ts'
-import { at, type Flow, type Recipe } from './recipe.ts'
+import { at, type Flow, type QueryOptions, type Recipe } from './recipe.ts'
 
 type Paths = string | readonly string[]
 type OptionsOf<F extends InputOptions['format']> = Omit<Extract<Input, { format?: F }>, 'format' | 'path'>
@@ -53,10 +53,10 @@ export class Sources {
 
   /**
    * Rows of a query in SQL, as objects with the values that `mill.sql` of the library gives. It runs once, as a job of its own, before the
-   * first step that reads them. `tables`: Datasets that it names as tables.
+   * first step that reads them. `tables`: Datasets that it names as tables. `options`: of its job; default: those of the program's run.
    */
-  sql<Row = Record<string, SqlValue>>(text: string, tables: QueryTables = {}): Dataset<Row> {
-    return new Dataset(this.#flow, queried(text, tables))
+  sql<Row = Record<string, SqlValue>>(text: string, tables: QueryTables = {}, options: QueryOptions = {}): Dataset<Row> {
+    return new Dataset(this.#flow, queried(text, tables, options))
   }
 
   /** The integers from 0 to `count` - 1, computed by `partitions` tasks. */

@@ -288,3 +288,21 @@ test('modules of functions are not read where queries read no files of their mac
   await expect(ask(join(dir, 'missing.ts'))).rejects.toMatchObject({ code: 'ENOENT' })
   expect(() => mill.sql('SELECT 1', null, { functions: 7 as never })).toThrow('module of functions')
 })
+
+test('the job of a query of a program has the queue, the priority and the memory that are given, and else those of the run', async () => {
+  await run(`
+    const own = { queue: 'default', priority: 7, memoryBytes: 192 * 1024 ** 2 }
+    const both = [mill.sql<{ x: number }>('SELECT 1 AS x', {}, own), mill.sql<{ x: number }>('SELECT 2 AS x')] as const
+    await both[0].union(both[1]).map(({ x }) => String(x)).save('/queued')
+    for (const wrong of [{ queue: 5 }, { priority: 1.5 }, { memoryBytes: 0 }, { cpu: 2 }, null])
+      try {
+        mill.sql('SELECT 1', {}, wrong as never)
+        throw new Error(JSON.stringify(wrong) + ' was taken')
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error
+      }
+  `)
+  expect((await lines('/queued')).sort()).toEqual(['1', '2'])
+  const queries = (await mill.jobs({ limit: 3 })).filter(({ driver }) => driver?.method === 'sql')
+  expect(queries.map(({ queue, priority }) => [queue, priority]).sort()).toEqual([['default', 7], [undefined, undefined]].sort())
+})

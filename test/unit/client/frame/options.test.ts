@@ -83,3 +83,12 @@ test('a frame with a module of functions, of either side, is refused as a Datase
   for (const each of made) expect(() => each.toDataset(mill)).toThrow('leave out the option functions and call them in a step')
   expect(frame({ queue: 'q', functions: undefined }).toDataset(mill)).toBe('SELECT * FROM "./x.csv" AS t')
 })
+
+test('the query of a Dataset has the queue, the priority and the memory of the frame, or of either side', () => {
+  const mill = { sql: (_text: string, _tables: unknown, options: unknown) => options }
+  const options = { queue: 'q', priority: 3, memoryBytes: 1 << 30 }
+  const own = frame({ ...options, distribute: 'never' })
+  for (const each of [own, own.limit(1), ...Object.values(combined).flatMap(both => [both(own, frame()), both(frame(), own)])])
+    expect(each.toDataset(mill)).toEqual(options)
+  expect(frame().toDataset(mill)).toEqual({})
+})
