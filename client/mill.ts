@@ -169,8 +169,8 @@ export class Mill extends Programs {
 
   get #sqlTools(): SqlTools {
     return {
-      disk: this.#outside.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, scratchDir: this.#scratchDir,
-      cwd: this.#workingDirectory, isRemote: this.#isServing, cluster: async () => clusterIn(this),
+      disk: this.#outside.disk, random: this.#cluster.random, openDatabase: this.#openDatabase, loadAvro: this.#outside.loadAvro,
+      scratchDir: this.#scratchDir, cwd: this.#workingDirectory, isRemote: this.#isServing, cluster: async () => clusterIn(this),
     }
   }
 

@@ -69,7 +69,7 @@ async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print
 function toolsOf(
   world: World, { secret, user, cluster: id, node, namenode, host, scratch }: Setup, onWait: (why: string) => void,
 ): RunTools {
-  const { clock, random, disk, log, net, processes, openDatabase } = world
+  const { clock, random, disk, log, net, processes, openDatabase, loadAvro } = world
   const caller = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, id)), who: node, patient: true })
   const background = new Background()
   const cluster = patient(clusterOf({ caller, namenode: () => namenode, clock, random, user, background }), onWait)
@@ -80,7 +80,7 @@ function toolsOf(
     cluster, files, disk, log, processes, plans: new Plans(), workingDirectory: scratch, programDir: join(scratch, 'programs'),
     drivers: new Set(),
     queries: stepQueries({
-      disk, random, openDatabase, scratchDir: scratch, cwd: scratch, isRemote: true, cluster: async () => ({ cluster, files }),
+      disk, random, openDatabase, loadAvro, scratchDir: scratch, cwd: scratch, isRemote: true, cluster: async () => ({ cluster, files }),
     }),
   }
 }

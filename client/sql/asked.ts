@@ -2,6 +2,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { formatBytes, MiB } from '../../src/base/units.ts'
+import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
@@ -24,6 +25,8 @@ export interface SqlTools {
   /** Base of relative local paths, and the place of `~`, which only a shell user has. */
   readonly cwd: string
   readonly home?: string | undefined
+  /** Types of Avro. Default: the queries read no Avro. */
+  readonly loadAvro?: LoadAvro | undefined
   /** Queries read no files of this machine, which belongs to others than the user. */
   readonly isRemote?: boolean | undefined
   /** Throws if there is no cluster. Called for a query that reads one. */
@@ -60,8 +63,8 @@ export function engineOf({ openDatabase }: Pick<SqlTools, 'openDatabase'>): Open
 }
 
 /** Directory of one query. REQUIRES: the caller closes it. */
-export const workspaceIn = ({ disk, scratchDir, random, functions }: SqlTools): Workspace =>
-  new Workspace(disk, scratchDir, random.id(), functions && (() => functions.list()))
+export const workspaceIn = ({ disk, scratchDir, random, functions, loadAvro }: SqlTools): Workspace =>
+  new Workspace(disk, scratchDir, random.id(), { functions: functions && (() => functions.list()), loadAvro })
 
 /** Reads the statement, and finds its tables and views. Places outside of the cluster are copied into it. */
 export async function askedOf(tools: SqlTools, { text, params, signal, space }: Question): Promise<Asked> {

@@ -4,7 +4,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, literalsOf, quotedName, typeText } from '../../src/base/sql.ts'
 import type { FileClient } from '../../src/file/client.ts'
-import { lineColumn } from '../../src/operator/arrowfile.ts'
+import { isLineKind, lineColumn, type LineKind } from '../../src/operator/linefile.ts'
 import { lookAt } from '../../src/operator/look.ts'
 import { lookAtParquet } from '../../src/operator/parquetfit.ts'
 import {
@@ -43,8 +43,8 @@ export async function placeTables(
       const local = await space.place(file, files, signal)
       locals.push(table.kind === 'json' ? await space.unmarked(local, file) : local)
     }
-    if (table.kind === 'arrow') {
-      placed.push(await linesOf(table, i, locals, { disk, space, signal }))
+    if (isLineKind(table.kind)) {
+      placed.push(await linesOf(table, { kind: table.kind, index: i, locals }, { disk, space, signal }))
       continue
     }
     const isKnown = table.kind === 'parquet' || table.known?.format !== undefined
@@ -54,21 +54,21 @@ export async function placeTables(
   return placed
 }
 
-/** Arrow files as JSON lines, with the columns of the first one, or those that the catalogue has. */
+/** Arrow or Avro files as JSON lines, with the columns of the first one, or those that the catalogue has. */
 async function linesOf(
-  table: SqlTable, index: number, locals: readonly string[],
+  table: SqlTable, { kind, index, locals }: { readonly kind: LineKind; readonly index: number; readonly locals: readonly string[] },
   { disk, space, signal }: { readonly disk: Disk; readonly space: Workspace; readonly signal: AbortSignal | undefined },
 ): Promise<PlacedTable> {
   const { known } = table
   const first = table.files.findIndex(({ bytes }) => bytes > 0)
   const { samples } = known?.format !== undefined || first < 0 ? { samples: [] }
     : await sampleHere({ ...table, files: [table.files[first]!] }, index, [locals[first]!], {
-      disk, directory: await space.samples(), signal,
+      disk, directory: await space.samples(), loadAvro: space.loadAvro, signal,
     })
   const columns = samples[0]?.columns
     ?? known?.columns.filter(({ name }) => !known.partitions?.includes(name)).map(({ name, type }) => lineColumn(name, type)) ?? []
   const made: string[] = []
-  for (const [i, local] of locals.entries()) made.push(await space.lines(local, table.files[i]!, columns, signal))
+  for (const [i, local] of locals.entries()) made.push(await space.lines(kind, { path: table.files[i]!.path, local }, columns, signal))
   return { table, locals: made, samples }
 }
 

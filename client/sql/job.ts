@@ -6,6 +6,7 @@ import { retry } from '../../src/base/retry.ts'
 import { quotedName } from '../../src/base/sql.ts'
 import type { JobId, ProgramId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { isLineKind } from '../../src/operator/linefile.ts'
 import { partsOf, tailOf, type RowGroup } from '../../src/operator/parquet.ts'
 import { compressionOf, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import { sqlProgram, type SqlWork } from '../../src/operator/sqlwork.ts'
@@ -164,12 +165,12 @@ export async function piecesOf(
       (offset < end && offset + length > start) || offset + length > tail)
     return { parts: parts.map(([start, end]) => piece(file, near(start, end), { start, end, aligned: true })), whole }
   }
-  if (format.kind === 'arrow') return { parts: whole, whole }
+  if (isLineKind(format.kind)) return { parts: whole, whole }
   const isCut = blocks.length > 1 && blocks.every(({ aligned }) => aligned) && compressionOf(file.path) === undefined
     && (format.kind === 'csv'
       ? file.format === 'csv' && (file.delimiter ?? ',') === format.delimiter
         && format.quote + format.escape === '""' && format.comment === ''
-      : format.layout === 'newline_delimited' && file.format !== 'bytes')
+      : format.kind === 'json' && format.layout === 'newline_delimited' && file.format !== 'bytes')
   const parts = isCut
     ? blocks.map(block => piece(file, [block], { start: block.offset, end: block.offset + block.length, aligned: true }))
     : whole

@@ -92,7 +92,9 @@ export async function shapeOfTable(
 ): Promise<TableShape> {
   const db = await space.open(openDatabase, plannerBytes, 1)
   try {
-    const sampled = await sampleTable(table, 0, { disk, files, directory: await space.samples(), signal, footers: 1 })
+    const sampled = await sampleTable(table, 0, {
+      disk, files, directory: await space.samples(), loadAvro: space.loadAvro, signal, footers: 1,
+    })
     await db.confine(sampled.samples.map(({ local }) => local))
     return await shapeOf(db, sampled)
   } finally {
@@ -107,7 +109,8 @@ async function tablesOf(
   const directory = await space.samples()
   const footers = mayDivide(distribute, tables) ? footersMax : 1
   const sampled = []
-  for (const [i, table] of tables.entries()) sampled.push(await sampleTable(table, i, { disk, files, directory, signal, footers }))
+  for (const [i, table] of tables.entries())
+    sampled.push(await sampleTable(table, i, { disk, files, directory, loadAvro: space.loadAvro, signal, footers }))
   await db.confine(sampled.flatMap(({ samples }) => samples.map(({ local }) => local)))
   const shapes: TableShape[] = []
   const infos: TableInfo[] = []

@@ -7,8 +7,9 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { formatBytes, KiB, MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
-import { arrowColumns, localColumns } from '../../src/operator/arrowfile.ts'
+import { isLineKind, lineColumns, localColumns } from '../../src/operator/linefile.ts'
 import { compressionOf } from '../../src/operator/sqltable.ts'
+import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { decompressed } from '../../src/record/decompress.ts'
 import type { FileSample } from './csvshape.ts'
@@ -19,6 +20,8 @@ interface SampleTools {
   readonly disk: Disk
   /** Directory for samples. REQUIRES: it exists, and nothing else is in it. */
   readonly directory: string
+  /** Types of Avro. Default: no table is of it. */
+  readonly loadAvro?: LoadAvro | undefined
   readonly signal: AbortSignal | undefined
 }
 
@@ -41,18 +44,19 @@ const readsAtOnce = 8
 export interface SampledTable { readonly table: SqlTable; readonly samples: readonly FileSample[] }
 
 export async function sampleTable(table: SqlTable, index: number, tools: ShapeTools): Promise<SampledTable> {
-  const wanted = table.kind === 'parquet'
+  const { kind } = table
+  const wanted = kind === 'parquet'
     ? table.files.slice(0, Math.max(1, tools.footers))
-    : table.files.filter(({ bytes }) => bytes > 0).slice(0, table.kind === 'arrow' ? 1 : sampledFiles)
+    : table.files.filter(({ bytes }) => bytes > 0).slice(0, isLineKind(kind) ? 1 : sampledFiles)
   const gate = new Semaphore(readsAtOnce)
   const samples = await settled(wanted.map((file, i) => gate.run(async (): Promise<FileSample> => {
-    if (table.kind === 'arrow') {
+    if (isLineKind(kind)) {
       const read = async (start: number, end: number): Promise<Buffer> =>
         Buffer.concat(await Array.fromAsync(tools.files.read(file.path, { start, end, signal: tools.signal })))
-      const columns = await arrowColumns({ path: file.path, bytes: file.bytes, read })
-      return arrowSample(file, columns, join(tools.directory, `${index}-${i}.sample`), tools)
+      const columns = await lineColumns(kind, { path: file.path, bytes: file.bytes, read }, { loadAvro: tools.loadAvro })
+      return lineSample(file, columns, join(tools.directory, `${index}-${i}.sample`), tools)
     }
-    const head = table.kind === 'parquet'
+    const head = kind === 'parquet'
       ? await footerOf(file, tools)
       : await headOf(file, end => tools.files.read(file.path, { ...end !== undefined && { end }, signal: tools.signal }), table)
     return sampleOf(table, file, head, await kept(head.bytes, join(tools.directory, `${index}-${i}.sample`), tools))
@@ -66,9 +70,10 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
   const samples: FileSample[] = []
   for (const [i, { file, local }] of wanted.entries()) {
     throwIfAborted(tools.signal)
-    if (table.kind === 'arrow') {
-      const columns = await localColumns({ disk: tools.disk, path: file.path, local })
-      samples.push(await arrowSample(file, columns, join(tools.directory, `${index}-${i}.sample`), tools))
+    if (isLineKind(table.kind)) {
+      const { disk, loadAvro } = tools
+      const columns = await localColumns({ kind: table.kind, disk, path: file.path, local, loadAvro })
+      samples.push(await lineSample(file, columns, join(tools.directory, `${index}-${i}.sample`), tools))
       continue
     }
     const read = (end: number | undefined): AsyncIterable<Buffer> => bytesOf(tools.disk, local, end)
@@ -83,7 +88,7 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
 }
 
 /** Its columns are what is known of it: the engine reads nothing of the sample. */
-const arrowSample = async (
+const lineSample = async (
   { path }: SqlFile, columns: FileSample['columns'], local: string, tools: SampleTools,
 ): Promise<FileSample> => ({ path, local: await kept(Buffer.alloc(0), local, tools), isWhole: false, bytes: 0, lines: 0, columns })
 

@@ -3,7 +3,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, literalsOf, typeText, type SqlColumn } from '../../src/base/sql.ts'
-import { lineColumn } from '../../src/operator/arrowfile.ts'
+import { isLineKind, lineColumn } from '../../src/operator/linefile.ts'
 import { escapedPath, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { csvShape, oneValue, type FileSample } from './csvshape.ts'
@@ -40,7 +40,7 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
       const own = strictColumns(columns, 'json', { isAll: isAll(table, samples) })
       return { name: table.name, format: { kind: 'json', layout }, columns: own, partitions }
     }
-    case 'arrow': return { name: table.name, format: { kind: 'arrow' }, columns: first.columns!, partitions }
+    case 'arrow': case 'avro': return { name: table.name, format: { kind: table.kind }, columns: first.columns!, partitions }
     default: {
       const columns = await columnsOf(db, `read_parquet(${literalOf(first.local)}, hive_partitioning = false)`, samples)
       return { name: table.name, format: { kind: 'parquet' }, columns: plainColumns(columns), partitions }
@@ -62,7 +62,7 @@ async function fixedShape(
   const own = columns.filter(column => !isPartition(column.name))
   return {
     name, format,
-    columns: isText ? lineColumns(columns) : format.kind === 'arrow' ? lineColumns(own) : format.kind === 'parquet' ? plainColumns(own)
+    columns: isText ? lineColumns(columns) : isLineKind(format.kind) ? lineColumns(own) : format.kind === 'parquet' ? plainColumns(own)
       : strictColumns(own, format.kind),
     partitions: plainColumns(columns.filter(column => isPartition(column.name))),
   }

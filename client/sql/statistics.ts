@@ -2,6 +2,7 @@
 // never about the answer.
 
 import { literalOf } from '../../src/base/sql.ts'
+import { isLineKind } from '../../src/operator/linefile.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { TableInfo } from '../../src/sql/query.ts'
 import type { SampledTable } from './sample.ts'
@@ -12,7 +13,7 @@ export async function statisticsOf(
 ): Promise<Pick<TableInfo, 'rows' | 'distinct'>> {
   const [first] = samples
   if (!first) return {}
-  if (table.kind === 'arrow') return {}
+  if (isLineKind(table.kind)) return {}
   if (table.kind !== 'parquet') {
     const lines = samples.reduce((sum, sample) => sum + sample.lines, 0)
     const read = samples.reduce((sum, sample) => sum + sample.bytes, 0)

@@ -5,6 +5,7 @@ import { isAbsolute, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
+import type { LineKind } from '../../src/operator/linefile.ts'
 import type { Disk, DiskEntry } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { CatalogTable } from '../../src/protocol/table.ts'
@@ -16,7 +17,7 @@ import type { LinesTable } from '../jobs/stepquery.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import type { NamedTable } from './names.ts'
 
-type TableKind = 'csv' | 'json' | 'parquet' | 'arrow'
+type TableKind = 'csv' | 'json' | 'parquet' | LineKind
 
 /** A file of a table. `path`: as the user would write it. */
 export interface SqlFile {
@@ -41,7 +42,7 @@ export interface SqlTable {
 
 const kinds: Readonly<Record<string, TableKind>> = {
   csv: 'csv', tsv: 'csv', json: 'json', jsonl: 'json', ndjson: 'json', parquet: 'parquet',
-  arrow: 'arrow', arrows: 'arrow', feather: 'arrow',
+  arrow: 'arrow', arrows: 'arrow', feather: 'arrow', avro: 'avro',
 }
 const known = Object.keys(kinds).map(name => `.${name}`).join(', ')
 
@@ -178,8 +179,7 @@ function tableOf(name: string, files: readonly SqlFile[]): SqlTable {
     const kind = kindOf(path)
     if (kind === undefined)
       throw new GristmillError(
-        'EINVAL', `${path} is no table that SQL reads: its name ends in none of ${known}; those of text also with .gz or .zst${
-          /\.avro$/i.test(path) ? "; a program makes JSON lines of it: mill.avro(path).save(output, { format: 'jsonl' })" : ''}`,
+        'EINVAL', `${path} is no table that SQL reads: its name ends in none of ${known}; those of text also with .gz or .zst`,
         { details: { path } },
       )
     if (!found.has(kind)) found.set(kind, path)
@@ -199,5 +199,5 @@ const patternOf = (name: string): string =>
 function kindOf(path: string): TableKind | undefined {
   const [, extension, packed] = /\.([a-z]+)(\.(?:gz|zst))?$/i.exec(path) ?? []
   const kind = kinds[extension?.toLowerCase() ?? '']
-  return packed !== undefined && (kind === 'parquet' || kind === 'arrow') ? undefined : kind
+  return packed !== undefined && kind !== 'csv' && kind !== 'json' ? undefined : kind
 }

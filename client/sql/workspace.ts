@@ -6,9 +6,10 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { copyText } from '../../src/operator/copytext.ts'
-import { writeLines } from '../../src/operator/arrowfile.ts'
+import { writeLines, type LineKind } from '../../src/operator/linefile.ts'
 import { withLine, type ReadPart } from '../../src/operator/misfit.ts'
 import { compressionOf, escapedPath, type TableShape } from '../../src/operator/sqltable.ts'
+import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
 import type { SqlFile } from './tables.ts'
@@ -18,6 +19,12 @@ const spillBytesMax = 64 * GiB
 const pieceBytes = 256 * KiB
 /** Byte order mark of UTF-8. */
 const mark = Buffer.from([0xef, 0xbb, 0xbf])
+
+interface WorkspaceOptions {
+  /** Those that the query calls. */
+  readonly functions?: (() => Promise<readonly DatabaseFunction[]>) | undefined
+  readonly loadAvro?: LoadAvro | undefined
+}
 
 /**
  * Directory of one query, removed when it ends. Its process holds the lock of it, which the kernel releases however the process ends: a
@@ -36,8 +43,12 @@ export class Workspace implements AsyncDisposable {
 
   readonly #functions: (() => Promise<readonly DatabaseFunction[]>) | undefined
 
-  /** `scratchDir`: that of the home. `functions`: those that the query calls. */
-  constructor(disk: Disk, scratchDir: string, id: string, functions?: () => Promise<readonly DatabaseFunction[]>) {
+  /** Types of Avro. Default: the query reads no Avro. */
+  readonly loadAvro: LoadAvro | undefined
+
+  /** `scratchDir`: that of the home. */
+  constructor(disk: Disk, scratchDir: string, id: string, { functions, loadAvro }: WorkspaceOptions = {}) {
+    this.loadAvro = loadAvro
     this.#functions = functions
     this.#disk = disk
     this.#scratchDir = scratchDir
@@ -112,15 +123,16 @@ export class Workspace implements AsyncDisposable {
     }
   }
 
-  /** The rows of an Arrow file as JSON lines, with these columns. */
+  /** The rows of an Arrow or Avro file as JSON lines, with these columns. */
   async lines(
-    local: string, { path }: Pick<SqlFile, 'path'>, columns: TableShape['columns'], signal: AbortSignal | undefined,
+    kind: LineKind, { path, local }: { readonly path: string; readonly local: string }, columns: TableShape['columns'],
+    signal: AbortSignal | undefined,
   ): Promise<string> {
     const directory = join(this.directory, 'files', String(this.#files++))
     await this.#make(directory)
     const target = join(directory, 'data.jsonl')
     try {
-      await writeLines({ disk: this.#disk, path, local }, {
+      await writeLines({ kind, disk: this.#disk, path, local, loadAvro: this.loadAvro }, {
         target, columns,
         pause: () => {
           throwIfAborted(signal)

@@ -9,8 +9,8 @@ import { join } from '../../src/base/paths.ts'
 import { formats } from '../../src/base/formats.ts'
 import { literalsOf, quotedName, type SqlValue } from '../../src/base/sql.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
-import { writeLines } from '../../src/operator/arrowfile.ts'
 import { copyText } from '../../src/operator/copytext.ts'
+import { isLineKind, writeLines, type LineKind } from '../../src/operator/linefile.ts'
 import { lookAt } from '../../src/operator/look.ts'
 import { withLine, type ReadPart } from '../../src/operator/misfit.ts'
 import { tableSelect, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
@@ -233,9 +233,10 @@ export class QueryAttempt {
     { shape, index, total }: { readonly shape: TableShape; readonly index: number; readonly total: number },
   ): Promise<Pick<TablePart, 'local' | 'rows'>> {
     const isWhole = range.start === 0 && range.end === range.fileBytes
-    if (shape.format.kind === 'arrow') {
+    const { kind } = shape.format
+    if (isLineKind(kind)) {
       const placed = await this.#place(source, range, index, total)
-      return { local: await this.#lines({ path: range.path, local: placed }, shape, index) }
+      return { local: await this.#lines({ kind, path: range.path, local: placed }, shape, index) }
     }
     if (shape.format.kind !== 'parquet' || isWhole) return { local: await this.#place(source, range, index, total) }
     const local = `${this.#directory}/${index}.file`
@@ -249,12 +250,14 @@ export class QueryAttempt {
     }
   }
 
-  /** An Arrow file as JSON lines. */
-  async #lines({ path, local }: { readonly path: string; readonly local: string }, shape: TableShape, index: number): Promise<string> {
-    const { disk } = this.#options.session
+  /** An Arrow or Avro file as JSON lines. */
+  async #lines(
+    { kind, path, local }: { readonly kind: LineKind; readonly path: string; readonly local: string }, shape: TableShape, index: number,
+  ): Promise<string> {
+    const { disk, loadAvro } = this.#options.session
     const target = `${this.#directory}/${index}.jsonl`
     try {
-      await writeLines({ disk, path, local }, { target, columns: shape.columns, pause: () => this.#pause() })
+      await writeLines({ kind, disk, path, local, loadAvro }, { target, columns: shape.columns, pause: () => this.#pause() })
     } catch (error) {
       throw isDiskFull(error) ? diskFull(error) : await this.#explained(error)
     }

@@ -5,6 +5,7 @@
 import type { Data, DataType, Vector } from 'apache-arrow'
 import { GristmillError } from '../base/errors.ts'
 import { quotedName } from '../base/sql.ts'
+import { bytesText, clockText, dateText, decimalText, floatText, instantText, type SecondDigits } from './sqltexts.ts'
 
 type Arrow = typeof import('apache-arrow')
 /** The value at a place as JSON. */
@@ -159,7 +160,7 @@ function plainName(type: DataType, { arrow: { DataType: is, TimeUnit, IntervalUn
 }
 
 /** Digits of a second behind the point, by unit. */
-const places = [0, 3, 6, 9]
+const places: readonly SecondDigits[] = [0, 3, 6, 9]
 const dayMs = 86_400_000n
 
 function plainText(type: DataType, { arrow: { DataType: is }, path, column }: Wanted): Encode {
@@ -172,7 +173,7 @@ function plainText(type: DataType, { arrow: { DataType: is }, path, column }: Wa
   }
   if (is.isFloat(type)) return (vector, at) => floatText(vector.get(at) as number)
   if (is.isBinary(type) || is.isLargeBinary(type) || is.isFixedSizeBinary(type))
-    return (vector, at) => Buffer.from(vector.get(at) as Uint8Array).toString('hex').replaceAll(/../g, byte => `\\x${byte}`)
+    return (vector, at) => bytesText(vector.get(at) as Uint8Array)
   if (is.isDecimal(type)) return (vector, at) => decimalText(unitsAt(vector, at), type.scale)
   if (is.isDate(type))
     return type.unit === 0 ? (vector, at) => dateText(raw(vector, at))
@@ -199,48 +200,11 @@ function plainText(type: DataType, { arrow: { DataType: is }, path, column }: Wa
   return (vector, at) => String(vector.get(at))
 }
 
-const floatText = (value: number): string => (Object.is(value, -0) ? '-0.0' : String(value).replace('Infinity', 'inf').toLowerCase())
-
 /** A number of 128 bits, as four words. */
 function unitsAt(vector: Vector, at: number): bigint {
   const { chunk, index } = chunkAt(vector, at)
   const words = (chunk.values as Uint32Array).subarray(4 * index, 4 * index + 4)
   return BigInt.asIntN(128, words.reduceRight((sum, word) => (sum << 32n) | BigInt(word), 0n))
-}
-
-function decimalText(units: bigint, scale: number): string {
-  const digits = String(units < 0n ? -units : units).padStart(scale + 1, '0')
-  return `${units < 0n ? '-' : ''}${digits.slice(0, digits.length - scale)}${scale > 0 ? `.${digits.slice(-scale)}` : ''}`
-}
-
-/** Date of the proleptic Gregorian calendar, by days since 1970. Years before 1 are those before Christ. */
-function dateText(days: bigint): string {
-  // Days since the first of March of the year 0, in eras of 400 years.
-  const day = days + 719_468n
-  const era = (day >= 0n ? day : day - 146_096n) / 146_097n
-  const ofEra = day - era * 146_097n
-  const yearOfEra = (ofEra - ofEra / 1460n + ofEra / 36_524n - ofEra / 146_096n) / 365n
-  const ofYear = ofEra - (365n * yearOfEra + yearOfEra / 4n - yearOfEra / 100n)
-  const month = (5n * ofYear + 2n) / 153n
-  const [ofMonth, real] = [ofYear - (153n * month + 2n) / 5n + 1n, month < 10n ? month + 3n : month - 9n]
-  const year = yearOfEra + era * 400n + (real <= 2n ? 1n : 0n)
-  const two = (value: bigint): string => String(value).padStart(2, '0')
-  return `${String(year > 0n ? year : 1n - year).padStart(4, '0')}-${two(real)}-${two(ofMonth)}${year > 0n ? '' : ' (BC)'}`
-}
-
-/** A time of day in units of so many digits behind the second. */
-function clockText(value: bigint, digits: number): string {
-  const unit = 10n ** BigInt(digits)
-  const seconds = value / unit
-  const two = (each: bigint): string => String(each).padStart(2, '0')
-  const part = digits > 0 ? `.${String(value % unit).padStart(digits, '0')}` : ''
-  return `${two(seconds / 3600n)}:${two(seconds / 60n % 60n)}:${two(seconds % 60n)}${part}`
-}
-
-function instantText(value: bigint, digits: number, isZoned: boolean): string {
-  const day = 86_400n * 10n ** BigInt(digits)
-  const days = (value - (((value % day) + day) % day)) / day
-  return `${dateText(days)} ${clockText(value - days * day, digits)}${isZoned ? '+00' : ''}`
 }
 
 /** Months, or months, days and nanoseconds. */

@@ -30,8 +30,8 @@ export interface TableShape {
       }
     | { readonly kind: 'json'; readonly layout: 'newline_delimited' | 'array' | 'unstructured' }
     | { readonly kind: 'parquet' }
-    /** Files of it are made into JSON lines before the engine reads them (arrowfile.ts). */
-    | { readonly kind: 'arrow' }
+    /** Files of it are made into JSON lines before the engine reads them (linefile.ts). */
+    | { readonly kind: 'arrow' | 'avro' }
   /** Columns of the files. */
   readonly columns: readonly ShapeColumn[]
   /** Columns whose values are in names of directories. */
@@ -121,7 +121,7 @@ function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]):
       ]
       return `read_csv(${files}, ${options.join(', ')})`
     }
-    case 'json': case 'arrow':
+    case 'json': case 'arrow': case 'avro':
       return `read_json(${files}, format = ${literalOf(format.kind === 'json' ? format.layout : 'newline_delimited')}, columns = ${types}, `
         + `compression = ${literalOf(compression ?? 'uncompressed')}, hive_partitioning = false)`
     default: {

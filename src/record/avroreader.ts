@@ -5,7 +5,7 @@
 import { inflateRawSync } from 'node:zlib'
 import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
-import type { AvroType, LoadAvro } from '../ports/avro.ts'
+import type { Avro, AvroType, LoadAvro } from '../ports/avro.ts'
 import { asWrongUse } from '../base/wronguse.ts'
 import { markerBytes, numberIn, readHeader, type AvroHeader } from './avrofile.ts'
 import { ByteFeed } from './bytefeed.ts'
@@ -17,6 +17,8 @@ interface AvroReadOptions {
   readonly counters: ReadCounters
   readonly signal?: AbortSignal | undefined
   readonly loadAvro?: LoadAvro | undefined
+  /** Type by which records are read, whose encoding has to be that of the schema in the header. Default: of that schema. */
+  readonly typeIn?: ((avro: Avro) => AvroType) | undefined
 }
 
 /** A block is in memory as a whole, as it is stored and unpacked. Writers make them of 16 KiB to some MiB. */
@@ -54,11 +56,11 @@ export async function* avroBatches(range: RecordRange, options: AvroReadOptions)
   }
 }
 
-async function typeOf({ schema }: AvroHeader, path: string, { loadAvro }: AvroReadOptions): Promise<AvroType> {
+async function typeOf({ schema }: AvroHeader, path: string, { loadAvro, typeIn }: AvroReadOptions): Promise<AvroType> {
   if (!loadAvro) throw new GristmillError('CONFIG_INVALID', 'this process reads no Avro')
   const avro = await loadAvro()
   try {
-    return avro.typeOf(schema, 'read')
+    return typeIn ? typeIn(avro) : avro.typeOf(schema, 'read')
   } catch (error) {
     throw recordError(`the schema in the header cannot be read: ${(error as Error).message}`, { path, offset: 0 }, error)
   }

@@ -434,6 +434,24 @@ test('Arrow files are tables, in this process, in a job, in stages, and by a nam
   await expect(queryOf(query, {}).collect()).rejects.toThrow('/arrow/k=3/c.arrow is no file or stream of Arrow IPC')
 })
 
+test('Avro files are tables, in this process, in a job, in stages, and by a name of the catalogue', async () => {
+  for (const [k, codec] of ['null', 'deflate'].entries())
+    await store(`/avro/k=${k}/a.avro`, await readFile(join(import.meta.dirname, `../unit/client/sql/avro/loads.${codec}.avro`)))
+  const query = `SELECT kind, k, count(*) AS n, min(id) AS low, max(price) AS p, max("at") AS "at", max(hex(raw)) AS raw, max(back.days[1]) AS d,
+    max(counts['b"']) AS c, max(key)::VARCHAR AS u FROM '/avro' GROUP BY kind, k ORDER BY kind, k`
+  const expected = (await queryOf(query, { localBytes: 1 << 24 }).collect()).map(textOf)
+  expect(expected).toHaveLength(4)
+  expect((await queryOf(query, { distribute: 'never' }).collect()).map(textOf)).toEqual(expected)
+  expect((await divided(query, exchanged)).rows.map(textOf)).toEqual(expected)
+  await queryOf(`CREATE EXTERNAL TABLE loads LOCATION '/avro'`, {}).collect()
+  for (const localBytes of [0, 1 << 24])
+    expect((await queryOf(query.replace(`'/avro'`, 'loads'), { localBytes }).collect()).map(textOf)).toEqual(expected)
+  await queryOf('DROP TABLE loads', {}).collect()
+  await store('/avro/k=3/c.avro', 'a text of some length that is no Avro')
+  for (const localBytes of [0, 1 << 24])
+    await expect(queryOf(query, { localBytes }).collect()).rejects.toThrow(/\/avro\/k=3\/c\.avro.*is no Avro container file/)
+})
+
 test('a datanode that is killed between the stages of a query takes rows of exchanges with it, which are computed again', async () => {
   const query = `SELECT a.grain, count(*) AS n, sum((a.id + b.id + c.id) % 7) AS s FROM '/sales' a JOIN '/sales' b ON a.id % 7 = b.id % 7
     JOIN '/packed/c.csv.gz' c ON b.id % 5 = c.id % 5 GROUP BY a.grain ORDER BY a.grain`

@@ -17,7 +17,7 @@ import { fileText, inputText } from './sqltexts.ts'
 export const sql: CommandSpec = {
   name: 'sql', args: '[query]', about: 'ask a question in SQL',
   notes:
-    'Tables are files, named by their paths in quotes: a file, a directory, or a pattern, of .csv, .tsv, .json, .jsonl, .ndjson, .parquet or .arrow, those of text also with .gz or .zst. A path is one of the cluster; one that begins with ./ ../ ~/ or file: is one of this machine, and a query over such files needs no cluster.\n'
+    'Tables are files, named by their paths in quotes: a file, a directory, or a pattern, of .csv, .tsv, .json, .jsonl, .ndjson, .parquet, .arrow or .avro, those of text also with .gz or .zst. A path is one of the cluster; one that begins with ./ ../ ~/ or file: is one of this machine, and a query over such files needs no cluster.\n'
     + 'The SQL is that of DuckDB. Several statements, with a semicolon between them, run one after the other; an error ends the run. Without an operand they are read from stdin; on a terminal a shell begins, whose .help lists its commands. $1 and $name stand for values of --param.\n'
     + 'See gristmill help queries.',
   options: [
@@ -82,8 +82,8 @@ async function runSql(context: CommandContext, [given]: readonly string[], flags
   }
   let isConnected = settings.cluster !== undefined && settings.cluster !== 'embedded'
   const tools = {
-    disk: world.disk, random: world.random, openDatabase: world.openDatabase, scratchDir: `${settings.home}/scratch`, cwd: context.cwd,
-    home: machine.userDirectory,
+    disk: world.disk, random: world.random, openDatabase: world.openDatabase, loadAvro: world.loadAvro,
+    scratchDir: `${settings.home}/scratch`, cwd: context.cwd, home: machine.userDirectory,
     cluster: async () => {
       isConnected = true
       return clusterIn(await context.mill())

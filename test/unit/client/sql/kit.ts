@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { SqlQuery, type SqlOptions, type SqlRow } from '../../../../client/sql/query.ts'
 import type { SqlParams } from '../../../../client/sql/statement.ts'
+import { loadAvro } from '../../../../src/world/avro.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
@@ -22,7 +23,7 @@ export class Local implements Disposable {
 
   query(text: string, params?: SqlParams, options: SqlOptions = {}, cwd = this.dir): SqlQuery {
     return new SqlQuery({
-      disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: this.scratchDir, cwd, home: this.dir,
+      disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, loadAvro, scratchDir: this.scratchDir, cwd, home: this.dir,
       cluster: () => Promise.reject(new Error('there is no cluster')),
     }, text, params, options)
   }
