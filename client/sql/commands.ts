@@ -8,7 +8,8 @@ import { shownUrl } from '../../src/connector/location.ts'
 import { quotedName, typeText } from '../../src/base/sql.ts'
 import { remove } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/table.ts'
-import type { CatalogTable, NewTable } from '../../src/protocol/table.ts'
+import type { CatalogTable, NewTable, TableSummary } from '../../src/protocol/table.ts'
+import { list as versionList, type Version } from '../../src/protocol/version.ts'
 import { paged } from '../call/pages.ts'
 import type { SqlExportOptions } from './cluster.ts'
 import type { DeclaredColumn, SqlCommand } from './command.ts'
@@ -91,14 +92,16 @@ async function createFrom(
   const before = await found(name, tools)
   if (before?.kind === 'view')
     throw new GristmillError('EEXIST', `${before.name} is a view; drop it first`, { details: { table: before.name } })
-  const path = before?.managed ? before.path! : await freeDirectory(name, tools)
+  const own = before?.managed ? before.path! : undefined
+  const path = own ?? await freeDirectory(name, tools)
   try {
-    await tools.save(query, path, { overwrite: replace })
+    // What no table has made is not replaced: DROP TABLE would remove it with the table.
+    await tools.save(query, path, { overwrite: replace && own !== undefined })
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error
     throw new GristmillError(
-      'EEXIST', `the directory of the table, ${path}, is there already; CREATE OR REPLACE TABLE … replaces it, and keeps it as a version, `
-      + `CREATE EXTERNAL TABLE ${name} LOCATION '${path}' takes it as it is`, { cause: error },
+      'EEXIST', `the directory of the table, ${path}, is there already, and no table has made it; CREATE EXTERNAL TABLE ${name} LOCATION `
+      + `'${path}' takes it as it is, "gristmill rm -r ${path}" moves it to the trash`, { cause: error },
     )
   }
   const table = await namedAt(name, path, tools)
@@ -107,16 +110,24 @@ async function createFrom(
 }
 
 /** Directory of a new table that no other name has: a table that was renamed keeps the one of its first name. */
-async function freeDirectory(name: string, { cluster: { ask }, signal }: CommandTools): Promise<string> {
-  const taken = new Set<string>()
-  for await (const { tables } of paged((after?: string) => ask(protocol.list, after === undefined ? {} : { after }, signal)))
-    for (const { path } of tables) if (path !== undefined) taken.add(path)
+async function freeDirectory(name: string, tools: CommandTools): Promise<string> {
+  const all = await allTables(tools)
   const own = `/tables/${name.toLowerCase()}`
-  const isTaken = (path: string): boolean => [...taken].some(each => each === path || each.startsWith(`${path}/`))
   let path = own
-  for (let i = 2; isTaken(path); i++) path = `${own}_${i}`
+  for (let i = 2; tablesIn(all, path).length > 0; i++) path = `${own}_${i}`
   return path
 }
+
+async function allTables({ cluster: { ask }, signal }: CommandTools): Promise<TableSummary[]> {
+  const found: TableSummary[] = []
+  for await (const { tables } of paged((after?: string) => ask(protocol.list, after === undefined ? {} : { after }, signal)))
+    found.push(...tables)
+  return found
+}
+
+/** Tables whose files are in the directory, also in a version of it. */
+const tablesIn = (tables: readonly TableSummary[], directory: string): TableSummary[] =>
+  tables.filter(({ path }) => path === directory || path?.startsWith(`${directory}/`) || path?.startsWith(`${directory}@`))
 
 const namedAt = async (name: string, path: string, { cluster: { ask }, shape, signal }: CommandTools): Promise<NewTable> =>
   ({ name, kind: 'table', ...await describedAt(path, { ask, shape, signal }) })
@@ -141,7 +152,7 @@ async function declared(table: NewTable, given: readonly DeclaredColumn[], { col
   const other = given.find(({ type }) => !declaredTypes.test(type))
   if (other)
     throw new GristmillError(
-      'EINVAL', `${other.name} is declared as ${other.type}; CSV and JSON are read as VARCHAR, BOOLEAN, INTEGER, BIGINT and other integers, `
+      'EINVAL', `${other.name} is declared as ${other.type}; CSV and JSON are read as VARCHAR, BOOLEAN, INTEGER, BIGINT, other integers, `
       + 'DOUBLE, DATE, TIME or TIMESTAMP: convert such a column in a view',
     )
   const types = await columnsOf(`SELECT ${given.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`).join(', ')}`)
@@ -156,6 +167,8 @@ async function dropped(
   { of, name, ifExists }: Extract<SqlCommand, { kind: 'drop' }>, tools: CommandTools,
 ): Promise<CommandRows> {
   const { cluster: { ask }, signal } = tools
+  const before = await found(name, tools)
+  const why = before?.managed ? await whyKept(before, tools) : undefined
   let table: CatalogTable
   try {
     table = await ask(protocol.drop, { name, kind: of }, signal)
@@ -164,6 +177,8 @@ async function dropped(
     throw error
   }
   if (!table.managed) return said(`dropped ${of} ${name}`)
+  // Another statement may have made it meanwhile.
+  if (why !== undefined || table.path !== before?.path) return said(`dropped ${of} ${name}${why ?? `; its files stay in ${table.path!}`}`)
   try {
     await ask(remove, { path: table.path!, recursive: true }, signal)
   } catch (error) {
@@ -171,6 +186,28 @@ async function dropped(
       throw new GristmillError('EACCES', `dropped table ${name}, but its files are still in ${table.path!}: ${(error as Error).message}`)
   }
   return said(`dropped ${of} ${name}; its files are in the trash`)
+}
+
+/** Reason for which the files at the path of a table that was made with its rows stay there when it is dropped. */
+async function whyKept(table: CatalogTable, tools: CommandTools): Promise<string | undefined> {
+  const path = table.path!
+  const other = tablesIn(await allTables(tools), path).find(({ name }) => name.toLowerCase() !== table.name.toLowerCase())
+  if (other) return `; its files stay in ${path}, because the table ${other.name} reads them`
+  return await isOwnOutput(table, tools) ? undefined : `; the rows that it has made are no longer at ${path}, where nothing is removed`
+}
+
+/** The directory is the one that statements have made, and not another one that was put in its place. */
+async function isOwnOutput({ path, changedMs }: CatalogTable, { cluster: { ask }, signal }: CommandTools): Promise<boolean> {
+  try {
+    let first: Version | undefined
+    const pages = paged((before?: number) => ask(versionList, { path: path!, ...before !== undefined && { before } }, signal))
+    for await (const { versions } of pages) first = versions.at(-1) ?? first
+    // The rows of a table are published before its entry in the catalogue is changed.
+    return first !== undefined && !(first.number === 1 && Math.floor(first.madeMs) > changedMs)
+  } catch (error) {
+    if (hasCode(error, 'EINVAL', 'ENOENT', 'ENOTDIR')) return false
+    throw error
+  }
 }
 
 async function tablesOf({ cluster: { ask }, signal }: CommandTools): Promise<CommandRows> {

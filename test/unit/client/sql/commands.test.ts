@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { readCommand } from '../../../../client/sql/command.ts'
 import { runCommand } from '../../../../client/sql/commands.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
+import * as protocol from '../../../../src/protocol/table.ts'
 import * as versions from '../../../../src/protocol/version.ts'
 
 const table = { name: 'T', kind: 'table', managed: true, path: '/tables/t', owner: 'ada', createdMs: 1, changedMs: 1,
@@ -88,4 +89,79 @@ test('a constant of PARTITION may have its type, or a cast, and calls and comput
   ]) expect(() => readCommand(`insert overwrite t partition (a = ${value}) select 1`), value).toThrow('cannot be read')
   expect(() => readCommand('insert overwrite t partition (a = now()) select 1'))
     .toThrow(`name the column alone, PARTITION (day), and give the value as a column of the query`)
+})
+
+/** Runs a statement over a catalogue with these tables and outputs; `done`: what it has asked for that changes something. */
+async function changed(
+  text: string, tables: readonly object[], outputs: Readonly<Record<string, ReadonlyArray<{ number: number; madeMs: number }>>> = {},
+): Promise<{ done: unknown[]; said?: unknown; error?: unknown }> {
+  const done: unknown[] = []
+  const isNamed = ({ name }: { name?: string }, wanted: string): boolean => name!.toLowerCase() === wanted.toLowerCase()
+  interface Given { names?: string[]; name?: string; path?: string; table?: { path?: string; managed?: boolean } }
+  const ask = async (message: unknown, given: Given) => {
+    switch (message) {
+      case protocol.get: return { tables: tables.filter(each => isNamed(each, given.names![0]!)) }
+      case protocol.list: return { tables }
+      case versions.list: {
+        const own = outputs[given.path!]
+        if (!own) throw new GristmillError('ENOENT', 'no output')
+        return { path: given.path, versions: own.toReversed().map((each, i) => ({ ...each, head: i === 0 })) }
+      }
+      case protocol.drop:
+        done.push(['drop', given.name])
+        return tables.find(each => isNamed(each, given.name!))
+      case protocol.create:
+        done.push(['create', given.table!.path, given.table!.managed])
+        return {}
+      default: done.push(['remove', given.path])
+    }
+    return {}
+  }
+  const save = async (_: string, path: string, { overwrite }: { overwrite?: boolean }): Promise<void> => {
+    if (outputs[path] && !overwrite) throw new GristmillError('EEXIST', 'is there')
+    done.push(['save', path])
+  }
+  const shape = async () => ({ shape: { format: { kind: 'parquet' }, columns: [{ name: 'a', type: 'BIGINT' }], partitions: [] } })
+  const tools = { cluster: { ask }, signal: undefined, save, shape } as unknown as Parameters<typeof runCommand>[1]
+  return runCommand(readCommand(text)!, tools).then(({ rows }) => ({ done, said: rows[0]![0] }), (error: unknown) => ({ done, error }))
+}
+
+const made = { name: 't', kind: 'table', managed: true, path: '/tables/t', changedMs: 100, columns: [] }
+
+test('DROP TABLE moves only the directory that the statements of the table have made to the trash', async () => {
+  const own = { '/tables/t': [{ number: 1, madeMs: 90.5 }, { number: 2, madeMs: 500 }] }
+  expect(await changed('DROP TABLE T', [made], own))
+    .toEqual({ done: [['drop', 'T'], ['remove', '/tables/t']], said: 'dropped table T; its files are in the trash' })
+  // The first versions are no longer kept.
+  expect((await changed('DROP TABLE t', [made], { '/tables/t': [{ number: 7, madeMs: 500 }] })).done)
+    .toContainEqual(['remove', '/tables/t'])
+  // Files of the user under a name, and what a user has put in the place of the rows: files, nothing, and the output of a job.
+  const { managed: _, ...external } = made
+  for (const [table, outputs] of [
+    [external, own], [made, {}], [made, { '/tables/t': [{ number: 1, madeMs: 101 }, { number: 2, madeMs: 102 }] }],
+  ] as const) {
+    const { done, said } = await changed('DROP TABLE t', [table], outputs)
+    expect(done).toEqual([['drop', 't']])
+    const why = '; the rows that it has made are no longer at /tables/t, where nothing is removed'
+    expect(said).toBe(`dropped table t${table === external ? '' : why}`)
+  }
+  for (const path of ['/tables/t', '/tables/t/*.parquet', '/tables/t@1']) {
+    const { done, said } = await changed('DROP TABLE t', [made, { ...external, name: 'u', path }], own)
+    expect([done, said]).toEqual([[['drop', 't']], 'dropped table t; its files stay in /tables/t, because the table u reads them'])
+  }
+  expect((await changed('DROP TABLE t', [made, { ...external, name: 'u', path: '/tables/t2' }], own)).done).toHaveLength(2)
+})
+
+test('CREATE OR REPLACE TABLE replaces what a table has made, and no other output that is at its path', async () => {
+  const outputs = { '/tables/t': [{ number: 1, madeMs: 90 }] }
+  expect((await changed('CREATE OR REPLACE TABLE t AS SELECT 1', [made], outputs)).done)
+    .toEqual([['save', '/tables/t'], ['create', '/tables/t', true]])
+  for (const replace of ['', 'OR REPLACE ']) {
+    const { done, error } = await changed(`CREATE ${replace}TABLE t AS SELECT 1`, [], outputs)
+    expect(done).toEqual([])
+    expect(error).toMatchObject({ code: 'EEXIST', message: expect.stringContaining('no table has made it; CREATE EXTERNAL TABLE t') })
+  }
+  const { managed: _, ...external } = made
+  expect((await changed('CREATE OR REPLACE TABLE t AS SELECT 1', [external], outputs)).done)
+    .toEqual([['save', '/tables/t_2'], ['create', '/tables/t_2', true]])
 })
