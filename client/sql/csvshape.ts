@@ -93,15 +93,48 @@ function widest(a: string, b: string): string {
 /** The first line by which Excel names the delimiter. */
 const separator = /^(?:\u00ef\u00bb\u00bf)?"?sep=([^"\r\n])"?(?:\r?\n|\r|$)/i
 
+/** What the engine finds in a file. */
+interface Found {
+  readonly Delimiter: string
+  readonly Quote: string
+  readonly Escape: string
+  readonly Comment: string
+  readonly SkipRows: number
+  readonly HasHeader: boolean
+  readonly Columns: ReadonlyArray<{ readonly name: string; readonly type: string }>
+  readonly DateFormat: string | null
+  readonly TimestampFormat: string | null
+}
+
+async function lookedAt(db: Database, { local }: FileSample, told: string): Promise<Found> {
+  const text = await oneValue(db, `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(local))}, sample_size = -1, ${told}) s`)
+  return JSON.parse(text as string) as Found
+}
+
+/**
+ * The file with the delimiter that its name says, if the engine has found another one only in lines behind the first ones: these may be a
+ * title, or the header and rows of one column whose other values have such a mark in them. Undefined: they are a title.
+ */
+async function otherwise(db: Database, sample: FileSample, { Delimiter, SkipRows, HasHeader, Columns }: Found): Promise<Found | undefined> {
+  const delimiter = /\.tsv(?:\.\w+)?$/i.test(sample.path) ? '\t' : ','
+  const skip = Number(SkipRows)
+  if (skip === 0 || Delimiter === delimiter) return undefined
+  // Without an answer the engine's first one is checked as any other.
+  const plain = await lookedAt(db, sample, `comment = '', delim = ${literalOf(delimiter)}`).catch(() => undefined)
+  if (!plain || Number(plain.SkipRows) > 0) return undefined
+  const last = (sample.head ?? '').split(/\r\n|\n|\r/).slice(0, skip)
+  // Names above values of another type, or a line that no table has.
+  const isNoRow = last.at(-1)?.trim() === '' || last.every(line => line.startsWith('#'))
+  const isTitled = HasHeader && (isNoRow || Columns.some(({ type }) => type !== 'VARCHAR'))
+  return isTitled && plain.Columns.length === 1 ? undefined : plain
+}
+
 async function sniffed(db: Database, sample: FileSample): Promise<Sniffed> {
   const named = separator.exec(sample.head ?? '')?.[1]
   // A line that begins with # may be a row: the engine would leave out all of them.
   const told = `comment = ''${named === undefined ? '' : `, delim = ${literalOf(named)}, skip = 1`}`
-  const text = await oneValue(db, `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(sample.local))}, sample_size = -1, ${told}) s`)
-  const row = JSON.parse(text as string) as {
-    Delimiter: string; Quote: string; Escape: string; Comment: string; SkipRows: number; HasHeader: boolean
-    Columns: Array<{ name: string; type: string }>; DateFormat: string | null; TimestampFormat: string | null
-  }
+  const found = await lookedAt(db, sample, told)
+  const row = (named === undefined ? await otherwise(db, sample, found) : undefined) ?? found
   const given = (mark: string): string => (mark === '(empty)' || mark === '\0' ? '' : mark)
   const [quote, escape] = [given(row.Quote), given(row.Escape)]
   const format = {

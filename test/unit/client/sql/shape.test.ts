@@ -142,6 +142,31 @@ test('CSV: a row that begins with # is a row; a title and blank lines are before
     expect((await rowsOf('csv', { '/t/1.csv': `${head}a,b\n1,2\n#3,4\n` })).rows).toEqual([['1', 2n], ['#3', 4n]])
 })
 
+test('CSV: one column whose values have marks of other delimiters is one column, and no title before a table', async () => {
+  const many = (line: string): string => `${line}\n`.repeat(50)
+  for (const [text, ...values] of [
+    ['name\nx|y\nz|w\n', 'x|y', 'z|w'], ['name\na|b\n', 'a|b'], ['name\nx|1\ny|2\n', 'x|1', 'y|2'],
+    ['note\na;b\nc\nd;e;f\n', 'a;b', 'c', 'd;e;f'],
+    [`name\nab\n${many('x|y')}`, 'ab', ...Array<string>(50).fill('x|y')], ['name\n"x|y"\n"z|w"\n', 'x|y', 'z|w'],
+    ['name\nx\ty\nz\tw\n', 'x\ty', 'z\tw'],
+  ] as const) {
+    const { columns, rows } = await rowsOf('csv', { '/t/1.csv': text })
+    expect([columns, rows], text.slice(0, 30)).toEqual([[`${text.slice(0, 4)} VARCHAR`], values.map(value => [value])])
+  }
+  expect(await rowsOf('csv', { '/t/1.csv': 'x|y\nabc\nde|f\nab\n' }))
+    .toEqual({ columns: ['x|y VARCHAR'], rows: [['abc'], ['de|f'], ['ab']] })
+  expect((await rowsOf('csv', { '/t/1.csv': 'a,b\nx|y,1\nz|w,2\n' })).rows).toEqual([['x|y', 1n], ['z|w', 2n]])
+  expect((await rowsOf('csv', { '/t/1.tsv': 'name\nSmith, John\nDoe, Jane\n' })).rows).toEqual([['Smith, John'], ['Doe, Jane']])
+  // Each line has as many fields as the others, or there is a title.
+  expect(await rowsOf('csv', { '/t/1.csv': 'x|y\na|b\nc|d\n' })).toEqual({
+    columns: ['x VARCHAR', 'y VARCHAR'], rows: [['a', 'b'], ['c', 'd']],
+  })
+  for (const head of ['My report\n', 'My report\nof today\n', '# made by x\n'])
+    expect((await rowsOf('csv', { '/t/1.csv': `${head}a;b\n1;x\n2;y\n` })).rows, head).toEqual([[1n, 'x'], [2n, 'y']])
+  for (const head of ['My report\n\n', '# made by x\n'])
+    expect((await rowsOf('csv', { '/t/1.csv': `${head}a;b\nv;x\nw;y\n` })).rows, head).toEqual([['v', 'x'], ['w', 'y']])
+})
+
 test.each([['sep=;', '\r\n'], ['"sep=;"', '\n'], ['\ufeffsep=;', '\n']])('CSV: %j names the delimiter', async (first, end) => {
   expect(await rowsOf('csv', { '/t/1.csv': [first, 'a;b', '1;2,5', '3;4,5', ''].join(end) })).toEqual({
     columns: ['a BIGINT', 'b VARCHAR'], rows: [[1n, '2,5'], [3n, '4,5']],
