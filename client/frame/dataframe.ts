@@ -178,8 +178,8 @@ export class DataFrame<Row extends object = SqlRow> implements AsyncIterable<Row
 
   /**
    * The rows as a Dataset of a program, with the values that `collect` gives. `mill`: what the program's function gets. The query runs
-   * once, as a job of its own with the queue, priority and memory of the frame, before the first step that reads its rows. Throws EINVAL for a frame with a module of functions, which no
-   * query of a program calls.
+   * once, as a job of its own with the queue, priority and memory of the frame, before the first step that reads its rows. Throws EINVAL
+   * for a frame with a module of functions, which no query of a program calls.
    */
   toDataset(mill: Pick<Sources, 'sql'>): Dataset<Row> {
     if (typeof (mill as Partial<Sources> | undefined)?.sql !== 'function' || 'table' in mill)

@@ -2,7 +2,7 @@
 // only.
 
 import { loadModes, type LoadMode } from '../../src/connector/postgres/sink.ts'
-import { Words } from './words.ts'
+import { StatementWords } from './statementwords.ts'
 
 export type SqlCommand =
   | ({ readonly kind: 'create table' } & Made & { readonly query: string })
@@ -38,7 +38,7 @@ interface Made { readonly name: string; readonly replace: boolean; readonly ifNo
 
 /** undefined: the text is a query, or nothing that begins as one of these statements. Throws EINVAL for one that goes on otherwise. */
 export function readCommand(text: string): SqlCommand | undefined {
-  const words = new Words(text)
+  const words = new StatementWords(text)
   if (words.take('show')) {
     words.take('all')
     return words.take('tables') ? words.ended({ kind: 'show tables' }) : undefined
@@ -78,7 +78,7 @@ export function readCommand(text: string): SqlCommand | undefined {
   return words.take('copy') ? copied(words) : undefined
 }
 
-function created(words: Words): SqlCommand {
+function created(words: StatementWords): SqlCommand {
   const replace = words.take('or') && words.need('replace')
   const isExternal = words.take('external')
   const of = isExternal ? words.need('table') && 'table' : words.oneOf('table', 'view')
@@ -95,7 +95,7 @@ function created(words: Words): SqlCommand {
 }
 
 /** Columns with their types, in parentheses. */
-function declaredIn(words: Words): DeclaredColumn[] | undefined {
+function declaredIn(words: StatementWords): DeclaredColumn[] | undefined {
   if (!words.take('(')) return undefined
   const found: DeclaredColumn[] = []
   do found.push({ name: words.name(), type: typeOf(words) })
@@ -104,7 +104,7 @@ function declaredIn(words: Words): DeclaredColumn[] | undefined {
   return found
 }
 
-function commented(words: Words): SqlCommand {
+function commented(words: StatementWords): SqlCommand {
   words.need('on')
   const of = words.oneOf('table', 'view', 'column')
   const name = words.name()
@@ -113,7 +113,7 @@ function commented(words: Words): SqlCommand {
   return words.ended({ kind: 'comment', name, ...column !== undefined && { column }, comment: words.take('null') ? '' : words.text() })
 }
 
-function copied(words: Words): SqlCommand {
+function copied(words: StatementWords): SqlCommand {
   const query = words.inParentheses()
   words.need('to')
   const path = words.place()
@@ -131,7 +131,7 @@ function copied(words: Words): SqlCommand {
   return words.ended({ kind: 'copy', path, query, ...options })
 }
 
-function partitionOf(words: Words): PartitionValue[] {
+function partitionOf(words: StatementWords): PartitionValue[] {
   words.need('(')
   const found: PartitionValue[] = []
   do {
@@ -146,7 +146,7 @@ function partitionOf(words: Words): PartitionValue[] {
  * A constant as it is written, also with its type: 7, DATE '2024-05-01', '1.5'::DECIMAL(4, 1), CAST(NULL AS DATE). The statement evaluates
  * it several times, so that functions, columns and subqueries are refused.
  */
-function typedConstant(words: Words, depth = 0): string {
+function typedConstant(words: StatementWords, depth = 0): string {
   if (depth > castsMax) throw words.fault(`a constant with at most ${castsMax} casts`)
   let found = simpleConstant(words, depth)
   for (let casts = 0; words.takeAll('::'); casts++) {
@@ -156,7 +156,7 @@ function typedConstant(words: Words, depth = 0): string {
   return found
 }
 
-function simpleConstant(words: Words, depth: number): string {
+function simpleConstant(words: StatementWords, depth: number): string {
   if (words.take('(')) {
     const inner = typedConstant(words, depth + 1)
     words.need(')')
@@ -179,7 +179,7 @@ const constantAdvice = "a constant: a number, 'a text', NULL, TRUE or FALSE, als
   + 'a value that is computed, name the column alone, PARTITION (day), and give the value as a column of the query'
 
 /** Name of a type with its numbers: DECIMAL(4, 1), TIMESTAMP WITH TIME ZONE, INTEGER[]. */
-function typeOf(words: Words): string {
+function typeOf(words: StatementWords): string {
   let type = words.typeWord()
   const more = (): void => {
     while (/^(?:precision|varying|with|without|time|zone)$/i.test(words.next())) type += ` ${words.typeWord()}`

@@ -14,7 +14,7 @@ const typedText = new RegExp(
 interface Token { readonly kind: SqlToken['kind']; readonly text: string; readonly start: number; readonly end: number }
 
 /** Reads a statement word by word. A method that takes something throws EINVAL, with line and column, if something else comes next. */
-export class Words {
+export class StatementWords {
   readonly #text: string
   readonly #tokens: Token[] = []
   #at = 0

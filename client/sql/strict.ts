@@ -69,7 +69,8 @@ function leafOf(type: string, { format, sql, fault }: Value): Strict | undefined
   if (integers.test(type)) {
     // Most texts are those of their numbers; others are looked at.
     const own = `WHEN CAST(TRY_CAST(${text} AS ${type}) AS VARCHAR) = ${text} THEN CAST(${text} AS ${type})`
-    const other = format === 'json' ? '' : ` WHEN ${isWhole(text)} AND TRY_CAST(${text} AS ${type}) IS NOT NULL THEN CAST(${text} AS ${type})`
+    const value = `CAST(${text} AS ${type})`
+    const other = format === 'json' ? '' : ` WHEN ${isWhole(text)} AND TRY_${value} IS NOT NULL THEN ${value}`
     return { type: format === 'json' ? 'JSON' : 'VARCHAR', sql: checked(own + other) }
   }
   if (format === 'csv')

@@ -28,8 +28,8 @@ const form = new RegExp(`${before}([^]*?)${between}("(?:[^"]|"")*") to [^"]*?${b
 export interface ReadPart { readonly shape: TableShape; readonly part: Pick<TablePart, 'path' | 'local' | 'isFirst'> }
 
 /**
- * The message of an error; if it is that of a value of CSV, with the line of the value. Of a part that is not the first one of its file, the
- * line counts from the beginning of the part.
+ * The message of an error; if it is that of a value of CSV, with the line of the value. Of a part behind the
+ * beginning of its file, the line counts from the beginning of the part.
  * Never throws: the error of the query counts.
  */
 export async function withLine(

@@ -48,7 +48,10 @@ function queryOf({ sql, tables, options, inputs }: Recipe, stepOf: (cache: Recip
   // Options say how it is computed, and not what.
   const digest = `query ${createHash('sha256').update(JSON.stringify(query)).digest('hex')}`
   const values: Recipe = { kind: 'values', inputs: [], parts: 1, fn: nothing, digest }
-  return { query: options === undefined ? query : { ...query, options: options as QueryOptions }, root: { kind: 'write', inputs: [values], result: true, output: { format: 'text' } } }
+  return {
+    query: options === undefined ? query : { ...query, options: options as QueryOptions },
+    root: { kind: 'write', inputs: [values], result: true, output: { format: 'text' } },
+  }
 }
 
 const nothing = (): readonly unknown[] => []

@@ -43,10 +43,14 @@ function optionsOf(given: unknown): QueryOptions | undefined {
     throw new TypeError(`the options of sql are ${showGiven(given)}; they are an object with queue, priority or memoryBytes`)
   const own = Object.entries(given).filter(([, value]) => value !== undefined)
   for (const [name, value] of own) {
-    if (!optionNames.includes(name)) throw new TypeError(`sql does not know the option ${JSON.stringify(name)}; it knows ${optionNames.join(', ')}`)
+    if (!optionNames.includes(name))
+      throw new TypeError(`sql does not know the option ${JSON.stringify(name)}; it knows ${optionNames.join(', ')}`)
     if (name === 'queue') {
-      if (typeof value !== 'string' || value === '') throw new TypeError(`the queue of sql is ${showGiven(value)}; it is the name of a queue`)
-    } else checkCount(`${name} of sql`, value, name === 'priority' ? -100 : 1, name === 'priority' ? 100 : Number.MAX_SAFE_INTEGER)
+      if (typeof value === 'string' && value !== '') continue
+      throw new TypeError(`the queue of sql is ${showGiven(value)}; it is the name of a queue`)
+    }
+    const [min, max] = name === 'priority' ? [-100, 100] : [1, Number.MAX_SAFE_INTEGER]
+    checkCount(`${name} of sql`, value, min!, max!)
   }
   return own.length === 0 ? undefined : Object.fromEntries(own)
 }

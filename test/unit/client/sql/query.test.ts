@@ -108,8 +108,10 @@ test('a value that cannot be read is named with its file, line and column, as th
   const values = `s;n;t\r\n${'n;7;"two\r\nlines; ""x"""\r\n'.repeat(100_000)}\r\nn;n;x\r\n`
   on.write('title.csv', `My report\r\n${values}`)
   on.write('packed.csv.gz', gzipSync(`s;n\n${'n;7\n'.repeat(300_000)}n;n`))
-  for (const [name, line] of [['title.csv', 200_004], ['packed.csv.gz', 300_002]] as const)
-    await expect(on.rows(`SELECT sum(n) FROM './${name}'`)).rejects.toThrow(new RegExp(`"n" of the column "n" to BIGINT.*${name}, line ${line}\\)`))
+  for (const [name, line] of [['title.csv', 200_004], ['packed.csv.gz', 300_002]] as const) {
+    const message = new RegExp(`"n" of the column "n" to BIGINT.*${name}, line ${line}\\)`)
+    await expect(on.rows(`SELECT sum(n) FROM './${name}'`)).rejects.toThrow(message)
+  }
   on.write('own.csv', `filename,n\n${'x,1\n'.repeat(300_000)}y,007\n`)
   await expect(on.rows(`SELECT sum(n) FROM './own.csv'`)).rejects.toThrow(/"007" of the column "n" to BIGINT.*own\.csv, line 300002\)/)
   on.write('mixed/a.csv', 'n\n1\n')
@@ -168,7 +170,7 @@ test('a late value that does not fit the type of its column is an error, and not
   for (const name of ['late.csv', 'late.jsonl'])
     await expect(on.rows(`SELECT max(n) FROM './${name}'`)).rejects.toMatchObject({
       code: 'EINVAL',
-      message: expect.stringMatching(name === 'late.csv' ? /"1\.5"[^]*"n" to BIGINT[^]*late\.csv, line 300002\)/ : /"1\.5"[^]*"n" to BIGINT[^]*late\./),
+      message: expect.stringMatching(`"1\\.5"[^]*"n" to BIGINT[^]*${name === 'late.csv' ? 'late\\.csv, line 300002\\)' : 'late\\.'}`),
     })
   on.write('more/1.csv', 'n\n1\n')
   on.write('more/2.csv', 'n\n1.5\n')
