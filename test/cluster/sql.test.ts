@@ -18,6 +18,7 @@ import type { Division } from '../../client/sql/division.ts'
 import type { SqlExplanation } from '../../client/sql/explained.ts'
 import { SqlQuery, type SqlOptions, type SqlRow } from '../../client/sql/query.ts'
 import type { QueryColumn, QueryPlan } from '../../src/sql/query.ts'
+import { loadAvro } from '../../src/world/avro.ts'
 import { localDisk } from '../../src/world/disk.ts'
 import { systemRandom } from '../../src/world/random.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
@@ -228,7 +229,7 @@ test('an output of a divided query has the names of the query, and its explanati
 })
 
 const queryOf = (query: string, options: SqlOptions, division?: Division): SqlQuery => new SqlQuery({
-  disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: join(dir, 'scratch'), cwd: dir,
+  disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, loadAvro, scratchDir: join(dir, 'scratch'), cwd: dir,
   cluster: async () => clusterIn(mill), division,
 }, query, undefined, { localBytes: 0, ...options })
 
