@@ -95,7 +95,7 @@ async function createFrom(
   const own = before?.managed ? before.path! : undefined
   const path = own ?? await freeDirectory(name, tools)
   try {
-    // What no table has made is not replaced: DROP TABLE would remove it with the table.
+    // A directory that no table has made is not replaced: DROP TABLE would remove it with the table.
     await tools.save(query, path, { overwrite: replace && own !== undefined })
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error

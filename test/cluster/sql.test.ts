@@ -482,8 +482,8 @@ test('types of columns of CSV are declared by CREATE EXTERNAL TABLE: values that
     .toThrow(/"007"[^]*\/zips\/a\.csv, line 300002\)/)
   expect(await say(`CREATE EXTERNAL TABLE zips (ZIP varchar) LOCATION '/zips'`)).toBe('created table zips')
   for (const localBytes of [0, 1 << 24])
-    expect(await queryOf(`SELECT zip, sum(n) AS n FROM zips WHERE zip LIKE '00%' GROUP BY zip`, { localBytes }).collect())
-      .toEqual([{ zip: '007', n: '3' }])
+    expect(await queryOf(`SELECT zip, max(n) AS n FROM zips WHERE zip LIKE '00%' GROUP BY zip`, { localBytes }).collect())
+      .toEqual([{ zip: '007', n: 3n }])
   await say('DROP TABLE zips')
   for (const [columns, message] of [
     ['z VARCHAR', '/zips has no column z; it has zip, n'], ['n DECIMAL(9, 2)', 'convert such a column in a view'],
