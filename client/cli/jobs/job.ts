@@ -67,7 +67,7 @@ async function show(context: CommandContext, [id]: readonly string[], options: {
   const shown = options.tasks ? tasks : tasks.filter(task => task.attempts.some(attempt => attempt.failure))
   if (shown.length === 0) return
   await printer.text(options.tasks ? '\n' : '\ntasks with failed attempts (--tasks shows all)\n')
-  for (const line of taskLines(shown, clock.now(), printer.tableWidth)) await printer.line(line)
+  for (const line of taskLines(status, shown, clock.now(), printer.tableWidth)) await printer.line(line)
 }
 
 interface PublishOptions { output?: string; despiteCheck?: boolean; overwrite?: boolean; force?: boolean }

@@ -3,6 +3,7 @@
 import { attemptParts } from '../../../src/base/ids.ts'
 import { quoteName, showText } from '../../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
+import { shownStage, shownTaskState } from '../../../src/protocol/endedstage.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
 import type { AttemptStatus, JobStatus, StageStatus, TaskStatus } from '../../../src/protocol/job.ts'
 import { failureLines } from '../errors.ts'
@@ -116,7 +117,7 @@ export function jobLines(job: JobStatus, nowMs: number, width?: number): string[
   if (locality) facts.push(['read', locality])
   const lines = facts.map(([name, value]) => `${pad(name, 11)}${value}`)
   if (job.failure) lines.push('', 'failure', ...failureLines(job.failure).flatMap(line => line.split('\n')).map(line => `  ${line}`))
-  const rows = job.stages.map((stage, i) => [
+  const rows = job.stages.map(stage => ({ ...stage, ...shownStage(job, stage) })).map((stage, i) => [
     `${i} ${showText(stage.name)}`, stage.state, String(stage.tasks), String(stage.done), String(stage.running),
     String(stage.failedAttempts), formatCount(stage.counters['recordsIn'] ?? 0), formatCount(stage.counters['recordsOut'] ?? 0),
     formatBytes(stage.counters['bytesIn'] ?? 0), formatBytes(stage.counters['bytesOut'] ?? 0),
@@ -158,9 +159,9 @@ const taskColumns: readonly Column[] = [
 const where = { node: 'with its data', rack: 'same rack', any: 'elsewhere' } as const
 
 /** One row per attempt; a task without attempts has one row. */
-export function taskLines(tasks: readonly TaskStatus[], nowMs: number, width?: number): string[] {
+export function taskLines(job: Pick<JobStatus, 'state'>, tasks: readonly TaskStatus[], nowMs: number, width?: number): string[] {
   return tableLines(taskColumns, tasks.flatMap(task => (task.attempts.length === 0
-    ? [[`${task.stage}.${task.task}`, task.state, '', '', '', '', '']]
+    ? [[`${task.stage}.${task.task}`, shownTaskState(job.state, task), '', '', '', '', '']]
     : task.attempts.map(attempt => {
         const { stage, task: number, attempt: tried } = attemptParts(attempt.attempt)
         return [

@@ -1,6 +1,7 @@
 // One job: its stages as a graph, its tasks over time, failures with the author's stack, logs; and killing it. Follows a job that runs.
 
 import { useEffect, useMemo, useState } from 'preact/hooks'
+import { isOver, shownStage, shownTaskState } from '../../../../src/protocol/endedstage.ts'
 import type { JobStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import { call, CallError, rerun, session } from '../api.ts'
 import { formatDuration, plural, visible } from '../format.ts'
@@ -18,8 +19,6 @@ import { Timeline } from '../parts/timeline.tsx'
 import { fileUrl, go } from '../route.ts'
 import { formatTime } from '../times.ts'
 
-const isOver = ({ state }: JobStatus): boolean => state === 'succeeded' || state === 'failed' || state === 'cancelled'
-
 /** The status of a job, followed by long polls until its end. */
 function useJob(id: string): { readonly status?: JobStatus | undefined; readonly error?: Error | undefined } {
   const [state, setState] = useState<{ status?: JobStatus; error?: Error }>({})
@@ -32,9 +31,9 @@ function useJob(id: string): { readonly status?: JobStatus | undefined; readonly
         try {
           const status = await call('job.watch', { job: id as JobStatus['job'], ...(version !== undefined && { after: version }) }, signal)
           if (signal.aborted) return
-          if (status.version !== version || isOver(status)) setState({ status })
+          if (status.version !== version || isOver(status.state)) setState({ status })
           version = status.version
-          if (isOver(status)) return
+          if (isOver(status.state)) return
           // Progress comes in many small steps: two looks in a second are enough.
           await sleep(500, signal)
         } catch (error) {
@@ -81,12 +80,13 @@ export function JobPage({ id }: { readonly id: string }) {
         return `Killed ${visible(status.name)}`
       },
     })
+  const stages = status.stages.map(stage => ({ ...stage, ...shownStage(status, stage) }))
   return (
     <>
       <Title
         text={`Job ${visible(status.name)}`}
         actions={
-          isOver(status) ? (
+          isOver(status.state) ? (
             <Again status={status} />
           ) : (
             <button type="button" class="danger" onClick={kill}>
@@ -100,8 +100,8 @@ export function JobPage({ id }: { readonly id: string }) {
       <Head status={status} />
       {status.failure && <Failure failure={status.failure} />}
       <Panel title="Stages">
-        <StageGraph stages={status.stages} />
-        <StageTable stages={status.stages} />
+        <StageGraph stages={stages} />
+        <StageTable stages={stages} />
       </Panel>
       <Tasks status={status} />
       <Counters status={status} />
@@ -167,7 +167,7 @@ function Head({ status }: { readonly status: JobStatus }) {
           'State',
           <>
             <Badge tone={jobTones[state] ?? 'dim'}>{state}</Badge>
-            {!isOver(status) && (
+            {!isOver(status.state) && (
               <span class="with-bar">
                 {' '}
                 <Bar part={fractionOf(status)} whole={1} label={`${percent} done`} />
@@ -227,10 +227,10 @@ function Tasks({ status }: { readonly status: JobStatus }) {
   const stepMs = 2_000 + total * 2
   const [round, setRound] = useState(0)
   useEffect(() => {
-    if (isOver(status)) return setRound(-1)
+    if (isOver(status.state)) return setRound(-1)
     const timer = setTimeout(() => setRound(Math.floor(Date.now() / stepMs)), stepMs)
     return () => clearTimeout(timer)
-  }, [status.version, isOver(status)])
+  }, [status.version, isOver(status.state)])
   const asked = useAsked(signal => tasksOf(status.job, signal), [status.job, round])
   const stageNames = useMemo(() => status.stages.map(({ name }) => name), [status.stages.length])
   return (
@@ -238,13 +238,13 @@ function Tasks({ status }: { readonly status: JobStatus }) {
       {tasks => (
         <>
           <Panel title="Timeline">
-            <Timeline tasks={tasks} stages={stageNames} running={!isOver(status)} />
+            <Timeline tasks={tasks} stages={stageNames} running={!isOver(status.state)} />
           </Panel>
           <Panel title="Distribution and locality">
-            <Spreads tasks={tasks} stages={stageNames} />
+            <Spreads tasks={tasks} stages={stageNames} over={isOver(status.state)} />
           </Panel>
           <Panel title="Tasks">
-            <TaskTable tasks={tasks} stages={stageNames} job={status.job} />
+            <TaskTable tasks={tasks} stages={stageNames} job={status.job} stateOf={task => shownTaskState(status.state, task)} />
           </Panel>
         </>
       )}
@@ -268,7 +268,7 @@ const followedTasksMax = 200
 function Logs({ status }: { readonly status: JobStatus }) {
   const [wanted, setWanted] = useState({ round: 0, follow: false })
   const count = status.stages.reduce((sum, { tasks }) => sum + tasks, 0)
-  const follows = !isOver(status) && count <= followedTasksMax
+  const follows = !isOver(status.state) && count <= followedTasksMax
   return (
     <Panel
       title="Logs"

@@ -20,6 +20,7 @@ export const jobTones: Readonly<Record<string, Tone>> = {
   waiting: 'dim',
   done: 'good',
   killed: 'dim',
+  'not run': 'dim',
   lost: 'warn',
 }
 export const nodeTones: Readonly<Record<string, Tone>> = { live: 'good', stale: 'warn', dead: 'bad', left: 'dim', away: 'warn' }

@@ -61,7 +61,14 @@ const columnsFor = (stages: readonly string[]): readonly TableColumn<Spread>[] =
   },
 ]
 
-export function Spreads({ tasks, stages }: { readonly tasks: readonly TaskStatus[]; readonly stages: readonly string[] }) {
+interface SpreadsProps {
+  readonly tasks: readonly TaskStatus[]
+  readonly stages: readonly string[]
+  /** The job has ended. */
+  readonly over: boolean
+}
+
+export function Spreads({ tasks, stages, over }: SpreadsProps) {
   const spreads = useMemo(() => spreadsOf(tasks), [tasks])
   const columns = useMemo(() => columnsFor(stages), [stages])
   const localities = useMemo(() => localityOf(tasks), [tasks])
@@ -79,7 +86,7 @@ export function Spreads({ tasks, stages }: { readonly tasks: readonly TaskStatus
         rows={spreads}
         keyOf={({ stage, measure }) => `${stage} ${measure}`}
         fixed
-        empty={<Empty title="No task has ended yet" />}
+        empty={<Empty title={over ? 'No task was done before the job ended' : 'No task has ended yet'} />}
       />
     </>
   )

@@ -4,14 +4,15 @@ import { useMemo } from 'preact/hooks'
 import type { StageStatus } from '../../../../src/protocol/job.ts'
 import { formatCount, plural, visible } from '../format.ts'
 import { Arrow, placeBoxes } from './graph.tsx'
+import type { ShownStage } from './tasktable.tsx'
 
 const [nodeWidth, nodeHeight] = [184, 62]
 
 /** Stages of namenodes that do not tell their inputs stand one behind the other. */
-const inputsOf = (stages: readonly StageStatus[], i: number): readonly number[] =>
+const inputsOf = (stages: readonly Pick<StageStatus, 'sources'>[], i: number): readonly number[] =>
   stages.some(({ sources }) => sources) ? (stages[i]!.sources ?? []) : i === 0 ? [] : [i - 1]
 
-export function StageGraph({ stages }: { readonly stages: readonly StageStatus[] }) {
+export function StageGraph({ stages }: { readonly stages: readonly ShownStage[] }) {
   const shape = stages.map(({ sources }) => sources?.join('+') ?? '').join('|')
   const { boxes, lines, width, height } = useMemo(
     () => placeBoxes(stages.map((_, i) => ({ sources: inputsOf(stages, i), width: nodeWidth, height: nodeHeight }))),
@@ -37,7 +38,7 @@ export function StageGraph({ stages }: { readonly stages: readonly StageStatus[]
           <path key={i} class="edge" d={line} marker-end="url(#arrow)" />
         ))}
         {stages.map(({ name, state, tasks, done, failedAttempts, fraction }, i) => (
-          <g key={i} class={`stage stage-${state}`} transform={`translate(${boxes[i]!.x} ${boxes[i]!.y})`}>
+          <g key={i} class={`stage stage-${state.replace(' ', '-')}`} transform={`translate(${boxes[i]!.x} ${boxes[i]!.y})`}>
             <rect width={nodeWidth} height={nodeHeight} rx="8" />
             <text x="12" y="23" class="stage-name">
               {short(visible(name))}

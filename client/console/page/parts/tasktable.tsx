@@ -1,6 +1,7 @@
 // Tables of a job's stages and tasks.
 
 import { useState } from 'preact/hooks'
+import type { shownStage } from '../../../../src/protocol/endedstage.ts'
 import type { StageStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import { formatBytes, formatCount, formatDuration, visible } from '../format.ts'
 import { shownAttempt, tookOf } from '../spread.ts'
@@ -12,11 +13,14 @@ import { Table, type TableColumn } from './table.tsx'
 const durationOr = (ms: number | undefined): string => (ms === undefined ? '–' : formatDuration(ms))
 const bytesOr = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes))
 
+/** A stage as it is shown, with the state that the end of its job has left it in. */
+export type ShownStage = Omit<StageStatus, 'state' | 'finishedMs'> & ReturnType<typeof shownStage>
+
 /** Nothing while the stage runs, or waits. */
-const spanOf = ({ startedMs, finishedMs }: StageStatus): number | undefined =>
+const spanOf = ({ startedMs, finishedMs }: Pick<ShownStage, 'startedMs' | 'finishedMs'>): number | undefined =>
   startedMs === undefined || finishedMs === undefined ? undefined : Math.max(0, finishedMs - startedMs)
 
-const stageColumns: readonly TableColumn<StageStatus & { readonly number: number }>[] = [
+const stageColumns: readonly TableColumn<ShownStage & { readonly number: number }>[] = [
   {
     title: 'Stage',
     value: ({ name }) => name,
@@ -76,7 +80,7 @@ const stageColumns: readonly TableColumn<StageStatus & { readonly number: number
   },
 ]
 
-export const StageTable = ({ stages }: { readonly stages: readonly StageStatus[] }) => (
+export const StageTable = ({ stages }: { readonly stages: readonly ShownStage[] }) => (
   <Table
     label="stages"
     columns={stageColumns}
@@ -87,7 +91,9 @@ export const StageTable = ({ stages }: { readonly stages: readonly StageStatus[]
   />
 )
 
-const columnsFor = (stages: readonly string[], open: (task: TaskStatus) => void): readonly TableColumn<TaskStatus>[] => [
+type StateOf = (task: TaskStatus) => string
+
+const columnsFor = (stages: readonly string[], stateOf: StateOf, open: (task: TaskStatus) => void): readonly TableColumn<TaskStatus>[] => [
   {
     title: 'Task',
     value: ({ stage, task }) => `${stages[stage] ?? stage} ${task}`,
@@ -98,7 +104,7 @@ const columnsFor = (stages: readonly string[], open: (task: TaskStatus) => void)
       </>
     ),
   },
-  { title: 'State', value: ({ state }) => state, cell: ({ state }) => <Badge tone={jobTones[state] ?? 'dim'}>{state}</Badge> },
+  { title: 'State', value: stateOf, cell: task => <Badge tone={jobTones[stateOf(task)] ?? 'dim'}>{stateOf(task)}</Badge> },
   { title: 'Attempts', number: true, value: ({ attempts }) => attempts.length, cell: ({ attempts }) => formatCount(attempts.length) },
   { title: 'Host', wide: true, value: task => shownAttempt(task)?.host ?? '', cell: task => visible(shownAttempt(task)?.host ?? '–') },
   { title: 'Locality', wide: true, value: task => shownAttempt(task)?.locality ?? '', cell: task => shownAttempt(task)?.locality ?? '–' },
@@ -135,19 +141,21 @@ export function TaskTable({
   tasks,
   stages,
   job,
+  stateOf,
 }: {
   readonly tasks: readonly TaskStatus[]
   readonly stages: readonly string[]
   readonly job: string
+  readonly stateOf: StateOf
 }) {
   const [chosen, setChosen] = useState<{ readonly stage: number; readonly task: number } | undefined>(undefined)
   const task = tasks.find(each => each.stage === chosen?.stage && each.task === chosen.task)
   return (
     <>
-      {task && <TaskView task={task} name={`${stages[task.stage] ?? ''} ${task.task}`} job={job} close={() => setChosen(undefined)} />}
+      {task && <TaskView task={task} name={`${stages[task.stage] ?? ''} ${task.task}`} job={job} stateOf={stateOf} close={() => setChosen(undefined)} />}
       <Table
         label="tasks"
-        columns={columnsFor(stages, setChosen)}
+        columns={columnsFor(stages, stateOf, setChosen)}
         rows={tasks}
         keyOf={each => `${each.stage}.${each.task}`}
         empty={<Empty title="No task has been made yet" />}
@@ -160,11 +168,13 @@ function TaskView({
   task,
   name,
   job,
+  stateOf,
   close,
 }: {
   readonly task: TaskStatus
   readonly name: string
   readonly job: string
+  readonly stateOf: StateOf
   readonly close: () => void
 }) {
   return (
@@ -188,7 +198,7 @@ function TaskView({
       <LogText
         key={`${task.stage}.${task.task}`}
         url={`/api/logs/${job}?stage=${task.stage}&task=${task.task}`}
-        follow={task.state === 'running'}
+        follow={stateOf(task) === 'running'}
       />
     </section>
   )

@@ -37,7 +37,7 @@ test('a failed job shows its failure, the record and the frames of the user, the
   expect(text).toContain('read       local 3.0 KiB (75%), rack 0 B (0%), remote 1.0 KiB (25%)')
   expect(text).toContain('failure\n  task 0.1 failed 4 times: boom\n  at record: /in.txt, byte 77\n      at map (words.ts:3:9)')
   expect(text).toMatch(/^0 map +failed +2 +1 +1 +4 +1,234 +0 +4\.0 KiB +0 B +3\.2 s$/m)
-  expect(text).toMatch(/^1 reduce +waiting .* -$/m)
+  expect(text).toMatch(/^1 reduce +not run .* -$/m)
   expect(text).toMatch(/ {2}bytesReadLocal +3,072 \(3\.0 KiB\)\n {2}bytesReadRemote .*\n {2}recordsIn +1,234\n {2}user\.odd +1\.5$/)
 })
 
@@ -99,10 +99,10 @@ test('only attempts that won count for the places, and each attempt has a row', 
     { stage: 0, task: 2, state: 'waiting', attempts: [] },
   ]
   expect(placesLine(tasks)).toBe('1 on a node with the data, 1 on its rack, 0 elsewhere')
-  const lines = taskLines(tasks, 9000)
+  const lines = taskLines({ state: 'failed' }, tasks, 9000)
   expect(lines).toHaveLength(5)
   expect(lines[1]).toMatch(/^0\.0\.0 +failed +mill1 +elsewhere +1,234 +1\.5 s +boom$/)
-  expect(lines[4]).toMatch(/^0\.2 +waiting$/)
+  expect(lines[4]).toMatch(/^0\.2 +not run$/)
   expect(placesLine([])).toBeUndefined()
 })
 
