@@ -128,6 +128,11 @@ export async function openSession(): Promise<void> {
   }
 }
 
+/** A link that is pasted into the address of the login page changes what stands behind its `#` only, and the browser loads nothing. */
+export function followLogin(): void {
+  addEventListener('hashchange', () => { if (location.pathname === '/login' && location.hash !== '') void openSession() })
+}
+
 export async function logout(): Promise<void> {
   await send('/api/logout', { method: 'POST' }).catch(() => undefined)
   session.value = { state: 'out', why: 'You have logged out.' }

@@ -2,7 +2,7 @@
 
 import { render } from 'preact'
 import './console.css'
-import { openSession, session } from './api.ts'
+import { followLogin, openSession, session } from './api.ts'
 import { followLive } from './live.ts'
 import { ComparePage } from './pages/compare.tsx'
 import { FilesPage } from './pages/files.tsx'
@@ -69,5 +69,6 @@ function App() {
 
 followLinks()
 followLive()
+followLogin()
 void openSession()
 render(<App />, document.getElementById('app')!)

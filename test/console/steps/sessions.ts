@@ -19,6 +19,12 @@ export async function login({ page, url, cluster, browser, errors }: Stage): Pro
   const thief = await openPage(await browser.newContext(), errors)
   await thief.goto(link)
   await says(thief, /the link was used before/)
+  // A new link in the same tab differs behind the # only.
+  await thief.goto(await linkOf({ cluster, url }))
+  await thief.locator('.health').waitFor()
+  assert.equal(thief.url(), `${url}/`)
+  await thief.getByRole('button', { name: 'Log out' }).click()
+  await says(thief, 'You have logged out.')
   await thief.goto(`${url}/jobs`)
   await says(thief, 'gristmill console')
   await thief.context().close()
