@@ -1,19 +1,18 @@
 // State of the cluster for all open pages: one caller asks the namenode, however many pages watch, and pages wait here for what has
 // changed. Keeps samples of the last hour for the charts.
-// INVARIANT: the namenode is asked only while a page watches, or was seen within `idleMs`; a pause is at least `pauseMs`, and fifty times
-// the time that the last answer took, so that watching costs at most some 2 % of a namenode.
+// INVARIANT: the namenode is asked only while a page watches, or was seen within `idleMs`. A pause is at least `pauseMs`, and fifty times
+// the time that the last answer took, so that watching costs at most some 2 % of a namenode, but at most `pauseMaxMs`: a state that is older
+// would be taken for the present one. A failed look costs no namenode anything: after it the pauses grow from `pauseMs` to `failedMaxMs`.
 
 import { asError, isTransient, type ErrorCode } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { ClusterStatus } from '../../src/protocol/admin.ts'
 import type { NodeWork } from '../../src/protocol/heartbeat.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
+import { levelsOf, type Levels } from './levels.ts'
 
-export interface LiveSample {
+export interface LiveSample extends Levels {
   readonly atMs: number
-  readonly tasks: number
-  readonly usedBytes: number
-  readonly unhealthy: number
   /** Work of all datanodes since the sample before, for each second; undefined where none is known. */
   readonly rates?: NodeWork | undefined
 }
@@ -34,7 +33,11 @@ export interface LiveState {
 type AskLive = (user: string, signal: AbortSignal) => Promise<Pick<Required<LiveState>, 'jobs'> & { readonly status: ClusterStatus }>
 
 const pauseMs = 2_000
+const pauseMaxMs = 15_000
+const failedMaxMs = 8_000
 const idlePauseMs = 10_000
+/** A look without an answer for this time is a trouble, though it goes on: the caller repeats a call for longer. */
+const lateMs = 4_000
 const idleMs = 3_600_000
 const sampleMs = 10_000
 /** One hour. */
@@ -103,26 +106,35 @@ export class Live {
   #tell(): void { for (const done of this.#waiting) done() }
 
   async #run(): Promise<void> {
+    let failures = 0
     while (!this.#ending.signal.aborted && (this.#watchers > 0 || this.#clock.mono() - this.#seenMs < idleMs)) {
       const begun = this.#clock.mono()
-      await this.#look()
+      failures = await this.#look() ? 0 : failures + 1
       const endedMs = this.#clock.mono()
-      await this.#pause(endedMs, Math.max(pauseMs, 50 * (endedMs - begun)))
+      const restMs = failures > 0 ? Math.min(failedMaxMs, pauseMs * 2 ** (failures - 1)) : Math.min(pauseMaxMs, 50 * (endedMs - begun))
+      await this.#pause(endedMs, Math.max(pauseMs, restMs))
     }
   }
 
-  async #look(): Promise<void> {
+  /** False: it has failed. */
+  async #look(): Promise<boolean> {
+    const late = { code: 'TIMEOUT', message: `the namenode has not answered for ${lateMs / 1000} s` } as const
+    const cancel = this.#clock.after(lateMs, () => this.#set({ ...this.#state, trouble: this.#state.trouble ?? late }, 'trouble late'))
     try {
       const { status, jobs } = await this.#ask(this.#user, this.#ending.signal)
       const samples = this.#sampled(status)
       const nodes = status.nodes.map(newsOf)
       const news = [{ ...status, nodes, nowMs: 0 }, jobs.map(job => [job.job, job.version, job.state]), samples.at(-1)?.atMs]
       this.#set({ status, jobs, samples, since: sinceOf(status, this.#state.since) }, JSON.stringify(news))
+      return true
     } catch (thrown) {
-      if (this.#ending.signal.aborted) return
+      if (this.#ending.signal.aborted) return false
       const error = asError(thrown)
       const trouble = { code: error.code, message: isTransient(thrown) ? `the namenode does not answer: ${error.message}` : error.message }
       this.#set({ ...this.#state, trouble }, `trouble ${error.code}`)
+      return false
+    } finally {
+      cancel()
     }
   }
 
@@ -138,13 +150,8 @@ export class Live {
     const atMs = status.nowMs
     const last = samples.at(-1)
     if (last && atMs - last.atMs < sampleMs && atMs >= last.atMs) return samples
-    const sum = (of: (node: ClusterStatus['nodes'][number]) => number): number => status.nodes.reduce((total, node) => total + of(node), 0)
     const rates = this.#work.since(status)
-    return [...samples.slice(1 - samplesMax), {
-      atMs, tasks: sum(node => node.running), ...rates && { rates },
-      usedBytes: sum(node => node.storages.reduce((total, { usedBytes }) => total + usedBytes, 0)),
-      unhealthy: status.missing + status.underReplicated,
-    }]
+    return [...samples.slice(1 - samplesMax), { atMs, ...levelsOf(status), ...rates && { rates } }]
   }
 
   /** Waits for `restMs` from `fromMs` on, and longer while no page watches: a page that comes shortens the pause. */

@@ -32,5 +32,8 @@ export function spaceOf(nodes: ReadonlyArray<Pick<NodeStatus, 'host' | 'storages
   return { capacityBytes: sum('capacityBytes'), usedBytes, freeBytes: sum('freeBytes') }
 }
 
+/** Space of a cluster: that of the datanodes that are not dead, whose last reports are known. */
+export const clusterSpace = (nodes: readonly NodeStatus[]): Space => spaceOf(nodes.filter(({ state }) => state !== 'dead'))
+
 const diskOf = (host: string, { id, filesystem }: StorageState): string =>
   (filesystem === undefined ? `directory ${id}` : `filesystem ${filesystem} of ${host}`)

@@ -4,7 +4,7 @@
 import { showText } from '../../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
-import { spaceOf } from '../../../src/protocol/space.ts'
+import { clusterSpace, spaceOf } from '../../../src/protocol/space.ts'
 import type { CommandContext } from '../context.ts'
 import { formatCount, percent, plural } from '../display.ts'
 import type { Printer } from '../printer.ts'
@@ -63,7 +63,7 @@ async function runReport(context: CommandContext): Promise<void> {
   const { printer, signal } = context
   const mill = await context.mill()
   const status = await mill.clusterStatus({ signal })
-  const total = spaceOf(status.nodes.filter(node => node.state !== 'dead'))
+  const total = clusterSpace(status.nodes)
   if (context.json) return printer.json({ ...status, total })
   const rows: [string, string][] = [
     ['cluster', status.cluster],

@@ -3,7 +3,7 @@
 
 import { showText } from '../../../src/base/quote.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
-import { spaceOf } from '../../../src/protocol/space.ts'
+import { clusterSpace, spaceOf } from '../../../src/protocol/space.ts'
 import type { CommandContext } from '../context.ts'
 import { formatHuman, percent } from '../display.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
@@ -95,7 +95,7 @@ async function runDf(context: CommandContext, _operands: readonly string[], opti
   const status = await mill.clusterStatus({ signal: context.signal })
   const nodes = status.nodes.map(node =>
     ({ node: node.node, address: node.address, state: node.state, blocks: node.blocks, ...spaceOf([node]) }))
-  const total = spaceOf(status.nodes.filter(({ state }) => state !== 'dead'))
+  const total = clusterSpace(status.nodes)
   if (context.json) return context.printer.json({ nodes, total })
   const show = options.human ? formatHuman : String
   const row = (name: string, state: string, size: typeof total): string[] => [

@@ -15,7 +15,7 @@ interface Problem {
 }
 
 export function problemsOf(status: ClusterStatus): readonly Problem[] {
-  const problems = [...ofNamenode(status), ...ofBlocks(status), ...status.nodes.flatMap(ofNode)]
+  const problems = [...ofNamenode(status), ...ofBlocks(status), ...status.nodes.flatMap(node => ofNode(node, status))]
   if (status.nodes.every(({ state }) => state !== 'live'))
     problems.push({
       tone: 'bad', name: 'noNode',
@@ -68,12 +68,17 @@ function ofBlocks(status: ClusterStatus): Problem[] {
   return problems
 }
 
-function ofNode({ node, host, address, state, sinceContactMs, storages }: NodeStatus): Problem[] {
+function ofNode({ node, host, address, state, sinceContactMs, storages }: NodeStatus, status: ClusterStatus): Problem[] {
   const url = `/nodes/${node}`
   const last = `Its last contact was ${formatDuration(sinceContactMs)} ago.`
   const problems: Problem[] = []
   if (state === 'dead') {
-    const advice = `${last} Its blocks are copied from their other replicas.`
+    const { missing, underReplicated } = status
+    const copied =
+      missing + underReplicated > 0
+        ? 'Its blocks are copied from their other replicas.'
+        : 'Every block has its replicas without it; "gristmill forget" takes it off the list if it does not come back.'
+    const advice = `${last} ${copied}`
     problems.push({ tone: 'bad', name: `dead ${node}`, text: `The datanode ${address} on ${host} is dead.`, advice, url })
   }
   if (state === 'stale')

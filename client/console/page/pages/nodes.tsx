@@ -44,6 +44,7 @@ const columns: readonly TableColumn<NodeStatus>[] = [
   { title: 'Rack', value: ({ rack }) => rack, cell: ({ rack }) => visible(rack), wide: true },
   {
     title: 'Disks',
+    hint: 'Space in use on the disks, by blocks and by all other files',
     value: node => 1 - spaceOf([node]).freeBytes / (spaceOf([node]).capacityBytes || 1),
     cell: node => <Space {...spaceOf([node])} />,
   },

@@ -1,7 +1,8 @@
 // Overview: is all well, and if not, what; work under way, capacity, nodes, running jobs, and the last hour.
 
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
-import { spaceOf } from '../../../../src/protocol/space.ts'
+import { clusterSpace } from '../../../../src/protocol/space.ts'
+import { levelsOf, slotsOf, type Levels } from '../../levels.ts'
 import type { LiveSample } from '../../live.ts'
 import { formatBytes, formatCount, formatDuration, formatPercent, plural, visible } from '../format.ts'
 import { live } from '../live.ts'
@@ -36,7 +37,7 @@ export function OverviewPage() {
       <Health status={status} since={since} />
       <UnderWay status={status} />
       <Tiles status={status} />
-      <Hour samples={samples} untilMs={status.nowMs} />
+      <Hour samples={samples} status={status} />
       <Panel title={running.length > 0 ? 'Running jobs' : 'Latest jobs'} actions={<a href="/jobs">All jobs</a>}>
         <JobTable
           jobs={running.length > 0 ? running : jobs.slice(0, 5)}
@@ -109,18 +110,21 @@ function UnderWay({ status }: { readonly status: ClusterStatus }) {
 }
 
 function Tiles({ status }: { readonly status: ClusterStatus }) {
-  const { capacityBytes: capacity, freeBytes: free, usedBytes: used } = spaceOf(
-    status.nodes.filter(({ state }) => state === 'live' || state === 'stale'),
-  )
+  const { capacityBytes: capacity, freeBytes: free, usedBytes: used } = clusterSpace(status.nodes)
   const serving = status.nodes.filter(({ state }) => state === 'live')
-  const [slots, busy] = [serving.reduce((sum, node) => sum + node.slots, 0), serving.reduce((sum, node) => sum + node.running, 0)]
+  const { slots, busy, elsewhere } = slotsOf(status.nodes)
+  const away = elsewhere > 0 ? `, ${plural(elsewhere, 'task')} on datanodes out of service` : ''
   return (
     <div class="tiles">
-      <Tile title="Stored" value={formatBytes(used)} note={`${formatBytes(free)} free of ${formatBytes(capacity)}`}>
+      <Tile
+        title="Stored"
+        value={formatBytes(used)}
+        note={`with all replicas; ${formatBytes(free)} free of ${formatBytes(capacity)} on the disks, which have other files, too`}
+      >
         <Bar
           part={capacity - free}
           whole={capacity}
-          label={`${formatPercent(capacity - free, capacity)} of the disks in use`}
+          label={`${formatPercent(capacity - free, capacity)} of the disks in use, by blocks and by other files`}
           tone={capacity > 0 && free / capacity < 0.1 ? 'bad' : undefined}
         />
       </Tile>
@@ -132,7 +136,7 @@ function Tiles({ status }: { readonly status: ClusterStatus }) {
           tone={serving.length < status.nodes.length ? 'warn' : 'good'}
         />
       </Tile>
-      <Tile title="Slots" value={`${busy} of ${slots}`} note={`${plural(status.jobsRunning, 'job')} running`}>
+      <Tile title="Slots" value={`${busy} of ${slots}`} note={`${plural(status.jobsRunning, 'job')} running${away}`}>
         <Bar part={busy} whole={slots} label={`${busy} of ${slots} slots run a task`} />
       </Tile>
       <Tile title="Files" value={formatCount(status.files)} note={plural(status.directories, 'directory', 'directories')} />
@@ -170,7 +174,14 @@ function Tile({
   )
 }
 
-function Hour({ samples, untilMs }: { readonly samples: readonly LiveSample[]; readonly untilMs: number }) {
+function Hour({ samples, status }: { readonly samples: readonly LiveSample[]; readonly status: ClusterStatus }) {
+  const { nowMs: untilMs } = status
+  const levels = levelsOf(status)
+  // The last sample may be some seconds old, and the tiles have what is.
+  const level = (of: (levels: Levels) => number) => [
+    ...samples.map(sample => ({ atMs: sample.atMs, value: of(sample) })),
+    { atMs: untilMs, value: of(levels) },
+  ]
   const of = (value: (sample: LiveSample) => number | undefined) =>
     samples.flatMap(sample => {
       const found = value(sample)
@@ -179,7 +190,7 @@ function Hour({ samples, untilMs }: { readonly samples: readonly LiveSample[]; r
   const perSecond = (bytes: number): string => `${formatBytes(Math.round(bytes))}/s`
   return (
     <div class="charts" role="group" aria-label="The last hour">
-      <Chart title="Tasks running" points={of(({ tasks }) => tasks)} format={formatCount} untilMs={untilMs} />
+      <Chart title="Tasks running" points={level(({ tasks }) => tasks)} format={formatCount} untilMs={untilMs} />
       <Chart
         title="Tasks ended a minute"
         points={of(({ rates }) => rates && rates.attempts * 60)}
@@ -188,8 +199,8 @@ function Hour({ samples, untilMs }: { readonly samples: readonly LiveSample[]; r
       />
       <Chart title="Blocks sent to readers" points={of(({ rates }) => rates?.readBytes)} format={perSecond} untilMs={untilMs} />
       <Chart title="Blocks written" points={of(({ rates }) => rates?.writtenBytes)} format={perSecond} untilMs={untilMs} />
-      <Chart title="Stored" points={of(({ usedBytes }) => usedBytes)} format={formatBytes} untilMs={untilMs} />
-      <Chart title="Blocks lacking replicas" points={of(({ unhealthy }) => unhealthy)} format={formatCount} untilMs={untilMs} />
+      <Chart title="Stored" points={level(({ usedBytes }) => usedBytes)} format={formatBytes} untilMs={untilMs} />
+      <Chart title="Blocks lacking replicas" points={level(({ unhealthy }) => unhealthy)} format={formatCount} untilMs={untilMs} />
     </div>
   )
 }

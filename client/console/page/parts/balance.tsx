@@ -51,7 +51,7 @@ function Shape({ state, reload }: { readonly state: BalanceState; readonly reloa
         facts={[
           ['State', running ? <Badge tone="busy">running</Badge> : <Badge tone="dim">not running</Badge>],
           ...(sinceMs === undefined ? [] : [['Since', <Time ms={sinceMs} />] as const]),
-          ['Fullest, average, emptiest', `${highest.toFixed(1)} %, ${average.toFixed(1)} %, ${lowest.toFixed(1)} %`],
+          ['Space for blocks in use: fullest, average, emptiest', `${highest.toFixed(1)} %, ${average.toFixed(1)} %, ${lowest.toFixed(1)} %`],
           ['Moved', `${formatCount(moves)} blocks, ${formatBytes(movedBytes)}`],
           ['Under way', formatCount(pending)],
           ['Failed', formatCount(failures)],

@@ -66,6 +66,7 @@ export function Chart({
         ) : (
           <>
             <span>1 h ago</span>
+            <span>at most {most}</span>
             <span>now</span>
           </>
         )}

@@ -1,6 +1,7 @@
 // The state that all pages share: one caller, answers when something has changed, and silence when no page watches.
 
 import { expect, test } from 'vitest'
+import { levelsOf, slotsOf } from '../../../../client/console/levels.ts'
 import { Live } from '../../../../client/console/live.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { ClusterStatus } from '../../../../src/protocol/admin.ts'
@@ -13,7 +14,7 @@ const turn = () => new Promise(resolve => setImmediate(resolve))
 function house() {
   const clock = new ManualClock()
   const cluster = {
-    asked: 0, blocks: 1, freeBytes: 500e9, error: undefined as GristmillError | undefined,
+    asked: 0, blocks: 1, freeBytes: 500e9, error: undefined as GristmillError | undefined, held: undefined as Promise<void> | undefined,
     users: new Set<string>(), done: {} as Record<string, NodeWork | undefined>, silentMs: undefined as number | undefined,
   }
   const live = new Live({
@@ -21,6 +22,7 @@ function house() {
     ask: async user => {
       cluster.asked++
       cluster.users.add(user)
+      await cluster.held
       if (cluster.error) throw cluster.error
       const storages = [{ usedBytes: 5, freeBytes: cluster.freeBytes, capacityBytes: 1e12 }]
       const node = { node: 'n', state: 'live', running: 1, storages, sinceContactMs: cluster.asked }
@@ -101,6 +103,65 @@ test('the charts go on for an hour after the last page has gone, at longer pause
   const { samples } = await live.watch('ada', 0, forever)
   expect(samples.length).toBeLessThanOrEqual(360)
   await live.stop()
+})
+
+test('a namenode that answers again is seen within seconds, however long the looks took that have failed', async () => {
+  const { cluster, live, pass, clock } = house()
+  const { version } = await live.watch('ada', 0, forever)
+  const down = Promise.withResolvers<void>()
+  cluster.held = down.promise
+  cluster.error = new GristmillError('UNAVAILABLE', 'nothing listens there')
+  const first = live.watch('ada', version, forever)
+  // The caller repeats a call before it gives up; the page hears of it before that.
+  await pass(8_000)
+  expect((await first).trouble).toMatchObject({ code: 'TIMEOUT' })
+  await pass(4_000)
+  down.resolve()
+  cluster.held = undefined
+  await pass(60_000)
+  expect((await live.watch('ada', 0, forever)).trouble).toMatchObject({ code: 'UNAVAILABLE' })
+  cluster.error = undefined
+  cluster.blocks = 7
+  const fromMs = clock.now()
+  for (;;) {
+    await pass(500)
+    const { trouble, status } = await live.watch('ada', 0, forever)
+    if (!trouble && status?.blocks === 7) break
+    expect(clock.now() - fromMs).toBeLessThanOrEqual(10_000)
+  }
+  await live.stop()
+})
+
+test('an answer that has taken long makes no long pause', async () => {
+  const { cluster, live, pass } = house()
+  await live.watch('ada', 0, forever)
+  const slow = Promise.withResolvers<void>()
+  cluster.held = slow.promise
+  await pass(12_000)
+  cluster.held = undefined
+  slow.resolve()
+  await pass(500)
+  const { asked } = cluster
+  const waiting = live.watch('ada', 0, forever)
+  await pass(16_000)
+  await waiting
+  expect(cluster.asked).toBeGreaterThan(asked)
+  await live.stop()
+})
+
+test('a dead datanode counts neither for the space in use nor for the tasks', () => {
+  const node = { state: 'live', host: 'a', slots: 2, running: 1, storages: [{ usedBytes: 5, freeBytes: 1, capacityBytes: 9, failed: false }] }
+  const nodes = [node, { ...node, state: 'stale' }, { ...node, state: 'dead' }] as unknown as ClusterStatus['nodes']
+  expect(levelsOf({ nodes, missing: 1, underReplicated: 2 } as ClusterStatus)).toEqual({ tasks: 2, usedBytes: 10, unhealthy: 3 })
+})
+
+test('slots are those of the datanodes that get tasks, as the queues count them', () => {
+  const node = { state: 'live', slots: 2, running: 1 }
+  const nodes = [
+    node, { ...node, service: 'in-service' }, { ...node, service: 'decommissioning' }, { ...node, service: 'maintenance', running: 0 },
+    { ...node, state: 'stale' }, { ...node, state: 'dead' },
+  ] as unknown as ClusterStatus['nodes']
+  expect(slotsOf(nodes)).toEqual({ slots: 4, busy: 2, elsewhere: 2 })
 })
 
 test('a trouble has the time at which it was first seen, until it is over', async () => {

@@ -103,6 +103,11 @@ test('problems are named, the worst first', () => {
   expect(textsOf({ nodes: [node, { ...node, state: 'stale' }, { ...node, state: 'dead' }] })).toEqual([
     'bad The datanode a:1 on h is dead.', 'warn The datanode a:1 on h is late.',
   ])
+  const adviceOf = (more: object) => problemsOf({ ...well, nodes: [node, { ...node, state: 'dead' }], ...more } as unknown as ClusterStatus)
+    .find(({ name }) => name.startsWith('dead'))!.advice
+  expect([adviceOf({}), adviceOf({ underReplicated: 1 })]).toEqual(
+    [expect.stringMatching(/Every block has its replicas without it; "gristmill forget"/), expect.stringMatching(/Its blocks are copied/)],
+  )
   expect(textsOf({ nodes: [{ ...node, storages: [{ dir: '/d', failed: true }] }] })).toEqual(['bad A disk of h has failed.'])
   expect(textsOf({ nodes: [], safeMode: true, behind: 'old' })).toEqual([
     'bad The namenode is behind its cluster.', 'bad No datanode is live.',
