@@ -34,6 +34,7 @@ const calls = {
   'snapshot.remove': snapshot.remove,
   'table.get': table.get,
   'table.list': table.list,
+  'trash.empty': trash.empty,
   'trash.list': trash.list,
   'trash.restore': trash.restore,
   'user.add': user.add,

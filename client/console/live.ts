@@ -1,8 +1,9 @@
 // State of the cluster for all open pages: one caller asks the namenode, however many pages watch, and pages wait here for what has
 // changed. Keeps samples of the last hour for the charts.
 // INVARIANT: the namenode is asked only while a page watches, or was seen within `idleMs`. A pause is at least `pauseMs`, and fifty times
-// the time that the last answer took, so that watching costs at most some 2 % of a namenode, but at most `pauseMaxMs`: a state that is older
-// would be taken for the present one. A failed look costs no namenode anything: after it the pauses grow from `pauseMs` to `failedMaxMs`.
+// the time that the last answer took, so that watching costs at most some 2 % of a namenode, but at most `pauseMaxMs`: a state that is
+// older would be taken for the present one. A failed look costs no namenode anything: after it the pauses grow from `pauseMs` to
+// `failedMaxMs`.
 
 import { asError, isTransient, type ErrorCode } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -33,7 +34,7 @@ export interface LiveState {
 type AskLive = (user: string, signal: AbortSignal) => Promise<Pick<Required<LiveState>, 'jobs'> & { readonly status: ClusterStatus }>
 
 const pauseMs = 2_000
-const pauseMaxMs = 15_000
+const pauseMaxMs = 10_000
 const failedMaxMs = 8_000
 const idlePauseMs = 10_000
 /** A look without an answer for this time is a trouble, though it goes on: the caller repeats a call for longer. */

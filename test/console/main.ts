@@ -12,7 +12,7 @@ import { startCluster, type TestCluster } from '../kit/cluster.ts'
 import { findBrowser } from './browser.ts'
 import { evil, openPage, picture, serve, type Stage, type Step } from './stage.ts'
 import { killedNode, lostConnection } from './steps/faults.ts'
-import { histories, uploadAndDownload } from './steps/files.ts'
+import { changesByOthers, histories, uploadAndDownload } from './steps/files.ts'
 import { jobs, rerun } from './steps/jobs.ts'
 import { costs } from './steps/costs.ts'
 import { longDay } from './steps/day.ts'
@@ -33,8 +33,8 @@ const { values: { screens, large: isLarge = false, step: only, minutes, required
 const limitMs = Number(minutes ?? (isLarge ? 60 : 12)) * 60_000
 
 const steps: readonly Step[] = [
-  login, eachPage, keyboard, copiedTable, times, manyNames, uploadAndDownload, queries, accessKeys, histories, jobs, rerun, forgery,
-  endedSession, longDay, costs, lostConnection, killedNode,
+  login, eachPage, keyboard, copiedTable, times, manyNames, uploadAndDownload, changesByOthers, queries, accessKeys, histories, jobs, rerun,
+  forgery, endedSession, longDay, costs, lostConnection, killedNode,
 ]
 
 async function prepare(cluster: TestCluster): Promise<void> {

@@ -33,4 +33,7 @@ export const visible = (text: string): string => text.replaceAll(hidden, char =>
 /** The same of a text of several lines, such as a message of the server. */
 export const visibleLines = (text: string): string => text.split('\n').map(visible).join('\n')
 
+/** With a full stop, unless it ends with a mark of its own. */
+export const sentence = (text: string): string => (/[.?!]$/.test(text) ? text : `${text}.`)
+
 export const baseName = (path: string): string => path.slice(path.lastIndexOf('/') + 1)

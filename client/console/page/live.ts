@@ -1,7 +1,7 @@
 // State of the cluster for the whole page: one long poll, while the page is visible. A lost connection is tried again with growing pauses,
 // and the page says so.
 
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import type { LiveState, LiveSample } from '../live.ts'
 import { CallError, fetchJson, session } from './api.ts'
 import { ClusterClock } from './clusterclock.ts'
@@ -18,6 +18,9 @@ const clock = new ClusterClock()
 export const clusterNow = (): number => clock.at(Date.now())
 
 export const live = signal<LiveView>({ jobs: [], samples: [], since: {}, atMs: 0 })
+
+/** The console answers, and the cluster answers it. */
+export const answers = computed(() => live.value.lost === undefined && !live.value.trouble)
 
 const samplesMax = 360
 const pauseMaxMs = 10_000

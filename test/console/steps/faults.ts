@@ -8,9 +8,14 @@ export async function lostConnection(stage: Stage): Promise<void> {
   await says(page, 'Live')
   await stage.gateway.end('SIGKILL')
   await says(page, 'The connection is lost.')
+  await says(page, 'It is not known whether all is well')
+  await page.getByRole('link', { name: 'Files', exact: true }).click()
+  await says(page, 'The console does not answer')
   stage.gateway = (await serve(cluster, Number(new URL(stage.url).port))).gateway
   await page.getByText('The connection is lost.').waitFor({ state: 'detached' })
   await says(page, 'Live')
+  // What could not be asked meanwhile is asked again by itself.
+  await page.getByRole('link', { name: 'data/' }).waitFor()
 }
 
 export async function killedNode(stage: Stage): Promise<void> {

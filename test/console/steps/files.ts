@@ -5,6 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Request } from 'playwright-core'
 import { goTo, says, type Stage } from '../stage.ts'
 
 export async function uploadAndDownload(stage: Stage): Promise<void> {
@@ -17,6 +18,7 @@ export async function uploadAndDownload(stage: Stage): Promise<void> {
   await goTo(stage, '/files/data')
   await page.locator('input[type=file]').setInputFiles(file)
   await says(page, 'Stored /data/upload.bin')
+  await takenName(stage, file)
   await cluster.ok(['get', '/data/upload.bin', join(dir, 'back.bin')])
   const sum = (path: string): string => spawnSync('sha256sum', [path], { encoding: 'utf8' }).stdout.slice(0, 64)
   assert.equal(sum(join(dir, 'back.bin')), hash.digest('hex'))
@@ -27,9 +29,58 @@ export async function uploadAndDownload(stage: Stage): Promise<void> {
   await page.getByRole('button', { name: 'Move to trash' }).click()
   await says(page, 'Moved /data/upload.bin to the trash')
   await goTo(stage, '/trash')
+  // Its place is taken meanwhile: the dialog stays, and takes another one.
+  await cluster.ok(['put', '-', '/data/upload.bin'], 'another one')
   await page.getByRole('button', { name: 'Restore /data/upload.bin' }).click()
-  await page.getByRole('dialog').getByRole('button', { name: 'Restore' }).click()
-  await says(page, 'Restored /data/upload.bin')
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'Restore' }).click()
+  await dialog.getByRole('alert').waitFor()
+  await dialog.getByLabel('Path').fill('/data/upload-again.bin')
+  await dialog.getByRole('button', { name: 'Restore' }).click()
+  await says(page, 'Restored /data/upload-again.bin')
+  await says(page, 'Your trash is empty')
+  // The row has gone, and the focus with it: it is on the page, not above it.
+  assert.equal(await page.evaluate('document.activeElement.id'), 'main')
+  await cluster.ok(['rm', '/data/upload.bin'])
+  await says(page, '/data/upload.bin')
+  await page.getByRole('button', { name: 'Empty…' }).click()
+  await page.getByRole('button', { name: 'Delete for good' }).click()
+  await says(page, 'Deleted 1 entry for good')
+  assert.equal((await cluster.ok(['trash', 'ls'])).trim(), '')
+}
+
+/** A name that is taken is asked about before anything is sent. */
+async function takenName({ page }: Stage, file: string): Promise<void> {
+  const sent: string[] = []
+  const note = (request: Request): void => { if (request.method() === 'PUT') sent.push(request.url()) }
+  page.on('request', note)
+  await page.locator('input[type=file]').setInputFiles([])
+  await page.locator('input[type=file]').setInputFiles(file)
+  await says(page, 'There is a file of this name in /data.')
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  page.off('request', note)
+  assert.deepEqual(sent, [])
+}
+
+/** What others change appears by itself: names of a directory that come and go, and a file that is removed or appended to. */
+export async function changesByOthers(stage: Stage): Promise<void> {
+  const { page, cluster } = stage
+  await cluster.ok(['mkdir', '/others'])
+  await goTo(stage, '/files/others')
+  await says(page, 'The directory is empty')
+  await cluster.ok(['put', '-', '/others/come.jsonl'], '{"id":9007199254740993}\n')
+  await page.getByRole('link', { name: 'come.jsonl' }).waitFor()
+  await page.getByRole('link', { name: 'come.jsonl' }).click()
+  await says(page, '9007199254740993')
+  await cluster.ok(['append', '-', '/others/come.jsonl'], '{"id":9007199254740995}\n')
+  await says(page, '9007199254740995')
+  await cluster.ok(['rm', '/others/come.jsonl'])
+  await says(page, 'There is nothing here')
+  await goTo(stage, '/files/others')
+  await cluster.ok(['put', '-', '/others/again'], 'x')
+  await says(page, 'again')
+  await cluster.ok(['rm', '/others/again'])
+  await says(page, 'The directory is empty')
 }
 
 /** A page that has not asked for all blocks of a file says so. */

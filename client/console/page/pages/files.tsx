@@ -4,22 +4,33 @@ import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { call, contentUrl } from '../api.ts'
 import { baseName, formatBytes, formatCount, formatMode, plural, visible } from '../format.ts'
+import { answers } from '../live.ts'
 import { ask, tell } from '../parts/dialog.tsx'
 import { Title } from '../parts/shell.tsx'
 import { AttributeList } from '../parts/attributes.tsx'
 import { LineageView } from '../parts/lineage.tsx'
 import { Panel, Time } from '../parts/small.tsx'
 import { SnapshotList } from '../parts/snapshots.tsx'
-import { Empty, Failed, Loading, Shown, useAsked } from '../parts/states.tsx'
+import { AsOf, Empty, Failed, isGone, isUnanswered, Loading, Shown, useAsked, useEvery } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
-import { Uploads, useUploads } from '../parts/uploads.tsx'
+import { addUploads, useStored } from '../parts/uploads.tsx'
 import { VersionHistory } from '../parts/versions.tsx'
 import { Views, viewOf } from '../parts/views.tsx'
 import { fileUrl, go } from '../route.ts'
 import { FileView } from './file.tsx'
 
 export function FilesPage({ path }: { readonly path: string }) {
-  const asked = useAsked(signal => call('namespace.stat', { path }, signal), [path])
+  // A directory is followed by its names.
+  const [type, setType] = useState<FileStatus['type']>('directory')
+  const asked = useAsked(signal => call('namespace.stat', { path }, signal), [path], type === 'file' ? followMs : undefined)
+  useEffect(() => setType(asked.data?.type ?? 'directory'), [asked.data?.type])
+  if (asked.data !== undefined && isGone(asked.error))
+    return (
+      <>
+        <Trail path={path} />
+        <Failed error={asked.error!} retry={asked.reload} />
+      </>
+    )
   return (
     <>
       {asked.data === undefined && <Trail path={path} />}
@@ -110,7 +121,12 @@ const FileActions = ({ status }: { readonly status: FileStatus }) => (
   </>
 )
 
+/** A directory of at most so many names is followed; a longer one says of when it is. */
+const followedNamesMax = 1_000
+const followMs = 5_000
+
 interface Listing {
+  readonly atMs: number
   readonly entries: readonly FileStatus[]
   readonly next?: string | undefined
   readonly all: boolean
@@ -130,10 +146,10 @@ function useListing(path: string) {
         .then(
           page => {
             if (!ending.signal.aborted)
-              setListing({ entries: [...entries, ...page.entries], next: page.next, all: page.next === undefined })
+              setListing({ entries: [...entries, ...page.entries], next: page.next, all: page.next === undefined, atMs: Date.now() })
           },
           (error: unknown) => {
-            if (!ending.signal.aborted) setListing({ entries, next: after, all: false, error: error as Error })
+            if (!ending.signal.aborted) setListing({ entries, next: after, all: false, error: error as Error, atMs: Date.now() })
           },
         )
         .finally(() => {
@@ -149,7 +165,31 @@ function useListing(path: string) {
   const more = useCallback(() => {
     if (listing && !listing.all && listing.error === undefined && asking.current === undefined) load(listing.next, listing.entries)
   }, [listing, load])
-  return { listing, more, reload: () => setRound(last => last + 1) }
+  const reload = (): void => setRound(last => last + 1)
+  const isWhole = listing?.all === true && listing.entries.length <= followedNamesMax
+  // The first page is all of it. The names stay as they are while nothing has changed.
+  useEvery(isWhole ? followMs * Math.ceil((listing.entries.length + 1) / 200) : undefined, () => {
+    if (asking.current !== undefined) return
+    const ending = (asking.current = new AbortController())
+    call('namespace.list', { path }, ending.signal)
+      .then(
+        ({ entries, next }) => {
+          if (ending.signal.aborted || (next === undefined && JSON.stringify(entries) === JSON.stringify(listing?.entries))) return
+          setListing({ entries, next, all: next === undefined, atMs: Date.now() })
+        },
+        (error: unknown) => {
+          if (!ending.signal.aborted && isGone(error as Error))
+            setListing({ entries: [], all: false, error: error as Error, atMs: Date.now() })
+        },
+      )
+      .finally(() => {
+        if (asking.current === ending) asking.current = undefined
+      })
+  })
+  useEffect(() => {
+    if (answers.value && isUnanswered(listing?.error)) reload()
+  }, [answers.value, listing?.error])
+  return { listing, more, reload }
 }
 
 const columns: readonly TableColumn<FileStatus>[] = [
@@ -202,22 +242,22 @@ const columns: readonly TableColumn<FileStatus>[] = [
 function Directory({ status, changed }: { readonly status: FileStatus; readonly changed: () => void }) {
   const { path } = status
   const { listing, more, reload } = useListing(path)
-  const uploads = useUploads(path, reload)
+  useStored(path, reload)
+  const add = (files: readonly File[]): void => addUploads(path, files)
   return (
     <div
       class="page"
       onDragOver={event => event.preventDefault()}
       onDrop={event => {
         event.preventDefault()
-        uploads.add([...(event.dataTransfer?.files ?? [])])
+        add([...(event.dataTransfer?.files ?? [])])
       }}
     >
-      <Trail path={path} actions={<DirectoryActions status={status} reload={reload} add={uploads.add} />} />
+      <Trail path={path} actions={<DirectoryActions status={status} reload={reload} add={add} />} />
       <p class="dim">
         Owner {visible(status.owner)}:{visible(status.group)} · <span class="mono">{formatMode(status)}</span>
         {status.version !== undefined && <> · version {status.version} of an output</>} · <SummaryOf path={path} />
       </p>
-      <Uploads uploads={uploads} />
       <Views label="Views of the directory" views={status.version === undefined ? directoryViews : outputViews} />
       <DirectoryView status={status} reload={reload} changed={changed}>
         {listing ? <Names path={path} listing={listing} more={more} reload={reload} /> : <Loading what={visible(path)} />}
@@ -280,7 +320,7 @@ interface NamesProps {
   readonly reload: () => void
 }
 
-function Names({ path, listing: { entries, all, error }, more, reload }: NamesProps) {
+function Names({ path, listing: { entries, all, error, atMs }, more, reload }: NamesProps) {
   if (error && entries.length === 0) return <Failed error={error} retry={reload} />
   const counted = `${formatCount(entries.length)}${all ? '' : ' and more'} ${entries.length === 1 ? 'name' : 'names'}`
   return (
@@ -296,6 +336,7 @@ function Names({ path, listing: { entries, all, error }, more, reload }: NamesPr
         empty={<Empty title="The directory is empty">Drop files here, or press Upload.</Empty>}
       />
       {error && <Failed error={error} retry={reload} />}
+      {(!all || entries.length > followedNamesMax) && <AsOf atMs={atMs} reload={reload} />}
     </>
   )
 }

@@ -5,7 +5,7 @@ import { clusterSpace } from '../../../../src/protocol/space.ts'
 import { levelsOf, slotsOf, type Levels } from '../../levels.ts'
 import type { LiveSample } from '../../live.ts'
 import { formatBytes, formatCount, formatDuration, formatPercent, plural, visible } from '../format.ts'
-import { live } from '../live.ts'
+import { answers, live } from '../live.ts'
 import { Chart } from '../parts/chart.tsx'
 import { JobTable } from '../parts/jobtable.tsx'
 import { Title } from '../parts/shell.tsx'
@@ -55,6 +55,15 @@ export function OverviewPage() {
 
 function Health({ status, since }: { readonly status: ClusterStatus; readonly since: Readonly<Record<string, number>> }) {
   const problems = problemsOf(status)
+  if (!answers.value)
+    return (
+      <section class="health health-warn" aria-label="Health">
+        <h2>It is not known whether all is well</h2>
+        <p>
+          The cluster has not answered since <Time ms={status.nowMs} />. What follows is of that time.
+        </p>
+      </section>
+    )
   if (problems.length === 0)
     return (
       <section class="health health-good" aria-label="Health">
@@ -119,7 +128,7 @@ function Tiles({ status }: { readonly status: ClusterStatus }) {
       <Tile
         title="Stored"
         value={formatBytes(used)}
-        note={`with all replicas; ${formatBytes(free)} free of ${formatBytes(capacity)} on the disks, which have other files, too`}
+        note={`all replicas; the disks have ${formatBytes(free)} free of ${formatBytes(capacity)}`}
       >
         <Bar
           part={capacity - free}

@@ -6,7 +6,7 @@ import { call } from '../api.ts'
 import { formatBytes, formatCount, visible } from '../format.ts'
 import { Title } from '../parts/shell.tsx'
 import { Badge, Facts, Panel, Time } from '../parts/small.tsx'
-import { Empty, Shown, useAsked } from '../parts/states.tsx'
+import { Empty, Shown, slowlyMs, useAsked } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
 import { fileUrl } from '../route.ts'
 
@@ -41,7 +41,7 @@ const columns: readonly TableColumn<TableSummary>[] = [
 ]
 
 export function TablesPage() {
-  const asked = useAsked(load, [])
+  const asked = useAsked(load, [], slowlyMs)
   return (
     <>
       <Title text="Tables">
@@ -82,7 +82,7 @@ const columnColumns: readonly TableColumn<NamedColumn>[] = [
 ]
 
 export function TablePage({ name }: { readonly name: string }) {
-  const asked = useAsked(signal => call('table.get', { names: [name] }, signal), [name])
+  const asked = useAsked(signal => call('table.get', { names: [name] }, signal), [name], slowlyMs)
   return (
     <>
       <Title

@@ -8,7 +8,7 @@ import { visible } from '../format.ts'
 import { ask } from '../parts/dialog.tsx'
 import { Title } from '../parts/shell.tsx'
 import { Time } from '../parts/small.tsx'
-import { Empty, Shown, useAsked } from '../parts/states.tsx'
+import { Empty, Shown, slowlyMs, useAsked } from '../parts/states.tsx'
 import { Table, type TableColumn } from '../parts/table.tsx'
 
 const pagesMax = 20
@@ -103,7 +103,8 @@ const columnsFor = (reload: () => void): readonly TableColumn<UserAccount>[] => 
   },
   {
     title: 'Actions',
-    value: () => '',
+    actions: true,
+    value: () => undefined,
     cell: ({ name }) => (
       <>
         <button type="button" class="quiet" onClick={() => addKey(name, reload)}>
@@ -118,7 +119,7 @@ const columnsFor = (reload: () => void): readonly TableColumn<UserAccount>[] => 
 ]
 
 export function UsersPage() {
-  const asked = useAsked(load, [])
+  const asked = useAsked(load, [], slowlyMs)
   return (
     <>
       <Title

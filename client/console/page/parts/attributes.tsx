@@ -8,7 +8,7 @@ import { formatBytes, formatCount, formatMode, formatPercent, visible } from '..
 import { modeFrom, modeText, ownerFrom, replicasFrom } from '../rights.ts'
 import { ask } from './dialog.tsx'
 import { Bar, Facts } from './small.tsx'
-import { Empty, Shown, useAsked } from './states.tsx'
+import { Empty, Shown, slowlyMs, useAsked } from './states.tsx'
 import { Table, type TableColumn } from './table.tsx'
 
 type Attribute = CallReply<'xattr.list'>['attributes'][number]
@@ -56,7 +56,8 @@ const columnsFor = (path: string, reload: () => void): readonly TableColumn<Attr
   },
   {
     title: 'Actions',
-    value: () => '',
+    actions: true,
+    value: () => undefined,
     cell: ({ name }) => (
       <>
         <button type="button" class="quiet" onClick={() => set(path, reload, name)}>
@@ -78,7 +79,7 @@ interface AttributeListProps {
 
 export function AttributeList({ status, reload }: AttributeListProps) {
   const { path, type } = status
-  const asked = useAsked(signal => call('xattr.list', { path }, signal), [path])
+  const asked = useAsked(signal => call('xattr.list', { path }, signal), [path], slowlyMs)
   return (
     <>
       <Rights status={status} reload={reload} />
@@ -169,7 +170,7 @@ const rightsOfList = 'There is an access control list: the digits are the rights
 
 /** Read only: `gristmill setfacl` changes it. */
 function AccessList({ path, mode }: { readonly path: string; readonly mode: number }) {
-  const asked = useAsked(signal => call('acl.get', { path }, signal), [path, mode])
+  const asked = useAsked(signal => call('acl.get', { path }, signal), [path, mode], slowlyMs)
   return (
     <Shown asked={asked} what="the list">
       {({ entries }) => <span class="mono">{visible(entries.join(', '))}</span>}
@@ -200,7 +201,7 @@ function limit(path: string, what: 'names' | 'bytes', now: number | undefined, d
 }
 
 function Quota({ path }: { readonly path: string }) {
-  const asked = useAsked(signal => call('quota.get', { path }, signal), [path])
+  const asked = useAsked(signal => call('quota.get', { path }, signal), [path], slowlyMs)
   return (
     <Shown asked={asked} what="the quota">
       {({ quota }) => {

@@ -16,6 +16,8 @@ interface Question {
   readonly values?: readonly (readonly [label: string, value: string])[]
   /** Resolves with what to say, or with the dialog that comes next. */
   readonly run: (text: string) => Promise<string | Question | undefined>
+  /** Called when the dialog is closed, whatever the answer. */
+  readonly closed?: () => void
 }
 
 interface Open extends Question {
@@ -86,6 +88,7 @@ function Dialog({ open }: { readonly open: Open }) {
       aria-labelledby="dialog-title"
       onClose={() => {
         question.value = undefined
+        open.closed?.()
       }}
     >
       <form

@@ -1,6 +1,7 @@
 // The first bytes of a file, as rows or as text; pictures as pictures.
 // INVARIANT: what is in a file is shown as text: it is never taken for HTML.
 
+import { useState } from 'preact/hooks'
 import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { contentUrl, fetchBytes } from '../api.ts'
 import { formatBytes, formatCount, plural, visible } from '../format.ts'
@@ -13,18 +14,25 @@ const picture = /\.(png|jpe?g|gif|webp|avif)$/i
 
 export function Preview({ status }: { readonly status: FileStatus }) {
   if (status.length === 0) return <Empty title="The file is empty" />
-  if (picture.test(status.path))
-    return (
-      <p>
-        <img class="picture" src={contentUrl(status.path, 'image')} alt={`Contents of ${visible(status.path)}`} />
-      </p>
-    )
+  if (picture.test(status.path)) return <Picture key={`${status.id} ${status.mtimeMs}`} status={status} />
   if (/\.parquet$/i.test(status.path)) return <ParquetPreview status={status} />
   return <Head status={status} />
 }
 
+function Picture({ status: { path } }: { readonly status: FileStatus }) {
+  const [failed, setFailed] = useState(false)
+  if (failed)
+    return <Empty title="The picture cannot be shown">It is damaged, larger than 16 MiB, or in another format than its name says.</Empty>
+  return (
+    <p>
+      <img class="picture" src={contentUrl(path, 'image')} alt={`Contents of ${visible(path)}`} onError={() => setFailed(true)} />
+    </p>
+  )
+}
+
 function Head({ status }: { readonly status: FileStatus }) {
-  const asked = useAsked(signal => fetchBytes(contentUrl(status.path, 'head'), signal), [status.path, status.id])
+  const { path, id, length, mtimeMs } = status
+  const asked = useAsked(signal => fetchBytes(contentUrl(path, 'head'), signal), [path, id, length, mtimeMs])
   return (
     <Shown asked={asked} what="the first bytes">
       {bytes => {

@@ -3,11 +3,12 @@
 import type { ComponentChildren } from 'preact'
 import { useEffect } from 'preact/hooks'
 import { logout, session } from '../api.ts'
-import { visibleLines } from '../format.ts'
+import { sentence, visibleLines } from '../format.ts'
 import { live } from '../live.ts'
 import { route } from '../route.ts'
 import { Dialogs } from './dialog.tsx'
 import { setUtc, utc } from '../times.ts'
+import { Uploads } from './uploads.tsx'
 
 const rooms = [
   { room: '', url: '/', title: 'Overview', icon: 'M3 12h4l3-8 4 16 3-8h4' },
@@ -53,6 +54,7 @@ export function Shell({ children }: { readonly children: ComponentChildren }) {
       </header>
       <main id="main" tabIndex={-1}>
         <Connection />
+        <Uploads />
         {children}
       </main>
       <Dialogs />
@@ -106,7 +108,7 @@ function Connection() {
   return (
     <div class="banner banner-bad" role="alert">
       <strong>{lost === undefined ? 'The cluster does not answer.' : 'The connection is lost.'}</strong>{' '}
-      {visibleLines(lost ?? trouble!.message)}. What you see is from before; the page tries again by itself.
+      {sentence(visibleLines(lost ?? trouble!.message))} What you see is from before; the page tries again by itself.
     </div>
   )
 }

@@ -8,7 +8,7 @@ import { plural, visible } from '../format.ts'
 import { fileUrl } from '../route.ts'
 import { ask } from './dialog.tsx'
 import { Badge, Time } from './small.tsx'
-import { Empty, Shown, useAsked } from './states.tsx'
+import { Empty, Shown, slowlyMs, useAsked } from './states.tsx'
 import { Table, type TableColumn } from './table.tsx'
 
 async function load(path: string, signal: AbortSignal): Promise<Snapshot[]> {
@@ -60,7 +60,8 @@ const columnsFor = (reload: () => void, compare: (name: string) => void): readon
   { title: 'By', value: ({ owner }) => owner, cell: ({ owner }) => visible(owner) },
   {
     title: 'Actions',
-    value: () => '',
+    actions: true,
+    value: () => undefined,
     cell: ({ path, name }) => (
       <>
         <button type="button" class="quiet" onClick={() => compare(name)}>
@@ -75,7 +76,7 @@ const columnsFor = (reload: () => void, compare: (name: string) => void): readon
 ]
 
 export function SnapshotList({ path }: { readonly path: string }) {
-  const asked = useAsked(signal => load(path, signal), [path])
+  const asked = useAsked(signal => load(path, signal), [path], slowlyMs)
   const [chosen, setChosen] = useState<string | undefined>(undefined)
   return (
     <Shown asked={asked} what="the snapshots">

@@ -2,7 +2,7 @@
 // REQUIRES: all rows of a long table have the same height.
 
 import type { ComponentChildren } from 'preact'
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { copyText } from '../clipboard.ts'
 import { csvOf } from '../csv.ts'
 import { plural } from '../format.ts'
@@ -22,6 +22,8 @@ export interface TableColumn<T> {
   readonly number?: boolean
   /** Hidden on narrow screens. */
   readonly wide?: boolean
+  /** Buttons: it is neither sorted by nor copied. */
+  readonly actions?: boolean
 }
 
 interface TableProps<T> {
@@ -62,11 +64,11 @@ export function Table<T>(props: TableProps<T>) {
         head={
           <thead>
             <tr>
-              {columns.map(({ title, hint, number, wide }, i) => {
+              {columns.map(({ title, hint, number, wide, actions }, i) => {
                 const order = sort?.column === i ? (sort.down ? 'descending' : 'ascending') : undefined
                 return (
                   <th key={title} scope="col" title={hint} class={classOf({ number, wide })} aria-sort={order}>
-                    {fixed ? (
+                    {fixed || actions ? (
                       title
                     ) : (
                       <button type="button" onClick={() => turn(i)}>
@@ -87,6 +89,7 @@ export function Table<T>(props: TableProps<T>) {
 
 function Body<T>({ label, columns, rows, keyOf, onEnd, head }: TableProps<T> & { readonly head: ComponentChildren }) {
   const box = useRef<HTMLDivElement>(null)
+  useFocusKept(box)
   const [view, setView] = useState({ top: 0, height: 800 })
   const long = rows.length > wholeMax
   const from = long ? Math.max(0, Math.floor(view.top / rowPixels) - beyond) : 0
@@ -136,6 +139,15 @@ function Body<T>({ label, columns, rows, keyOf, onEnd, head }: TableProps<T> & {
   )
 }
 
+/** A row that goes away with the focus gives it to the table, and not to the top of the page. */
+function useFocusKept(box: { readonly current: HTMLElement | null }): void {
+  const had = box.current?.contains(document.activeElement) === true
+  useLayoutEffect(() => {
+    if (had && document.activeElement === document.body) (box.current ?? document.getElementById('main'))?.focus()
+  })
+  useEffect(() => () => { if (document.activeElement === document.body) document.getElementById('main')?.focus() }, [])
+}
+
 const classOf = ({ number, wide }: { readonly number?: boolean | undefined; readonly wide?: boolean | undefined }): string | undefined =>
   [number && 'number', wide && 'wide'].filter(Boolean).join(' ') || undefined
 
@@ -153,7 +165,7 @@ function sortRows<T>(rows: readonly T[], { value, order = value, compare = inWor
 
 async function copy<T>(columns: readonly TableColumn<T>[], rows: readonly T[], label: string): Promise<void> {
   try {
-    await copyText(csvOf(columns, rows))
+    await copyText(csvOf(columns.filter(({ actions }) => !actions), rows))
     tell(`Copied ${plural(rows.length, 'row')} of ${label}`)
   } catch {
     tell('The browser does not let the page copy: open the console at localhost, or over HTTPS', true)

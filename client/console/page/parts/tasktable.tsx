@@ -123,7 +123,8 @@ const columnsFor = (stages: readonly string[], stateOf: StateOf, open: (task: Ta
   },
   {
     title: 'Details',
-    value: () => '',
+    actions: true,
+    value: () => undefined,
     cell: task => (
       <button
         type="button"
@@ -152,7 +153,15 @@ export function TaskTable({
   const task = tasks.find(each => each.stage === chosen?.stage && each.task === chosen.task)
   return (
     <>
-      {task && <TaskView task={task} name={`${stages[task.stage] ?? ''} ${task.task}`} job={job} stateOf={stateOf} close={() => setChosen(undefined)} />}
+      {task && (
+        <TaskView
+          task={task}
+          name={`${stages[task.stage] ?? ''} ${task.task}`}
+          job={job}
+          stateOf={stateOf}
+          close={() => setChosen(undefined)}
+        />
+      )}
       <Table
         label="tasks"
         columns={columnsFor(stages, stateOf, setChosen)}

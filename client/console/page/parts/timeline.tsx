@@ -73,7 +73,8 @@ export function Timeline({
   }
   const [attempts, nodes] = [plural(lanes.attempts.length, 'attempt'), plural(lanes.nodes.length, 'datanode')]
   const told = `${attempts} on ${nodes} within ${formatDuration(lanes.toMs - lanes.fromMs)}; the table of tasks has each of them`
-  const caption = at && `${visible(at.name)} on ${visible(`${at.host} ${at.node}`)}: ${at.state}, ${formatDuration(at.endMs - at.startedMs)}`
+  const place = at && visible(`${at.host} ${at.node}`)
+  const caption = at && `${visible(at.name)} on ${place}: ${at.state}, ${formatDuration(at.endMs - at.startedMs)}`
   return (
     <Drawn
       height={lanes.rows * rowPixels + axisPixels}

@@ -1,96 +1,117 @@
-// Uploads into a directory: one after another, with their progress; each file becomes visible when all of it has arrived.
+// Uploads, one after another, with their progress on every page; each file becomes visible when all of it has arrived. They go on until the
+// console is left.
+// INVARIANT: a name that is taken is asked about before the file is sent.
 
-import { useEffect, useRef, useState } from 'preact/hooks'
-import { CallError, upload } from '../api.ts'
+import { signal } from '@preact/signals'
+import { useEffect } from 'preact/hooks'
+import { call, CallError, upload } from '../api.ts'
 import { formatBytes, formatPercent, visible, visibleLines } from '../format.ts'
+import { fileUrl } from '../route.ts'
 import { ask, tell } from './dialog.tsx'
 import { Bar } from './small.tsx'
 
 interface Upload {
+  readonly directory: string
   readonly file: File
   readonly sentBytes: number
   readonly error?: string
   readonly cancel: () => void
 }
 
-interface UploadList {
-  readonly list: readonly Upload[]
-  readonly add: (files: readonly File[]) => void
+const uploads = signal<readonly Upload[]>([])
+/** The directory into which a file was stored last; another object each time. */
+const stored = signal<{ readonly directory: string } | undefined>(undefined)
+let queue = Promise.resolve()
+
+/** Calls `again` when a file was stored in the directory. */
+export function useStored(directory: string, again: () => void): void {
+  const last = stored.value
+  useEffect(() => {
+    if (last?.directory === directory) again()
+  }, [last])
 }
 
-export function useUploads(directory: string, onStored: () => void): UploadList {
-  const [list, setList] = useState<readonly Upload[]>([])
-  const queue = useRef(Promise.resolve())
-  const alive = useRef(true)
-  useEffect(
-    () => () => {
-      alive.current = false
-    },
-    [],
-  )
-  const change = (file: File, changes: Partial<Upload> | undefined): void =>
-    setList(all =>
-      changes === undefined
-        ? all.filter(each => each.file !== file)
-        : all.map(each => (each.file === file ? { ...each, ...changes } : each)),
-    )
-  const send = async (file: File, overwrite: boolean, signal: AbortSignal): Promise<void> => {
-    const path = `${directory === '/' ? '' : directory}/${file.name}`
-    try {
-      await upload(path, file, { overwrite, signal, onSent: sentBytes => change(file, { sentBytes }) })
-      change(file, undefined)
-      tell(`Stored ${visible(path)}`)
-      if (alive.current) onStored()
-    } catch (error) {
-      if (error instanceof CallError && error.code === 'EEXIST' && !overwrite) {
-        change(file, undefined)
-        return ask({
-          title: `Replace ${visible(file.name)}?`,
-          text: 'There is a file of this name.',
-          action: 'Replace',
-          danger: true,
-          run: async () => {
-            enqueue(file, true)
-            return undefined
-          },
-        })
-      }
-      change(file, { error: (error as Error).message })
-    }
+export function addUploads(directory: string, files: readonly File[]): void {
+  for (const file of files) enqueue(directory, file, false)
+}
+
+function enqueue(directory: string, file: File, overwrite: boolean): void {
+  const ending = new AbortController()
+  const cancel = (): void => {
+    ending.abort()
+    change(file, undefined)
   }
-  const enqueue = (file: File, overwrite: boolean): void => {
-    const ending = new AbortController()
-    setList(all => [
-      ...all,
-      {
-        file,
-        sentBytes: 0,
-        cancel: () => {
-          ending.abort()
-          change(file, undefined)
-        },
+  uploads.value = [...uploads.value, { directory, file, sentBytes: 0, cancel }]
+  queue = queue.then(() => (ending.signal.aborted ? undefined : send(directory, file, { overwrite, signal: ending.signal })))
+}
+
+function change(file: File, changes: Partial<Upload> | undefined): void {
+  uploads.value = uploads.value.flatMap(each => (each.file !== file ? [each] : changes === undefined ? [] : [{ ...each, ...changes }]))
+}
+
+async function send(
+  directory: string,
+  file: File,
+  { overwrite, signal: ending }: { readonly overwrite: boolean; readonly signal: AbortSignal },
+): Promise<void> {
+  const path = `${directory === '/' ? '' : directory}/${file.name}`
+  try {
+    if (!overwrite && (await isTaken(path, ending))) return askToReplace(directory, file)
+    await upload(path, file, { overwrite, signal: ending, onSent: sentBytes => change(file, { sentBytes }) })
+    change(file, undefined)
+    tell(`Stored ${visible(path)}`)
+    stored.value = { directory }
+  } catch (error) {
+    // Another one has made the file meanwhile.
+    if (error instanceof CallError && error.code === 'EEXIST' && !overwrite) return askToReplace(directory, file)
+    change(file, { error: (error as Error).message })
+  }
+}
+
+/** Throws if a directory has the name: it is not replaced. */
+async function isTaken(path: string, ending: AbortSignal): Promise<boolean> {
+  try {
+    const { type } = await call('namespace.stat', { path }, ending)
+    if (type === 'directory') throw new CallError('EISDIR', `${path} is a directory; nothing was sent`)
+    return true
+  } catch (error) {
+    if (error instanceof CallError && error.code === 'ENOENT') return false
+    throw error
+  }
+}
+
+/** Resolves with the answer, so that one dialog does not take the place of another. */
+function askToReplace(directory: string, file: File): Promise<void> {
+  change(file, undefined)
+  return new Promise(resolve => {
+    ask({
+      title: `Replace ${visible(file.name)}?`,
+      text: `There is a file of this name in ${visible(directory)}.`,
+      action: 'Replace',
+      danger: true,
+      run: async () => {
+        enqueue(directory, file, true)
+        return undefined
       },
-    ])
-    queue.current = queue.current.then(() => (ending.signal.aborted ? undefined : send(file, overwrite, ending.signal)))
-  }
-  return {
-    list,
-    add: files => {
-      for (const file of files) enqueue(file, false)
-    },
-  }
+      closed: resolve,
+    })
+  })
 }
 
-export function Uploads({ uploads: { list } }: { readonly uploads: UploadList }) {
+export function Uploads() {
+  const list = uploads.value
   if (list.length === 0) return null
   return (
     <ul class="uploads" aria-label="Uploads">
-      {list.map(({ file, sentBytes, error, cancel }, i) => {
+      {list.map(({ directory, file, sentBytes, error, cancel }, i) => {
         const percent = formatPercent(sentBytes, file.size)
         return (
           <li key={i}>
             <span>
-              {visible(file.name)} <span class="dim">{formatBytes(file.size)}</span>
+              {visible(file.name)} <span class="dim">{formatBytes(file.size)} into</span>{' '}
+              <a class="path" href={fileUrl(directory)}>
+                {visible(directory)}
+              </a>
             </span>
             {error === undefined ? (
               <span class="with-bar">

@@ -8,7 +8,7 @@ import { formatBytes, formatCount, plural, visible } from '../format.ts'
 import { fileUrl } from '../route.ts'
 import { ask } from './dialog.tsx'
 import { Badge, Time } from './small.tsx'
-import { Empty, Shown, useAsked } from './states.tsx'
+import { Empty, Shown, slowlyMs, useAsked } from './states.tsx'
 import { Table, type TableColumn } from './table.tsx'
 
 interface History {
@@ -113,7 +113,8 @@ const columnsFor = (output: string, reload: () => void, compare: (chosen: Chosen
   },
   {
     title: 'Actions',
-    value: () => '',
+    actions: true,
+    value: () => undefined,
     cell: version => (
       <>
         {version.number > 1 && (
@@ -135,7 +136,7 @@ const columnsFor = (output: string, reload: () => void, compare: (chosen: Chosen
 ]
 
 export function VersionHistory({ path, onChange }: { readonly path: string; readonly onChange: () => void }) {
-  const asked = useAsked(signal => load(path, signal), [path])
+  const asked = useAsked(signal => load(path, signal), [path], slowlyMs)
   const [chosen, setChosen] = useState<Chosen | undefined>(undefined)
   const changed = (): void => {
     asked.reload()

@@ -20,7 +20,9 @@ test('attempts that run reach to the present, each time anew', () => {
 })
 
 test('each datanode of a host has rows of its own', () => {
-  const tasks = tasksOf(attempt('n2', 'a', 0, 5), attempt('n1', 'a', 2, 9), attempt('n3', 'b', 1, 3), attempt('n1', 'a', 1, 4), attempt('n1', 'a', 9, 10))
+  const tasks = tasksOf(
+    attempt('n2', 'a', 0, 5), attempt('n1', 'a', 2, 9), attempt('n3', 'b', 1, 3), attempt('n1', 'a', 1, 4), attempt('n1', 'a', 9, 10),
+  )
   const { attempts, nodes, rows } = lanesOf(tasks, ['map'], 20)
   expect(attempts.map(({ name, node, row }) => `${name} ${node} ${row}`)).toEqual(
     ['map 3 n1 0', 'map 1 n1 1', 'map 4 n1 0', 'map 0 n2 2', 'map 2 n3 3'],
@@ -37,7 +39,9 @@ const job = {
 
 test('a stage that ran when its job was cancelled was killed then, and one that waited has not run; the command line says the same', () => {
   const shown = (state: JobStatus['state']) => job.stages.map(each => shownStage({ ...job, state }, each))
-  const cancelled = [{ state: 'done', finishedMs: 100 }, { state: 'killed', finishedMs: 9_400 }, { state: 'not run', finishedMs: undefined }]
+  const cancelled = [
+    { state: 'done', finishedMs: 100 }, { state: 'killed', finishedMs: 9_400 }, { state: 'not run', finishedMs: undefined },
+  ]
   expect(shown('cancelled')).toEqual(cancelled)
   expect(shown('failed')).toEqual(cancelled)
   expect(shown('running').map(({ state }) => state)).toEqual(['done', 'running', 'waiting'])

@@ -150,7 +150,8 @@ test('an answer that has taken long makes no long pause', async () => {
 })
 
 test('a dead datanode counts neither for the space in use nor for the tasks', () => {
-  const node = { state: 'live', host: 'a', slots: 2, running: 1, storages: [{ usedBytes: 5, freeBytes: 1, capacityBytes: 9, failed: false }] }
+  const storages = [{ usedBytes: 5, freeBytes: 1, capacityBytes: 9, failed: false }]
+  const node = { state: 'live', host: 'a', slots: 2, running: 1, storages }
   const nodes = [node, { ...node, state: 'stale' }, { ...node, state: 'dead' }] as unknown as ClusterStatus['nodes']
   expect(levelsOf({ nodes, missing: 1, underReplicated: 2 } as ClusterStatus)).toEqual({ tasks: 2, usedBytes: 10, unhealthy: 3 })
 })
