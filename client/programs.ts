@@ -21,6 +21,7 @@ import type { StreamOptions } from './jobs/stream.ts'
 import type { Staleness } from './jobs/why.ts'
 import { Operations, type OperationParts } from './operations.ts'
 import type { BuildOptions, BuildResult } from './workflows/build.ts'
+import type { ScheduleOptions } from './workflows/detached.ts'
 import type { ScheduledBuild } from './workflows/schedule.ts'
 
 interface JobsOptions extends CallOptions { readonly limit?: number | undefined }
@@ -110,6 +111,18 @@ export class Programs extends Operations {
       if (next.done) return
       yield next.value
     }
+  }
+
+  /**
+   * Has the cluster follow the schedule of a workflow: stores it with its programs and assets, and returns the job of a process of the
+   * cluster that builds at once, and then at the times of the schedule. It goes on elsewhere if its node fails, and ends with `kill`. The
+   * files of this machine are not read again: call it again with `replace` when they have changed. Throws EINVAL if the workflow has no
+   * schedule, and EEXIST if this user follows one of the same name.
+   */
+  async scheduleBuild(workflow: string | URL, options?: ScheduleOptions | null): Promise<Job> {
+    const { readScheduleOptions, submitSchedule } = await import('./workflows/detached.ts')
+    return perform('scheduleBuild', undefined, () => readScheduleOptions(options), async given =>
+      submitSchedule(this.#tools, localPathOf(workflow, 'workflow'), given))
   }
 
   /**

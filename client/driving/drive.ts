@@ -1,5 +1,5 @@
-// Task of a job that drives a program: runs the stored program with the options of its run, in the name of its user. It reaches no place
-// outside of the cluster, whose credentials this machine does not have.
+// Task of a job that drives a program: runs the stored program with the options of its run, in the name of its user; or follows the
+// schedule of a stored workflow. It reaches no place outside of the cluster, whose credentials this machine does not have.
 // INVARIANT: a failure of the program ends its job; a failure of this machine or to reach the cluster, or the loss of the task to another
 // process, does not.
 
@@ -10,7 +10,7 @@ import { Background } from '../../src/base/background.ts'
 import { FileClient } from '../../src/file/client.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
-import type { TaskWork } from '../../src/protocol/task.ts'
+import { isSchedule, type TaskWork } from '../../src/protocol/task.ts'
 import { idOf } from '../../src/program/bundle.ts'
 import { Caller } from '../../src/rpc/call.ts'
 import { failed, type AttemptOutcome, type Setup, type ToExecutor } from '../../datanode/executor/messages.ts'
@@ -22,6 +22,7 @@ import { DriveLog } from '../jobs/drivelog.ts'
 import { runProgram, type RunTools } from '../jobs/run.ts'
 import { Plans } from '../load/plans.ts'
 import { stepQueries } from '../sql/stepquery.ts'
+import { followStored } from '../workflows/detached.ts'
 import { patient } from './overload.ts'
 
 interface DriveOptions {
@@ -46,18 +47,19 @@ export async function driveTask(
 async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print']): Promise<void> {
   const { program, env = {}, job } = work
   const { id: run, nowMs } = work.driver!
-  const { name, run: options } = drivenRun(work)
   const pieces: Buffer[] = []
   for await (const piece of tools.files.read(program.path)) pieces.push(piece)
   const bytes = Buffer.concat(pieces)
   if (idOf(bytes) !== program.id)
     throw new GristmillError('CORRUPT', `the stored program ${program.path} is not the one that ${job} drives`)
+  if (isSchedule(work)) return followStored(tools, { params: work.params, stored: bytes }, print)
   const log = await DriveLog.open({ ...tools, ask: tools.cluster.ask, clock: tools.cluster.clock }, { job, run })
   if (log.end) {
     const { failure } = log.end
     if (failure) throw new GristmillError(failure.code as ErrorCode, failure.message, { details: { failure } })
     return
   }
+  const { name, run: options } = drivenRun(work)
   const running = await runProgram(
     tools, join(tools.programDir, `${program.id}.js`),
     { ...options, name, env, onOutput: print, onNote: line => print(`${line}\n`, 'stderr') },

@@ -44,19 +44,31 @@ export async function submitDrive(
   }
   const given: DriveParams = { name: options.name ?? bundle.name, run }
   protocol.checkParams({ ...given })
-  const id = cluster.random.id()
-  const spec: JobSpec = {
-    name: given.name, program: { id: bundle.id, path: await storeProgram(cluster, storeOf(files), bundle, signal) },
-    params: { ...given }, ...Object.keys(env).length > 0 && { env: { ...env } }, seed: options.seed ?? 0, fingerprint: '-',
-    driver: { id: detachedRun(id), step: 0, method: driveMethod, nowMs, outline: '', history: [] },
-    stages: [{ name: driveMethod, input: { kind: 'values', parts: 1 }, output: { kind: 'files', format: 'text' } }],
-    output: { path: `${protocol.resultsDirectory}/${id}`, overwrite: false, format: 'text', result: true },
-    attemptsMax: drivesMax, memoryBytes: 0, taskDeadlineMs: 0,
-    ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
-  }
+  const spec = driveSpec(cluster, {
+    name: given.name, run: detachedRun(cluster.random.id()), params: { ...given }, env, seed: options.seed, nowMs, queue, priority,
+    program: { id: bundle.id, path: await storeProgram(cluster, storeOf(files), bundle, signal) },
+  })
   const { job } = await cluster.ask(protocol.submit, { spec }, signal, reply => cluster.ask(protocol.kill, { job: reply.job }))
   return new DetachedRun(cluster, job)
 }
+
+interface DriveGiven extends Pick<JobSpec, 'name' | 'program' | 'params'>, Pick<RunOptions, 'seed' | 'queue' | 'priority'> {
+  readonly run: string
+  readonly env?: Readonly<Record<string, string>> | undefined
+  readonly nowMs: number
+}
+
+/** Job of one task that a process beside the slots of a datanode does. */
+export const driveSpec = (
+  { random }: Pick<Cluster, 'random'>, { name, run, program, params, env = {}, seed = 0, nowMs, queue, priority }: DriveGiven,
+): JobSpec => ({
+  name, program, params, ...Object.keys(env).length > 0 && { env: { ...env } }, seed, fingerprint: '-',
+  driver: { id: run, step: 0, method: driveMethod, nowMs, outline: '', history: [] },
+  stages: [{ name: driveMethod, input: { kind: 'values', parts: 1 }, output: { kind: 'files', format: 'text' } }],
+  output: { path: `${protocol.resultsDirectory}/${random.id()}`, overwrite: false, format: 'text', result: true },
+  attemptsMax: drivesMax, memoryBytes: 0, taskDeadlineMs: 0,
+  ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
+})
 
 /** Name and options of the run whose program this task drives. */
 export const drivenRun = ({ params }: Pick<TaskWork, 'params'>): DriveParams => params as unknown as DriveParams

@@ -189,24 +189,28 @@ export async function programIdOf(
 ): Promise<ProgramId> {
   const { input, output } = params as { readonly input?: string; readonly output?: string }
   const paths = { ...input !== undefined && { input }, ...output !== undefined && { output } }
-  return (await knownProgram(tools, file, { params: { values: params, texts: {} }, paths, signal })).id
+  return (await knownProgram(tools, file, { params: { values: params, texts: {} }, paths, signal })).bundle.id
 }
 
 /** A program as a run would store it, and what the run would give it. */
 export async function knownProgram(
   tools: RunTools, file: string,
-  { params, paths, signal }: {
+  { params, paths, signal, stored }: {
     readonly params: GivenParams; readonly paths: PlanRequest['paths']; readonly signal: AbortSignal | undefined
+    /** A program of the cluster, in place of that of the file. */
+    readonly stored?: Bundle | undefined
   },
-): Promise<{ readonly id: ProgramId; readonly planned: Planned }> {
+): Promise<{ readonly bundle: Launch['bundle']; readonly planned: Planned }> {
   const { clock, random } = tools.cluster
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
   const { bundle, first } = await loadLocal({ ...tools, clock, random }, {
-    local, params, paths, env: {}, memoryBytes: undefined, seed: 0, nowMs: clock.now(), signal, onOutput: undefined, stored: undefined,
+    local, params, paths, env: {}, memoryBytes: undefined, seed: 0, nowMs: clock.now(), signal, onOutput: undefined, stored,
   }, () => undefined)
   if ('step' in first) void first.loading.end()
   const planned = 'step' in first ? first.step.planned : first.planned
-  return { id: idOf(withAssets(bundle.bytes, await readAssets(tools.disk, dirname(local), planned.assets))), planned }
+  const assets = stored ? [] : await readAssets(tools.disk, dirname(local), planned.assets)
+  const bytes = withAssets(bundle.bytes, assets)
+  return { bundle: { ...bundle, bytes, id: idOf(bytes), assets }, planned }
 }
 
 /** Throws EINVAL if the run gives an input or an output that a program over Datasets does not use, as far as that is known. */

@@ -7,6 +7,7 @@ import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { priorityMax, queueNameMax } from '../../src/base/jobqueues.ts'
 import { jobId, type JobId } from '../../src/base/ids.ts'
 import { Semaphore } from '../../src/base/queue.ts'
+import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { isOutputChanged } from '../../src/protocol/job.ts'
 import { callbackOf, flagsOf, optionsOf, shown, textOf, type CallOptions } from '../call/arguments.ts'
 import { checkInteger } from '../call/integers.ts'
@@ -16,7 +17,7 @@ import { runProgram, type RunTools } from '../jobs/run.ts'
 import { parseDay, yesterday } from './day.ts'
 import { checkDeclaration, type Declaration } from './declaration.ts'
 import { graphOf, type Node } from './graph.ts'
-import { runOptionsOf, Comparison, type BuildReason } from './stale.ts'
+import { runOptionsOf, Comparison, type BuildReason, type ProgramsOf } from './stale.ts'
 
 export type { BuildReason } from './stale.ts'
 
@@ -99,9 +100,17 @@ export function readBuildOptions(given: BuildOptions | null | undefined): BuildO
 
 /** The workflow that a local file declares. Throws PROGRAM_INVALID, EINVAL. */
 export async function readWorkflow(tools: RunTools, file: string, signal: AbortSignal | undefined): Promise<Declaration> {
+  const { definition, local } = await readWorkflowFile(tools, file, signal)
+  return checkDeclaration(definition, local)
+}
+
+/** The same as its module gives it, with the absolute name of the file. */
+export async function readWorkflowFile(
+  tools: RunTools, file: string, signal: AbortSignal | undefined,
+): Promise<{ readonly definition: WorkflowDefinition; readonly local: string }> {
   const { clock, random } = tools.cluster
   const local = isAbsolute(file) ? file : join(tools.workingDirectory, file)
-  return checkDeclaration(await loadWorkflowFile({ ...tools, clock, random }, local, signal), local)
+  return { definition: await loadWorkflowFile({ ...tools, clock, random }, local, signal), local }
 }
 
 const told = ({ path, error }: BuiltDataset): object => ({ path, code: error!.code, message: error!.message })
@@ -111,13 +120,19 @@ const told = ({ path, error }: BuiltDataset): object => ({ path, code: error!.co
  * a workflow that is wrong, and for a target that it does not have.
  */
 export async function buildWorkflow(tools: RunTools, file: string, options: BuildOptions): Promise<BuildResult> {
-  const declaration = await readWorkflow(tools, file, options.signal)
+  return buildDeclared(tools, await readWorkflow(tools, file, options.signal), options)
+}
+
+/** The same for a workflow that was read before. `programsOf`: programs that are stored in the cluster. */
+export async function buildDeclared(
+  tools: RunTools, declaration: Declaration, options: BuildOptions, programsOf: ProgramsOf = () => undefined,
+): Promise<BuildResult> {
   const { targets, from, to } = options
   const nodes = graphOf(declaration, {
     targets, from: from === undefined ? undefined : parseDay(from, '"from"'), to: to === undefined ? undefined : parseDay(to, '"to"'),
     yesterday: yesterday(tools.cluster.clock.now(), declaration.timeZone),
   })
-  return new Build(tools, nodes, options).run()
+  return new Build(tools, nodes, options, programsOf).run()
 }
 
 class Build {
@@ -125,6 +140,7 @@ class Build {
   readonly #nodes: readonly Node[]
   readonly #options: BuildOptions
   readonly #comparison: Comparison
+  readonly #programsOf: ProgramsOf
   readonly #states = new Map<Node, BuiltDataset>()
   readonly #comparing = new Semaphore(comparisonsAtOnce)
   readonly #running: Semaphore
@@ -132,12 +148,13 @@ class Build {
   readonly #signal: AbortSignal
   readonly #ending = new AbortController()
 
-  constructor(tools: RunTools, nodes: readonly Node[], options: BuildOptions) {
+  constructor(tools: RunTools, nodes: readonly Node[], options: BuildOptions, programsOf: ProgramsOf) {
     this.#tools = tools
+    this.#programsOf = programsOf
     this.#nodes = nodes
     this.#options = options
     this.#signal = AbortSignal.any([this.#ending.signal, ...options.signal ? [options.signal] : []])
-    this.#comparison = new Comparison(tools)
+    this.#comparison = new Comparison(tools, programsOf)
     this.#running = new Semaphore(options.concurrency ?? concurrencyDefault)
   }
 
@@ -233,7 +250,7 @@ class Build {
       const run = await runProgram(this.#tools, node.dataset.program, {
         ...runOptionsOf(node), overwrite: true, queue, priority, taskTimeoutMs, signal, onOutput,
         onNote: line => onNote?.(`${node.path}: ${line}`),
-      }, { needs, ifVersion: { path: node.path, number: before } })
+      }, { needs, ifVersion: { path: node.path, number: before }, stored: this.#programsOf(node.dataset) })
       isSubmitted = true
       this.#tell(node, { job: run.id })
       await run.wait({ signal })

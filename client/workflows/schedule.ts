@@ -64,6 +64,8 @@ export async function* followSchedule({ clock, read, build, signal }: ScheduleDe
 }
 
 /** Throws EINVAL for a workflow without a schedule, and for a schedule that is none or that has no time. */
+export const checkSchedule = (declared: Scheduled): void => void timesOf(declared)
+
 function timesOf({ schedule, timeZone }: Scheduled): Cron {
   if (schedule === undefined)
     throw new GristmillError('EINVAL', "the workflow has no schedule; give it one: workflow({ schedule: '15 3 * * *', … })")

@@ -3,6 +3,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { isWithin, normalise, overlap } from '../../src/base/paths.ts'
+import type { Bundle } from '../../src/program/bundle.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
 import { stat, type FileStatus } from '../../src/protocol/namespace.ts'
 import { show } from '../../src/protocol/version.ts'
@@ -34,14 +35,21 @@ export function runOptionsOf({ path, dataset, input, params }: Node): RunOptions
 const given = (options: object): Record<string, unknown> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
+/** Stored program of a dataset; undefined: it is in its file. */
+export type ProgramsOf = (dataset: DeclaredDataset) => Bundle | undefined
+
 type Known = Awaited<ReturnType<typeof knownProgram>>
 
 export class Comparison {
   readonly #tools: RunTools
+  readonly #programsOf: ProgramsOf
   /** By dataset: days of one differ in the values of their parameters only. */
   readonly #programs = new Map<DeclaredDataset, Promise<Known>>()
 
-  constructor(tools: RunTools) { this.#tools = tools }
+  constructor(tools: RunTools, programsOf: ProgramsOf) {
+    this.#tools = tools
+    this.#programsOf = programsOf
+  }
 
   /**
    * Reasons to compute the dataset; none if it is up to date. Throws ENOTEMPTY if its path is taken by what no job has published,
@@ -83,11 +91,11 @@ export class Comparison {
     const params = givenParams(dataset.program, options)
     let known = this.#programs.get(dataset)
     if (!known) {
-      known = knownProgram(this.#tools, dataset.program, { params, paths: pathsOf(options), signal })
+      known = knownProgram(this.#tools, dataset.program, { params, paths: pathsOf(options), signal, stored: this.#programsOf(dataset) })
       this.#programs.set(dataset, known)
       known.catch(() => this.#programs.delete(dataset))
     }
-    const { id, planned } = await known
+    const { bundle: { id }, planned } = await known
     const { ownPaths } = planned
     const { reducers, replication, encoding, delimiter } = options
     const named = node.input.length > 0 ? node.input : planned.input

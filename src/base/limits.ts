@@ -182,6 +182,8 @@ const processLimits = {
   jobsRunningMax: 1000,
   /** Detached programs that a datanode drives at the same time, unless its settings or its memory allow more. */
   nodeDrivesMin: 4,
+  /** When a process has driven a program for so long, the failures and losses of those before it are forgotten. */
+  driveSteadyMs: 3600 * 1000,
   /** Ended jobs that are kept for inspection; older ones are deleted. */
   jobsKept: 1000,
   /** Backups of a namenode that are kept. */

@@ -39,9 +39,9 @@ export type NodeWork = Static<typeof nodeWork>
 
 /**
  * Work that datanodes of earlier versions do not know, and are not given. `parts`: a task reads several partitions, or a part of one
- * (taskParts). `drives`: it drives programs.
+ * (taskParts). `drives`: it drives programs. `schedules`: it follows schedules of workflows.
  */
-export const nodeFeatures = ['parts', 'drives'] as const
+export const nodeFeatures = ['parts', 'drives', 'schedules'] as const
 export type NodeFeature = typeof nodeFeatures[number]
 
 /** In bytes. */

@@ -84,6 +84,13 @@ export const isDrive = ({ driver: of }: { readonly driver?: Pick<Driver, 'method
 /** Run of a program that a job of the cluster drives. */
 export const detachedRun = (id: string): string => `${detachedPrefix}${id}`
 
+/** Run of a workflow whose schedule a job of the cluster follows. */
+export const scheduleRun = (id: string): string => detachedRun(`schedule-${id}`)
+
+/** True for a job that follows the schedule of a workflow, in place of driving a program. */
+export const isSchedule = ({ driver: of }: { readonly driver?: Pick<Driver, 'id' | 'method'> | undefined }): boolean =>
+  of?.method === driveMethod && of.id.startsWith(scheduleRun(''))
+
 /** True for a job that is a step of a program which a job of the cluster drives: it ends with that job. */
 export const isDetachedStep = ({ driver: of }: { readonly driver?: Pick<Driver, 'id' | 'method'> | undefined }): boolean =>
   of !== undefined && of.method !== driveMethod && of.id.startsWith(detachedPrefix)

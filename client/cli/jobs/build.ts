@@ -30,6 +30,9 @@ export const build: CommandSpec = {
     option('-n, --dry-run', 'build nothing, and print what would be built, and why'),
     option('--force', 'build the named datasets, or all, also if they are up to date'),
     option('--schedule', 'stay, and build again at the times of the schedule of the workflow; begins with a build'),
+    option('--detach', "with --schedule: print a job's id and do not stay; the cluster builds from then on, until `gristmill kill`"),
+    option('--name <name>', "with --detach: name of the schedule (default: the file's name)"),
+    option('--replace', 'with --detach: end the schedule of this name that the cluster follows'),
     option('--queue <name>', 'queue by which the tasks of the programs get slots (default: default)'),
     option('--priority <n>', 'jobs of its queue with a lower one get slots after these; -100 to 100 (default: 0)', {
       parse: whole(-priorityMax, priorityMax),
@@ -43,6 +46,7 @@ export const build: CommandSpec = {
     ["gristmill build '/sessions/*' --from 2026-11-01 --to 2026-11-07", 'one week of a dataset'],
     ['gristmill build -f etl/workflow.ts -j 8', 'another file, eight programs at a time'],
     ['gristmill build --schedule', 'now, and whenever the schedule says so'],
+    ['gristmill build --schedule --detach --replace', 'the same by the cluster, with the files as they are now'],
   ],
   run: runBuild,
 }
@@ -54,6 +58,9 @@ interface BuildFlags {
   dryRun?: boolean
   force?: boolean
   schedule?: boolean
+  detach?: boolean
+  name?: string
+  replace?: boolean
   jobs?: number
   queue?: string
   priority?: number
@@ -61,6 +68,9 @@ interface BuildFlags {
 }
 
 async function runBuild(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
+  if (flags.detach) return detachSchedule(context, targets, flags)
+  if (flags.name !== undefined || flags.replace)
+    throw new GristmillError('USAGE', '--name and --replace are for a schedule that the cluster follows: add --schedule --detach')
   if (flags.schedule) return followSchedule(context, targets, flags)
   const { printer } = context
   const { file = fileDefault, dryRun = false } = flags
@@ -99,9 +109,8 @@ function callOf(
 
 /** Builds at each time of the schedule, until a signal ends the command. */
 async function followSchedule(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
-  const { file = fileDefault, dryRun, from, to } = flags
-  if (dryRun || from !== undefined || to !== undefined)
-    throw new GristmillError('USAGE', '--schedule builds up to the last day that is over; leave out --dry-run, --from and --to')
+  const { file = fileDefault } = flags
+  checkScheduled(flags)
   const mill = await context.mill()
   const printed = new ProgramOutput(context)
   let report = new Report(context, undefined)
@@ -120,6 +129,25 @@ async function followSchedule(context: CommandContext, targets: readonly string[
   } finally {
     printed.end()
   }
+}
+
+/** Has the cluster build at each time of the schedule. */
+async function detachSchedule(context: CommandContext, targets: readonly string[], flags: BuildFlags): Promise<void> {
+  const { file = fileDefault, schedule, name, replace, force, jobs, queue, priority, taskTimeout } = flags
+  if (!schedule) throw new GristmillError('USAGE', '--detach is for a schedule that the cluster follows: add --schedule')
+  checkScheduled(flags)
+  const mill = await context.mill()
+  const { id } = await mill.scheduleBuild(isAbsolute(file) ? file : join(context.cwd, file), {
+    ...targets.length > 0 && { targets }, ...name !== undefined && { name }, ...replace && { replace }, ...force && { force },
+    ...jobs !== undefined && { concurrency: jobs }, ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
+    ...taskTimeout !== undefined && { taskTimeoutMs: taskTimeout }, signal: context.signal,
+  }).catch((error: unknown) => { throw named(error, file, flags.file === undefined) })
+  return context.json ? context.printer.json({ job: id }) : context.printer.line(id)
+}
+
+function checkScheduled({ dryRun, from, to }: Pick<BuildFlags, 'dryRun' | 'from' | 'to'>): void {
+  if (dryRun || from !== undefined || to !== undefined)
+    throw new GristmillError('USAGE', '--schedule builds up to the last day that is over; leave out --dry-run, --from and --to')
 }
 
 /** Says which file was looked for, if the user has not named one. */

@@ -5,6 +5,7 @@
 import { attemptId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import type { Locality } from '../store/record.ts'
 import type { TaskRecord } from '../store/record.ts'
 import { needOf } from './fit.ts'
@@ -66,6 +67,8 @@ export function endAttempt(
   stage.running--
   stage.fraction = stage.running === 0 ? 0 : stage.fraction - attempt.fraction
   if (attempt.speculative) stage.speculative--
+  // Drives may run for months: processes that have worked for long do not add up to a drive that cannot run.
+  if (isDrive(job.spec) && state.at.monoMs - attempt.startedMonoMs >= limits.driveSteadyMs) task.failures = task.losses = 0
   if (runningOf(task).length === 0) stage.active.delete(task)
   if (task.attempts.length > limits.attemptsKeptMax) {
     const oldest = task.attempts.findIndex(each => each.state !== 'running' && each.id !== task.committing && each.id !== task.won?.attempt)

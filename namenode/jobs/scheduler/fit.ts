@@ -8,8 +8,9 @@
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import { formatBytes } from '../../../src/base/units.ts'
+import type { NodeFeature } from '../../../src/protocol/heartbeat.ts'
 import type { JobSpec, StageSpec } from '../../../src/protocol/job.ts'
-import { isDrive } from '../../../src/protocol/task.ts'
+import { isDrive, isSchedule } from '../../../src/protocol/task.ts'
 import type { Need, RunningJob, SchedulerState, StageState, TaskState, WorkerNode } from './state.ts'
 
 /** A stage, and the memory that its job gives each task; 0: the datanode's default. */
@@ -26,7 +27,10 @@ const isLargeEnough = ({ slots, memory }: Pick<WorkerNode, 'slots' | 'memory'>, 
 
 export const canRun = (node: WorkerNode, { spec: job }: Pick<RunningJob, 'spec'>, { layout, spec: stage }: StageState): boolean =>
   (layout.made === undefined || node.features.includes('parts'))
-  && (!isDrive(job) || (node.features.includes('drives') && node.drives > 0)) && isLargeEnough(node, { job, stage })
+  && (!isDrive(job) || (node.features.includes(driveFeature(job)) && node.drives > 0)) && isLargeEnough(node, { job, stage })
+
+/** Feature of the nodes that run this drive. */
+export const driveFeature = (job: Pick<JobSpec, 'driver'>): NodeFeature => (isSchedule(job) ? 'schedules' : 'drives')
 
 /** False while a datanode that may be given tasks does not know the ones that rules make. */
 export function knowRewrites(state: SchedulerState): boolean {

@@ -3,9 +3,9 @@
 
 import { defaultQueue } from '../../../src/base/jobqueues.ts'
 import type { QueueStatus } from '../../../src/protocol/job.ts'
-import { isDrive } from '../../../src/protocol/task.ts'
+import { isDrive, isSchedule } from '../../../src/protocol/task.ts'
 import { hasDriveRoom } from './drives.ts'
-import { canRun, largest, needText, roomOf } from './fit.ts'
+import { canRun, driveFeature, largest, needText, roomOf } from './fit.ts'
 import { QueueShares, slotsTaken } from './queues.ts'
 import { ready } from './state.ts'
 import type { RunningJob, SchedulerState, StageState, WorkerNode } from './state.ts'
@@ -54,8 +54,9 @@ function waitOfDrive(nodes: readonly WorkerNode[]): string {
 function whyUnable(nodes: readonly WorkerNode[], { spec: job }: RunningJob, stages: readonly StageState[]): string {
   if (stages.some(({ layout }) => layout.made !== undefined) && !nodes.some(({ features }) => features.includes('parts')))
     return 'for a datanode of this version: adaptive rules have made its tasks, which the live datanodes do not know'
-  if (isDrive(job) && !nodes.some(({ features }) => features.includes('drives')))
-    return 'for a datanode of this version: it drives a program, which the live datanodes cannot'
+  if (isDrive(job) && !nodes.some(({ features }) => features.includes(driveFeature(job))))
+    return `for a datanode of this version: it ${isSchedule(job) ? 'follows a schedule' : 'drives a program'}, which the live datanodes `
+      + 'cannot'
   if (isDrive(job) && nodes.every(({ drives }) => drives === 0))
     return 'for a datanode that drives programs: the live ones are not allowed to (setting drives)'
   return `for a datanode with ${needText({ job, stage: stages[0]!.spec })} for one task: of the live ones ${largest(nodes)}`

@@ -115,6 +115,7 @@ const table: Record<string, Call> = {
   'mill.quotas.list': ({ mill }, signal) => mill.quotas.list({ signal }).next(),
   'mill.rerun': ({ mill }, signal) => mill.rerun('job-1', { signal }),
   'mill.build': ({ mill, dir }, signal) => mill.build(join(dir, 'program.ts'), { signal }),
+  'mill.scheduleBuild': ({ mill, dir }, signal) => mill.scheduleBuild(join(dir, 'program.ts'), { signal }),
   'mill.buildOnSchedule': ({ mill, dir }, signal) => mill.buildOnSchedule(join(dir, 'program.ts'), { signal }).next(),
   'mill.diff': ({ mill }, signal) => mill.diff('/a@1', '/a@2', { signal }),
   'mill.lineage': ({ mill }, signal) => mill.lineage('/a', { signal }),
@@ -186,7 +187,7 @@ test.each(Object.entries(table))('%s ends at once when it is aborted while it wa
   await expect(result).rejects.toMatchObject({ code: 'ABORTED', message: expect.stringContaining('enough'), cause: reason })
   // A compiler knows no signal; replies to these calls are awaited in the background, because their effects must be undone.
   const undone =
-    /mill\.(?:writeFile|createWriteStream|put|run|build|buildOnSchedule|explain|stream|snapshots\.create|objects\.(?:put|open))$/
+    /mill\.(?:writeFile|createWriteStream|put|run|build|buildOnSchedule|scheduleBuild|explain|stream|snapshots\.create|objects\.(?:put|open))$/
   if (!undone.test(name)) await until(() => on.waiting === 0)
   expect(
     readdirSync(on.dir, { recursive: true, withFileTypes: true })

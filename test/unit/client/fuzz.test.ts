@@ -150,6 +150,9 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.quotas.get': [['/a'], ['signal']], 'mill.quotas.clear': [['/a'], ['signal']], 'mill.quotas.list': [[], ['signal']],
   'mill.rerun': [['job-1'], ['code', 'output', 'trust', 'latest', 'env', 'onNote', 'onOutput', 'signal']],
   'mill.diff': [['/a', '/b'], ['signal']],
+  'mill.scheduleBuild': [
+    ['/no/workflow.ts'], ['targets', 'force', 'concurrency', 'queue', 'priority', 'taskTimeoutMs', 'name', 'replace', 'signal'],
+  ],
   'mill.buildOnSchedule': [['/no/workflow.ts'], ['targets', 'force', 'signal']],
   'mill.build': [
     ['/no/workflow.ts'],

@@ -162,6 +162,11 @@ export class Recorder extends FakeMill {
     return this.#did('build', args, { datasets: [] })
   }
 
+  async scheduleBuild(...args: unknown[]): Promise<unknown> {
+    this.#did('scheduleBuild', args, undefined)
+    return this.job('job-1')
+  }
+
   buildOnSchedule(...args: unknown[]): AsyncIterable<unknown> {
     return this.#stream('buildOnSchedule', args, [{ result: { datasets: [] }, skipped: 1, next: new Date(nowMs) }])
   }

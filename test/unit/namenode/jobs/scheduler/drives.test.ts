@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import type { RunningJob } from '../../../../../namenode/jobs/scheduler/state.ts'
 import { limits } from '../../../../../src/base/limits.ts'
 import { parseQueues } from '../../../../../src/base/jobqueues.ts'
-import { detachedRun, driveMethod } from '../../../../../src/protocol/task.ts'
+import { detachedRun, driveMethod, scheduleRun } from '../../../../../src/protocol/task.ts'
 import { a, b, idOf, kindsOf, Play } from './play.ts'
 
 const run = detachedRun('r')
@@ -134,6 +134,32 @@ test('a node that drives nothing gets no drive, and the job says so; one that do
   play.join(b)
   const others = Array.from({ length: limits.nodeDrivesMin }, (_, i) => play.start(1, { driver: other(String(i)) }))
   expect([driving, ...others].map(job => job.running)).toEqual([...others.map(() => 1), 0])
+})
+
+test('failures and losses of a drive are forgotten when a process has run it for long, and count when none has', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  const driving = play.start(1, { driver: drive, attemptsMax: 3 })
+  const failNow = (): void => void play.fail(a, driving.stages[0]!.tasks[0]!.attempts.find(({ state }) => state === 'running')!.id)
+  for (let failures = 0; failures < 6; failures++) {
+    // The report comes with the tick: a process that is silent for so long is lost.
+    play.at = { nowMs: play.at.nowMs + limits.driveSteadyMs, monoMs: play.at.monoMs + limits.driveSteadyMs }
+    failNow()
+  }
+  expect(stateOf(play, driving)).toBe('running')
+  failNow()
+  failNow()
+  play.settleAll()
+  expect(stateOf(play, driving)).toBe(undefined)
+})
+
+test('a schedule is followed by a node that can, and the job says so', () => {
+  const play = new Play([])
+  play.join(a, 1, [], 'r', ['parts', 'drives'])
+  const driving = play.start(1, { driver: { ...drive, id: scheduleRun('r') } })
+  expect(play.scheduler.waits(driving)).toBe('for a datanode of this version: it follows a schedule, which the live datanodes cannot')
+  play.join(b)
+  expect(driving.running).toBe(1)
 })
 
 test('the steps of a drive end with it, and one that comes later at once', () => {

@@ -1,0 +1,104 @@
+// A schedule that the cluster follows: it goes on without the files and the process of its user, in another process when its own is killed,
+// and when the namenode is started again; it is replaced and ended by its user.
+
+import { readFileSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { JobStatus } from '../../src/protocol/job.ts'
+import { until, type TestCluster } from '../kit/cluster.ts'
+import { childrenOf } from '../kit/process/children.ts'
+import { startClusterHere } from './inprocess.ts'
+
+let cluster: TestCluster
+let dir: string
+
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gristmill-scheduled-'))
+  cluster = await startClusterHere({ datanodes: 2, settings: { GRISTMILL_SLOTS: '1' } })
+  await cluster.ok(['mkdir', '/raw'])
+})
+
+afterAll(async () => {
+  await cluster?.stop()
+  await rm(dir, { recursive: true, force: true })
+})
+
+const isDriver = (pid: number): boolean => {
+  try {
+    return /client\/driving\/main|driver\.cjs/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))
+  } catch {
+    return false
+  }
+}
+const driver = (): number | undefined => cluster.datanodes.flatMap(node => childrenOf(node.pid)).find(isDriver)
+const put = (path: string, text: string): Promise<string> => cluster.ok(['put', '-f', '-', path], text)
+const shown = async (job: string): Promise<JobStatus> => JSON.parse(await cluster.ok(['job', job, '--json'])) as JobStatus
+const rows = async (path: string): Promise<string> => (await cluster.run(['cat', `${path}/part-*`])).stdout.trim()
+
+test('the cluster follows a schedule without its user, and builds what was missed when its process is replaced', async () => {
+  const file = join(dir, 'nightly.ts')
+  const write = (name: string, text: string): Promise<void> => writeFile(join(dir, name), text)
+  await write('unit.txt', 'grams')
+  await write('sums.ts', `
+    import { mapReduce, sum } from 'gristmill'
+    import { readFileSync } from 'node:fs'
+    export default mapReduce({
+      assets: ['unit.txt'],
+      map(line: string, emit: any, { asset }: any) { emit(readFileSync(asset('unit.txt'), 'utf8'), Number(line)) },
+      reduce(unit: any, ns: any, emit: any) { emit(unit, sum(ns)) },
+    })`)
+  await write('total.ts', `
+    import { program } from 'gristmill'
+    export default program(async (mill, { input, output }: any) => {
+      const [line] = await mill.text(input).collect()
+      console.log('has read', line)
+      await mill.from(['total ' + line]).save(output)
+    })`)
+  await write('nightly.ts', `
+    import { workflow } from 'gristmill'
+    export default workflow({ schedule: '0 0 1 1 *', datasets: {
+      '/sums': { program: './sums.ts', input: '/raw' }, '/total': { program: './total.ts', input: '/sums' } } })`)
+  await put('/raw/a', '1\n2\n')
+  const words = ['build', '-f', file, '--schedule', '--detach']
+  const job = (await cluster.ok(words)).trim()
+  await until('the first build has published', async () => await rows('/total') === 'total grams\t3')
+  await until('it waits for the next one', async () => /the next build is at .*-01-01T00:00/.test(await cluster.ok(['logs', job])))
+  expect(await cluster.ok(['logs', job])).toContain('has read grams\t3')
+  expect(await shown(job)).toMatchObject({ name: 'nightly', state: 'running' })
+  // A build from here takes what the cluster has built for up to date.
+  expect(await cluster.ok(['build', '-f', file, '--dry-run'])).toContain('2 datasets: 2 up to date')
+
+  await rm(join(dir, 'sums.ts'))
+  await rm(join(dir, 'unit.txt'))
+  await put('/raw/b', '4\n')
+  process.kill(driver()!, 'SIGKILL')
+  await until('another process has built what was missed', async () => await rows('/total') === 'total grams\t7')
+  await cluster.namenode.kill()
+  await cluster.namenode.start()
+  expect(await shown(job)).toMatchObject({ state: 'running' })
+
+  await write('sums.ts', `
+    import { mapReduce, sum } from 'gristmill'
+    export default mapReduce({ map(line: string, emit: any) { emit('kilograms', Number(line)) }, reduce(unit: any, ns: any, emit: any) { emit(unit, sum(ns)) } })`)
+  const refused = await cluster.run(words)
+  expect([refused.code === 0, refused.stderr]).toEqual([false, expect.stringContaining(`${job} follows a schedule named nightly`)])
+  const next = (await cluster.ok([...words, '--replace'])).trim()
+  await until('the schedule that was replaced has ended', async () => (await shown(job)).state === 'cancelled')
+  await until('the next one has built', async () => await rows('/total') === 'total kilograms\t7')
+  const other = (await cluster.ok([...words, '--name', 'beside', '/sums'])).trim()
+  await until('another one beside it has looked', async () => (await cluster.ok(['logs', other])).includes('0 of 1 datasets were built'))
+  for (const each of [next, other]) await cluster.ok(['kill', each])
+  await until('no process follows a schedule', async () => driver() === undefined)
+})
+
+test('a workflow without a schedule, and one whose program does not compile, are refused', async () => {
+  const file = join(dir, 'plain.ts')
+  await writeFile(file, "import { workflow } from 'gristmill'\nexport default workflow({ datasets: { '/x': { program: 'gristmill:wordcount', input: '/raw' } } })")
+  expect((await cluster.run(['build', '-f', file, '--schedule', '--detach'])).stderr).toContain('the workflow has no schedule')
+  await writeFile(join(dir, 'broken.ts'), 'export default nothing(')
+  await writeFile(file, "import { workflow } from 'gristmill'\nexport default workflow({ schedule: '0 0 1 1 *', datasets: { '/x': { program: './broken.ts', input: '/raw' } } })")
+  expect((await cluster.run(['build', '-f', file, '--schedule', '--detach'])).stderr).toContain('broken.ts')
+  expect(await cluster.ok(['jobs'])).not.toContain('plain')
+})
