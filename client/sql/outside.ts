@@ -21,8 +21,11 @@ export const isOutside = (name: string): boolean => Object.values(schemes).some(
 /** `url`: with the options of the call. */
 interface Call { readonly start: number; readonly end: number; readonly url: string; readonly urlStart: number; readonly urlEnd: number }
 
+const named = new RegExp(`\\b(?:${Object.keys(schemes).join('|')})\\b`, 'i')
+
 /** Calls such as FROM postgres('postgres://…'), behind FROM or JOIN. */
 function callsIn(text: string): Call[] {
+  if (!named.test(text)) return []
   const tokens = [...sqlTokens(text)].filter(({ kind }) => kind !== 'blank' && kind !== 'comment')
   const textOf = (i: number): string => (tokens[i] ? text.slice(tokens[i].start, tokens[i].end) : '')
   const calls: Call[] = []

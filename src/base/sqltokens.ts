@@ -24,12 +24,16 @@ export function* sqlTokens(text: string): Generator<SqlToken, void, void> {
 }
 
 function tokenAt(text: string, at: number): [SqlToken['kind'], number] {
-  const two = text.slice(at, at + 2)
-  if (two === '--') return ['comment', orEnd(text, text.indexOf('\n', at))]
-  if (two === '/*') return ['comment', commentEnd(text, at)]
   switch (text[at]) {
+    case '-':
+      if (text[at + 1] === '-') return ['comment', orEnd(text, text.indexOf('\n', at))]
+      return ['mark', at + 1]
+    case '/':
+      if (text[at + 1] === '*') return ['comment', commentEnd(text, at)]
+      return ['mark', at + 1]
     case "'": return ['text', quoteEnd(text, at, "'")]
     case '"': return ['name', quoteEnd(text, at, '"')]
+    case ',': case '(': case ')': case '.': case ';': case '=': return ['mark', at + 1]
     case '$': {
       const mark = matchedAt(dollar, text, at)
       if (mark === 0) break

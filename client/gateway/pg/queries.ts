@@ -158,6 +158,7 @@ interface CatalogueQuery { readonly sql: string; readonly params: SqlParams; rea
  * follows for characters.
  */
 function withBytes(sql: string): string {
+  if (!/bytea/i.test(sql)) return sql
   const tokens = [...sqlTokens(sql)].filter(({ kind }) => kind !== 'blank' && kind !== 'comment')
   const word = (i: number): string => (tokens[i] ? sql.slice(tokens[i].start, tokens[i].end).toLowerCase() : '')
   let made = ''
