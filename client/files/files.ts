@@ -25,7 +25,7 @@ import { openSource } from '../../src/record/source.ts'
 import { linesOf, lineReadingOf, ReadStream, withoutMark, type LineEncoding, type ReadStreamOptions } from './read.ts'
 import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
 import {
-  bytesIn, bytesOf, checkData, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions,
+  bytesIn, bytesOf, checkData, closeUnread, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions,
   type WriteStreamOptions,
 } from './write.ts'
 
@@ -91,7 +91,10 @@ export class Files extends Names {
       checkData(data)
       const whole = typeof data === 'string' || ArrayBuffer.isView(data) ? bytesIn(data, encoding) : undefined
       if (whole && await this.#files.writeSmall(target, whole, creating)) return
-      const writer = await this.#files.create(target, { ...creating, eager: true })
+      const writer = await this.#files.create(target, { ...creating, eager: true }).catch(async (error: unknown) => {
+        await closeUnread(data, creating.signal)
+        throw error
+      })
       try {
         for await (const bytes of bytesOf(data, encoding, creating.signal)) await writer.write(bytes)
         await writer.close()
@@ -177,7 +180,7 @@ export class Files extends Names {
       signal,
     )
     try {
-      yield* linesOf(withoutMark(source.range.open(0) as AsyncIterable<Buffer>), reading.decode)
+      yield* linesOf(withoutMark(source.range.open(0) as AsyncIterable<Buffer>), reading.decode, signal)
     } finally {
       await source.close()
     }

@@ -131,7 +131,7 @@ export class FileHandle {
     stream.on('error', () => {}) // reported by the iteration
     try {
       const pieces = stream as AsyncIterable<Buffer>
-      yield* linesOf(isForeign(text) ? utf8From(pieces, text) : pieces, decode)
+      yield* linesOf(isForeign(text) ? utf8From(pieces, text) : pieces, decode, given.signal)
     } finally {
       stream.destroy()
     }

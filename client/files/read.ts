@@ -4,7 +4,7 @@
 // Invariant: however the stream ends, its pending work ends too, and `close` is emitted after its wires and files are closed.
 
 import { finished, Readable } from 'node:stream'
-import { abortError } from '../../src/base/abort.ts'
+import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { type TextEncoding, textEncodings } from '../../src/base/formats.ts'
 import { MiB } from '../../src/base/units.ts'
@@ -231,7 +231,9 @@ export async function* withoutMark(pieces: AsyncIterable<Buffer>): AsyncGenerato
 }
 
 /** Complete lines without their ends (`\n` or `\r\n`). The last line may lack an end. */
-export async function* linesOf(pieces: AsyncIterable<Buffer>, encoding: BufferEncoding = 'utf8'): AsyncGenerator<string, void, undefined> {
+export async function* linesOf(
+  pieces: AsyncIterable<Buffer>, encoding: BufferEncoding = 'utf8', signal?: AbortSignal,
+): AsyncGenerator<string, void, undefined> {
   /** Parts of a line whose end was not received yet. */
   let begun: Buffer[] = []
   for await (const piece of pieces) {
@@ -239,6 +241,8 @@ export async function* linesOf(pieces: AsyncIterable<Buffer>, encoding: BufferEn
     for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, start)) {
       const rest = piece.subarray(start, end)
       yield lineOf(begun.length > 0 ? Buffer.concat([...begun, rest]) : rest, encoding)
+      // A piece has thousands of lines.
+      throwIfAborted(signal)
       begun = []
       start = end + 1
     }

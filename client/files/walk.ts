@@ -232,7 +232,7 @@ export function walkIn(
     }
     await putLocal(
       { files, disk },
-      { real, target, moved, mtimeMs: preserve ? Math.round(found.mtimeMs) : undefined },
+      { real, target, moved, mtimeMs: preserve ? keptTime(found.mtimeMs) : undefined },
       { ...creating, ...(onAmbiguity && { onAmbiguity: ambiguity => onAmbiguity(source, ambiguity) }) },
     )
   }
@@ -253,7 +253,7 @@ export function walkOut({ names, files, disk, random }: CopyTools, from: string,
       }
       return
     }
-    const mode = source.mode & 0o777
+    const mode = source.mode & (preserve ? 0o1777 : 0o777)
     await disk.mkdir(target, { mode: mode | 0o700 })
     if (preserve) {
       walking.later(target, async () => {
@@ -281,6 +281,9 @@ interface Made {
   readonly signal: AbortSignal | undefined
 }
 
+/** The cluster keeps no time before 1970. */
+const keptTime = (mtimeMs: number): number => Math.max(0, Math.round(mtimeMs))
+
 /** Creates a directory of the cluster with its missing parents. An existing one is not changed, except with `preserve`. */
 async function makeDirectory(
   names: Names, walking: Walking, path: string, { mode: given, mtimeMs, preserve, signal }: Made,
@@ -301,7 +304,7 @@ async function makeDirectory(
   if (mode !== undefined && (preserve || (!there && (mode & 0o700) !== 0o700)))
     walking.later(path, () => names.chmod(path, mode, { signal }))
   // Finishers run in reverse: the time is set before the mode, which may forbid it.
-  if (preserve) walking.later(path, () => names.utimes(path, mtimeMs / 1000, new Date(Math.round(mtimeMs)), { signal }))
+  if (preserve) walking.later(path, () => names.utimes(path, keptTime(mtimeMs) / 1000, new Date(keptTime(mtimeMs)), { signal }))
 }
 
 interface ModesOfCopy { readonly mode?: number; readonly unmaskedMode?: number }

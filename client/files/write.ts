@@ -272,6 +272,18 @@ async function* chunksOf(
   }
 }
 
+/** Closes the source of a file that could not be created. Never rejects: the caller gets the error for which it is closed. */
+export async function closeUnread(data: FileData, signal: AbortSignal | undefined): Promise<void> {
+  if (typeof data === 'string' || ArrayBuffer.isView(data)) return
+  // Its iterator would begin to read it.
+  if ('destroy' in data && typeof data.destroy === 'function') return void data.destroy()
+  try {
+    await closeSource(data, Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator](), signal)
+  } catch {
+    // The source's own error.
+  }
+}
+
 /**
  * Closes a source that was not read to its end. A source that is still producing a chunk may never return: it is awaited until an abort.
  */

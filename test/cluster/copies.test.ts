@@ -81,7 +81,7 @@ test('modes and times of directories come along with -p, there, around and back'
   await mkdir(local('d/closed'), { recursive: true })
   await writeFile(local('d/closed/f'), 'x')
   await chmod(local('d/closed/f'), 0o4660)
-  for (const [name, mode] of [['d/closed', 0o500], ['d', 0o770]] as const) {
+  for (const [name, mode] of [['d/closed', 0o500], ['d', 0o1770]] as const) {
     await chmod(local(name), mode)
     await utimes(local(name), 1000, 1000)
   }
@@ -90,13 +90,21 @@ test('modes and times of directories come along with -p, there, around and back'
   await ok('get', '-rp', at('copy'), 'back')
   const all = async (path: string): Promise<unknown> =>
     Promise.all(['', '/closed'].map(async name => [await modeOf(path + name), (await mill.status(path + name)).mtimeMs]))
-  const wanted = [['770', 1_000_000], ['500', 1_000_000]]
+  const wanted = [['1770', 1_000_000], ['500', 1_000_000]]
   expect([await all(at('in')), await all(at('copy'))]).toEqual([wanted, wanted])
-  expect(await Promise.all(['back', 'back/closed', 'back/closed/f'].map(localMode))).toEqual(['770', '500', '660'])
+  expect(await Promise.all(['back', 'back/closed', 'back/closed/f'].map(localMode))).toEqual(['1770', '500', '660'])
   expect(await Promise.all(['back', 'back/closed'].map(async name => (await stat(local(name))).mtimeMs))).toEqual([1_000_000, 1_000_000])
   await mill.put(local('d'), at('library'), { recursive: true, preserve: true })
   expect(await all(at('library'))).toEqual(wanted)
   for (const name of ['d/closed', 'back/closed']) await chmod(local(name), 0o700)
+})
+
+test('with -p a time before 1970, which the cluster does not keep, is 1970, and the tree is copied', async () => {
+  await mkdir(local('old'))
+  await writeFile(local('old/f'), 'x')
+  for (const name of ['old/f', 'old']) await utimes(local(name), new Date(-600_000_000), new Date(-600_000_000))
+  await ok('put', '-rp', 'old', at('old'))
+  expect(await Promise.all(['old', 'old/f'].map(async name => (await mill.status(at(name))).mtimeMs))).toEqual([0, 0])
 })
 
 test('access control lists come along with -p; without it the group gets no more than its own entry permits', async () => {

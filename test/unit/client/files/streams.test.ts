@@ -9,7 +9,7 @@ import { expect, test } from 'vitest'
 import { performLocally } from '../../../../client/call/perform.ts'
 import { readCopyOptions, type CopyOptions } from '../../../../client/files/copy.ts'
 import { lineReadingOf, lineStreamOptions, linesOf, ReadStream, withoutMark } from '../../../../client/files/read.ts'
-import { bytesOf, createOptions, WriteStream } from '../../../../client/files/write.ts'
+import { bytesOf, closeUnread, createOptions, WriteStream } from '../../../../client/files/write.ts'
 import { abortError } from '../../../../src/base/abort.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { textEncodings } from '../../../../src/base/formats.ts'
@@ -169,6 +169,33 @@ test('lines are the same however the bytes are cut', async () => {
     expect(await Array.fromAsync(linesOf(pieces())), `pieces of ${size}`).toEqual(expected)
   }
   expect(await Array.fromAsync(linesOf((async function* () {})()))).toEqual([])
+})
+
+test('no line is given after an abort, though its bytes have come', async () => {
+  const abort = new AbortController()
+  const lines = linesOf((async function* () { yield Buffer.from('a\nb\nc\n') })(), 'utf8', abort.signal)
+  expect(await lines.next()).toEqual({ done: false, value: 'a' })
+  abort.abort()
+  await expect(lines.next()).rejects.toMatchObject({ code: 'ABORTED' })
+})
+
+test('the source of a file that cannot be created is closed', async () => {
+  const stream = Readable.from(['x'])
+  await closeUnread(stream, undefined)
+  expect(stream.destroyed).toBe(true)
+  let closed = 0
+  const source = (fails: boolean) => ({
+    [Symbol.asyncIterator]: () => ({
+      next: async () => ({ done: false, value: 'x' }),
+      return: async () => {
+        closed++
+        if (fails) throw new Error('it cannot be closed')
+        return { done: true, value: undefined }
+      },
+    }),
+  }) as never
+  for (const fails of [false, true]) await closeUnread(source(fails), undefined)
+  expect(closed).toBe(2)
 })
 
 test('whatever writeFile accepts becomes bytes, and nothing else does', async () => {
