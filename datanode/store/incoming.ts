@@ -150,7 +150,7 @@ export class Incoming {
   }
 
   async #writeMeta(path: string, table: ChunkTable): Promise<void> {
-    const writer = await createAnew(this.#deps.disk, path)
+    const writer = await createAnew(this.#storage, this.#deps.disk, path)
     try {
       writer.writeSync(encodeMeta({ id: this.id, length: table.bytes, crc: table.crc, crcs: table.crcs }))
       await this.#sync(writer)
@@ -207,11 +207,11 @@ async function openWriter({ disk, failpoints, disks }: IncomingDeps, storage: St
     await failpoints.reach('block.receive')
     await storage.vacate(id)
     const path = storage.incomingPathOf(id)
-    return await createAnew(disk, path).catch(async (error: unknown) => {
+    return await createAnew(storage, disk, path).catch(async (error: unknown) => {
       // The directory was removed from outside. If the disk itself is gone, no directory is made on its mount point.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || !(await storage.present())) throw error
       await disk.mkdir(path.slice(0, path.lastIndexOf('/')))
-      return createAnew(disk, path)
+      return createAnew(storage, disk, path)
     })
   } catch (error) {
     note(disks, storage, error)
@@ -220,8 +220,8 @@ async function openWriter({ disk, failpoints, disks }: IncomingDeps, storage: St
 }
 
 /** Removes a leftover of an earlier attempt first: an existing file, which may have other hard links, is never written into. */
-async function createAnew(disk: Disk, path: string): Promise<DiskWriter> {
-  await disk.remove(path)
+async function createAnew(storage: Storage, disk: Disk, path: string): Promise<DiskWriter> {
+  await storage.clear(path)
   return disk.create(path)
 }
 

@@ -208,7 +208,7 @@ export class Storage {
     await this.#sweeping
     for (const [i, path] of taken.entries()) {
       try {
-        await this.#disk.remove(path)
+        await this.clear(path)
       } catch (error) {
         for (const left of taken.slice(i)) this.#leftovers.add(left)
         throw error
@@ -216,10 +216,22 @@ export class Storage {
     }
   }
 
+  /** Removes what is in the way of a block's file. A directory is nothing of ours: it is put aside, for an operator to look at. */
+  async clear(path: string): Promise<void> {
+    try {
+      await this.#disk.remove(path)
+    } catch (error) {
+      if ((await this.#disk.stat(path))?.kind !== 'directory') throw error
+      const aside = `${this.dir}/quarantine/${path.slice(path.lastIndexOf('/') + 1)}.directory-${Math.floor(this.#clock.now())}`
+      await this.#disk.rename(path, aside)
+      this.#log.warn("a directory was in the place of a block's file, and was put aside; look what it has, and remove it", { path, aside })
+    }
+  }
+
   async #sweep(): Promise<void> {
     for (const path of this.#leftovers) {
       try {
-        await this.#disk.remove(path)
+        await this.clear(path)
         this.#leftovers.delete(path)
       } catch {
         return // the disk still refuses

@@ -105,8 +105,16 @@ async function concat({ mill, path, params, signal }: Call): Promise<Answer> {
   if (sources.length === 0) throw new RemoteException('HadoopIllegalArgumentException', 'No sources given')
   if (sources.includes(path))
     throw new RemoteException('HadoopIllegalArgumentException', `concat: the src file ${path} is the same with the target file ${path}`)
-  const files = await Promise.all([path, ...sources].map(each => mill.status(each, { signal })))
-  const none = files.find(({ type, length }, i) => i > 0 && type === 'file' && length === 0)
+  if (sources.length > limits.concatFilesMax)
+    throw new RemoteException('HadoopIllegalArgumentException',
+      `concat: ${sources.length} sources are given, and ${limits.concatFilesMax} can be joined at a time`)
+  await mill.status(path, { signal })
+  let none: FileStatus | undefined
+  // One after the other: a thousand questions at once would hold up all others.
+  for (const source of sources) {
+    const status = await mill.status(source, { signal })
+    if (status.type === 'file' && status.length === 0) none ??= status
+  }
   if (none) throw new RemoteException('HadoopIllegalArgumentException',
     `concat: source file ${none.path} is invalid or empty or underConstruction`)
   await mill.concat(path, sources, { signal })

@@ -1,6 +1,6 @@
 // Reception of a block: early writes and syncs to the disk, and their failures.
 
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
@@ -298,4 +298,19 @@ test('giving up a block that is sealed, or whose seal failed, changes nothing', 
     expect([store.has(blockId(id)), store.storages[0]!.reservedBytes]).toEqual([id === 1, 0])
   }
   expect(await store.check(blockId(1))).toBe('sound')
+})
+
+test.each(['incoming', 'blocks'] as const)('a directory of that name in %s is put aside, and the block is taken', async place => {
+  const { store, added } = await openStore([dir])
+  const bytes = noise(1000)
+  const data = `${dir}/${placeOf(1)}`
+  const name = data.slice(data.lastIndexOf('/') + 1)
+  const inTheWay = place === 'blocks' ? `${data}.meta` : `${dir}/incoming/${name}`
+  mkdirSync(inTheWay, { recursive: true })
+  writeFileSync(`${inTheWay}/of somebody`, 'x')
+  // The first try finds out.
+  await write(store, 1, bytes).catch(() => write(store, 1, bytes))
+  expect(added.length).toBe(1)
+  const [aside] = readdirSync(`${dir}/quarantine`).filter(each => each.includes('.directory-'))
+  expect(readdirSync(`${dir}/quarantine/${aside}`)).toEqual(['of somebody'])
 })
