@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks'
 import type { Version } from '../../../../src/protocol/version.ts'
 import type { CallReply } from '../../calls.ts'
 import { askFor, call, CallError } from '../api.ts'
+import { differingLines } from '../differingrows.ts'
 import { formatBytes, formatCount, plural, visible } from '../format.ts'
 import { fileUrl } from '../route.ts'
 import { ask } from './dialog.tsx'
@@ -212,7 +213,7 @@ function Changes({ output, from, to }: Chosen & { readonly output: string }) {
             {schema.length > 0 && <pre class="text">{schema.map(change => JSON.stringify(change)).join('\n')}</pre>}
             {addedRows.length + removedRows.length > 0 && (
               <pre class="text" tabIndex={0} aria-label="Some rows that differ">
-                {[...removedRows.map(row => `- ${row}`), ...addedRows.map(row => `+ ${row}`)].join('\n')}
+                {differingLines({ added, removed, addedRows, removedRows }).join('\n')}
               </pre>
             )}
           </>

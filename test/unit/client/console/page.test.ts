@@ -11,6 +11,7 @@ import { chartOf } from '../../../../client/console/page/chartpoints.ts'
 import { ClusterClock } from '../../../../client/console/page/clusterclock.ts'
 import { compareJobs } from '../../../../client/console/page/comparison.ts'
 import { csvField, csvOf } from '../../../../client/console/page/csv.ts'
+import { differingLines } from '../../../../client/console/page/differingrows.ts'
 import { formatMode, visibleLines } from '../../../../client/console/page/format.ts'
 import { blockAt, holdersOf, replicasKey, standOf } from '../../../../client/console/page/holders.ts'
 import { compareNumbers } from '../../../../client/console/page/numberorder.ts'
@@ -221,6 +222,13 @@ test('numbers as texts are sorted by their values, also behind the digits of a d
 test('a value of an attribute is shown as its text, and as hexadecimal digits if it is none', () => {
   expect(['grüße', '', '\ufeffa'].map(text => attributeText(bytesFrom(text)))).toEqual(['grüße', '', '\ufeffa'])
   expect([Buffer.from([255, 0]), Buffer.from('a\0')].map(bytes => attributeText(bytes.toString('base64')))).toEqual(['0xff00', '0x6100'])
+})
+
+test('rows of two versions that differ are followed by the number of those that are left out', () => {
+  expect(differingLines({ added: 19, removed: 2, addedRows: ['a', 'b'], removedRows: ['c'] })).toEqual(
+    ['- c', '- … 1 more row', '+ a', '+ b', '+ … 17 more rows'],
+  )
+  expect(differingLines({ added: 1, removed: 0, addedRows: ['a'], removedRows: [] })).toEqual(['+ a'])
 })
 
 test('two jobs are compared by their times, their stages and all their counters', () => {
