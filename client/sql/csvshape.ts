@@ -2,10 +2,10 @@
 // columns. A column has the widest of its types in the samples that have values of it.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { literalOf, quotedName, type SqlColumn } from '../../src/base/sql.ts'
+import { literalOf, type SqlColumn } from '../../src/base/sql.ts'
 import { escapedPath, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
-import { unbent } from './wholenumbers.ts'
+import { textIn, unbent } from './wholenumbers.ts'
 
 /** The beginning of a file of a table, as a local file. */
 export interface FileSample {
@@ -145,7 +145,7 @@ async function sniffed(db: Database, sample: FileSample): Promise<Sniffed> {
   }
   checkSkipped(sample, format, named === undefined ? 0 : 1)
   const counts = row.Columns.some(({ type }) => type === 'VARCHAR') ? await valuesIn(db, sample, format, row.Columns) : []
-  const types = await unbent(db, row.Columns, () => textsOf(sample, format, row.Columns), { isCsv: true })
+  const types = await unbent(db, row.Columns, () => textsOf(sample, format, row.Columns), format)
   return { sample, format, columns: types.map(({ name, type }, i) => ({ name, type: counts[i] === 0 ? undefined : type })) }
 }
 
@@ -164,11 +164,11 @@ function checkSkipped({ path, head = '' }: FileSample, { skip, delimiter, header
   )
 }
 
-/** The number of values of each column. */
+/** The number of values of each column. Empty texts are none: files with quotes around every field have them for NULL. */
 async function valuesIn(
   db: Database, sample: FileSample, format: Sniffed['format'], columns: readonly SqlColumnName[],
 ): Promise<number[]> {
-  const list = columns.map(({ name }) => `count(${quotedName(name)})`).join(', ')
+  const list = columns.map(({ name }) => `count(${textIn(name)})`).join(', ')
   const values = await oneValue(db, `SELECT [${list}] FROM ${textsOf(sample, format, columns)}`)
   return (values as readonly bigint[]).map(Number)
 }

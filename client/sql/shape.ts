@@ -27,7 +27,7 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
   switch (table.kind) {
     case 'csv': {
       const { format, columns } = await csvShape(db, samples).catch((error: unknown) => { throw named(error, samples) })
-      const own = strictColumns(columns, 'csv', { isAll: isAll(table, samples) })
+      const own = strictColumns(columns, 'csv', { forms: format })
       return { name: table.name, format, columns: own, partitions }
     }
     case 'json': {
@@ -63,7 +63,7 @@ async function fixedShape(
   return {
     name, format,
     columns: isText ? lineColumns(columns) : isLineKind(format.kind) ? lineColumns(own) : format.kind === 'parquet' ? plainColumns(own)
-      : strictColumns(own, format.kind),
+      : strictColumns(own, format.kind, format.kind === 'csv' ? { forms: format } : {}),
     partitions: plainColumns(columns.filter(column => isPartition(column.name))),
   }
 }

@@ -1,10 +1,12 @@
 // Values of CSV and JSON that do not fit the type of their column. The engine's readers bend them: 1.5 becomes the integer 2, a time of day
-// is cut from a date, "77" of JSON becomes a number. Columns of such types are read as texts, and a cast of this program takes what fits.
+// is cut from a date, the offset from a timestamp, "77" of JSON becomes a number. Columns of such types are read as texts, and a cast of
+// this program takes what fits.
 
 import { literalOf, quotedName, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
 import { misfitSql } from '../../src/operator/misfit.ts'
 import type { ShapeColumn } from '../../src/operator/sqltable.ts'
-import { integers, isBent, isBeyond, isPadded, isWhole } from './wholenumbers.ts'
+import { exactValue, type DateForms } from './exacttexts.ts'
+import { integers, isBent, isBeyond, isPadded, isWhole, textIn } from './wholenumbers.ts'
 
 interface Strict { readonly type: string; readonly sql: string }
 
@@ -12,21 +14,25 @@ type Format = 'csv' | 'json'
 
 /**
  * Columns of a table, each with its cast if the engine's reader is not strict enough. `isAll`: their types were found in all values, so
- * that only a DOUBLE can bend some.
+ * that of JSON only a DOUBLE can bend some. `forms`: of CSV.
  */
-export function strictColumns(columns: readonly SqlColumn[], format: Format, { isAll = false } = {}): ShapeColumn[] {
+export function strictColumns(
+  columns: readonly SqlColumn[], format: Format, { isAll = false, forms }: { readonly isAll?: boolean; readonly forms?: DateForms } = {},
+): ShapeColumn[] {
   const isNamed = !columns.some(({ name }) => name.toLowerCase() === 'filename')
   return columns.map(({ name, type }) => {
     const fault = (text: string, wanted: string): string =>
       misfitSql(name, { text, type: wanted, file: isNamed ? 'filename' : undefined, isAll: wanted === typeText(type) })
-    const isFree = isAll && !typeText(type).includes('DOUBLE')
-    const read = isFree ? undefined : strictOf(type, { format, sql: quotedName(name), fault, depth: 0 })
+    const isFree = isAll && format === 'json' && !typeText(type).includes('DOUBLE')
+    const sql = format === 'csv' ? textIn(name) : quotedName(name)
+    const read = isFree ? undefined : strictOf(type, { format, forms, sql, fault, depth: 0 })
     return { name, type: typeText(type), ...read && { read } }
   })
 }
 
 interface Value {
   readonly format: Format
+  readonly forms: DateForms | undefined
   /** The value as it is read. */
   readonly sql: string
   /** Throws for a text that has not the type. */
@@ -63,7 +69,7 @@ function strictOf(type: SqlType, value: Value): Strict | undefined {
   }
 }
 
-function leafOf(type: string, { format, sql, fault }: Value): Strict | undefined {
+function leafOf(type: string, { format, forms, sql, fault }: Value): Strict | undefined {
   const text = format === 'json' ? `CAST(${sql} AS VARCHAR)` : sql
   const checked = (cases: string): string => `CASE ${cases} WHEN ${text} IS NULL THEN NULL ELSE ${fault(text, type)} END`
   if (integers.test(type)) {
@@ -73,8 +79,12 @@ function leafOf(type: string, { format, sql, fault }: Value): Strict | undefined
     const other = format === 'json' ? '' : ` WHEN ${isWhole(text)} AND TRY_${value} IS NOT NULL THEN ${value}`
     return { type: format === 'json' ? 'JSON' : 'VARCHAR', sql: checked(own + other) }
   }
-  if (format === 'csv')
-    return type === 'DOUBLE' ? { type: 'VARCHAR', sql: doubleOf(text, fault(text, type), { isCsv: true }) } : undefined
+  if (format === 'csv') {
+    if (type === 'DOUBLE') return { type: 'VARCHAR', sql: doubleOf(text, fault(text, type), { isCsv: true }) }
+    const value = exactValue(type, text, forms)
+    return value === undefined ? undefined
+      : { type: 'VARCHAR', sql: `coalesce(${value}, CASE WHEN ${text} IS NOT NULL THEN ${fault(text, type)} END)` }
+  }
   switch (type) {
     case 'BOOLEAN': return { type: 'JSON', sql: checked(`WHEN ${text} = 'true' THEN true WHEN ${text} = 'false' THEN false`) }
     // Numbers of JSON begin with a digit or a minus; texts with a quote, true and false with a letter.

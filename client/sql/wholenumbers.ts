@@ -3,6 +3,7 @@
 
 import { literalOf, quotedName } from '../../src/base/sql.ts'
 import type { Database } from '../../src/ports/database.ts'
+import { exactValue, zoned, type DateForms } from './exacttexts.ts'
 
 export const integers = /^U?(TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)$/
 
@@ -28,20 +29,36 @@ interface TypedColumn { readonly name: string; readonly type: string }
 
 /**
  * The columns, and for each one whose values would be bent another type that holds all of them: HUGEINT for a DOUBLE, or else VARCHAR.
- * `from`: SQL of the columns as texts, for these names. `isCsv`: integers have more than one text.
+ * `from`: SQL of the columns as texts, for these names. `csv`: the values are texts, and forms of dates in them.
  */
 export async function unbent(
-  db: Database, columns: readonly TypedColumn[], from: (names: readonly string[]) => string, { isCsv = false } = {},
+  db: Database, columns: readonly TypedColumn[], from: (names: readonly string[]) => string, csv?: DateForms,
 ): Promise<readonly TypedColumn[]> {
-  const looked = columns.filter(({ type }) => type === 'DOUBLE' || (isCsv && integers.test(type)))
+  const looked = columns.filter(({ type }) => type === 'DOUBLE' || (csv && type !== 'VARCHAR'))
   if (looked.length === 0) return columns
   const names = looked.map(({ name }) => name)
-  const facts = looked.map(({ name, type }) => [quotedName(name), type] as const).map(([sql, type]) => (type !== 'DOUBLE'
-    ? `CASE WHEN coalesce(bool_and(${isWhole(sql)}), true) THEN ${literalOf(type)} ELSE 'VARCHAR' END`
-    : `CASE WHEN NOT coalesce(bool_or(${isBent(sql)}), false) THEN 'DOUBLE' WHEN bool_and(regexp_full_match(${sql}, ${digits})`
-    + ` AND TRY_CAST(${sql} AS HUGEINT) IS NOT NULL) THEN 'HUGEINT' ELSE 'VARCHAR' END`))
+  const facts = looked.map(({ name, type }) => factOf(type, csv ? textIn(name) : quotedName(name), csv))
   const types = new Map<string, string>()
   for await (const [row] of (await db.query(`SELECT ${facts.join(', ')} FROM ${from(names)}`)).batches())
     names.forEach((name, i) => types.set(name, row![i] as string))
   return columns.map(({ name, type }) => ({ name, type: types.get(name) ?? type }))
+}
+
+/** SQL: the text of a field that is no text: an empty one is NULL, in quotes or not. */
+export const textIn = (column: string): string => `nullif(${quotedName(column)}, '')`
+
+/** SQL: the type of a column that has the values `sql`. */
+function factOf(type: string, sql: string, forms: DateForms = {}): string {
+  const isEach = (condition: string): string => `coalesce(bool_and(${condition}), true)`
+  if (type === 'DOUBLE')
+    return `CASE WHEN NOT coalesce(bool_or(${isBent(sql)}), false) THEN 'DOUBLE' WHEN bool_and(regexp_full_match(${sql}, ${digits})`
+      + ` AND TRY_CAST(${sql} AS HUGEINT) IS NOT NULL) THEN 'HUGEINT' ELSE 'VARCHAR' END`
+  if (integers.test(type)) return `CASE WHEN ${isEach(isWhole(sql))} THEN ${literalOf(type)} ELSE 'VARCHAR' END`
+  const fits = (as: string): string => {
+    const value = exactValue(as, sql, forms)
+    return value === undefined ? '' : `WHEN count(${sql}) = count(${value}) THEN ${literalOf(as)}`
+  }
+  const own = fits(type)
+  // The engine takes a timestamp beside infinity for one with a time zone.
+  return own === '' ? literalOf(type) : `CASE ${type === zoned ? fits('TIMESTAMP') : ''} ${own} ELSE 'VARCHAR' END`
 }

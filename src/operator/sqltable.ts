@@ -115,6 +115,8 @@ function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]):
         'auto_detect = false', `delim = ${literalOf(delimiter)}`, `quote = ${literalOf(quote)}`, `escape = ${literalOf(escape)}`,
         `comment = ${literalOf(comment)}`, `header = ${isFirst && header}`, `skip = ${isFirst ? skip : 0}`, `columns = ${types}`,
         `compression = ${literalOf(compression ?? 'none')}`, 'hive_partitioning = false',
+        // An empty text has quotes, and NULL none.
+        'allow_quoted_nulls = false',
         ...dateFormat === undefined ? [] : [`dateformat = ${literalOf(dateFormat)}`],
         ...lineEnd === undefined ? [] : [`new_line = ${literalOf(lineEnd)}`],
         ...timestampFormat === undefined ? [] : [`timestampformat = ${literalOf(timestampFormat)}`],

@@ -5,10 +5,13 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import type { DateForms } from '../../../../client/sql/exacttexts.ts'
 import { sampleTable } from '../../../../client/sql/sample.ts'
 import { shapeOf } from '../../../../client/sql/shape.ts'
+import { strictColumns } from '../../../../client/sql/strict.ts'
 import { LineScanner, lookAtCsv } from '../../../../src/operator/csvparts.ts'
 import { columnsOfTable, tableSelect, type TablePart } from '../../../../src/operator/sqltable.ts'
+import type { Database } from '../../../../src/ports/database.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
 
@@ -89,6 +92,98 @@ test('CSV: a value that a number would change is a text, and an error in a later
   }
   const { rows } = await rowsOf('csv', behind('a,b\n1.5,x\n', 'a,b\n0.5,x\n-.5,x\n.5,x\n0,x\n-1,x\n1e3,x\n,x\n'))
   expect(rows.slice(16).map(([a]) => a)).toEqual([0.5, -0.5, 0.5, 0, -1, 1000, null])
+})
+
+interface StrictCase {
+  readonly type: string
+  readonly value: string
+  readonly kept: ReadonlyArray<readonly [text: string, value: unknown]>
+  readonly others: readonly string[]
+  readonly forms?: DateForms
+}
+
+/** Values that a column whose values are like the first keeps, and those that would be others in it. */
+const strict: readonly StrictCase[] = [
+  {
+    type: 'DATE', value: '2024-01-31', kept: [['infinity', 'infinity'], ['-infinity', '-infinity'], ['2024-2-1', '2024-02-01']],
+    others: ['epoch', '24-01-02', '2024-01-02 10:00:00', '2024-01-02x', 'Infinity'],
+  },
+  {
+    type: 'DATE', value: '31.01.2024', kept: [['infinity', 'infinity'], ['1.2.2024', '2024-02-01']],
+    others: ['epoch', '01.02.24', '2024-01-02'], forms: { dateFormat: '%d.%m.%Y' },
+  },
+  {
+    type: 'TIMESTAMP', value: '2024-01-01 00:00:00', kept: [
+      ['infinity', 'infinity'], ['2024-01-02', '2024-01-02 00:00:00'], ['2024-01-01T10:00:00.123456000', '2024-01-01 10:00:00.123456'],
+    ],
+    others: [
+      '2024-01-01T01:00:00+05:30', '2024-01-01 01:00:00Z', '2024-01-01 00:00:00.123456789', 'epoch', '2024-01-01 24:00:00',
+    ],
+  },
+  {
+    type: 'TIMESTAMP WITH TIME ZONE', value: '2024-01-01 00:00:00+00',
+    kept: [['2024-01-01T01:00:00+05:30', '2023-12-31 19:30:00+00'], ['infinity', 'infinity']],
+    others: ['2024-01-01 00:00:00.123456789+00', 'epoch'],
+  },
+  {
+    type: 'TIME', value: '10:00:00', kept: [['9:00', '09:00:00'], ['10:00:00.123456', '10:00:00.123456']],
+    others: ['10:00:00+02', '10:00:00.123456789', '24:00:01'],
+  },
+  { type: 'BOOLEAN', value: 'true', kept: [['f', false], ['FALSE', false]], others: ['1', '0', 'n', 'y', 'on'] },
+]
+
+/** Rows of a file behind those that fix the shape: columns a, b, … of the given types. */
+async function laterRows(db: Database, types: readonly string[], text: string, forms: DateForms = {}): Promise<unknown[][]> {
+  const local = join(root, `later-${next++}.csv`)
+  writeFileSync(local, text)
+  const columns = strictColumns(types.map((name, i) => ({ name: 'abcdefgh'[i]!, type: { kind: 'plain', name } })), 'csv', { forms })
+  const format = { kind: 'csv' as const, delimiter: ',', quote: '"', escape: '"', comment: '', header: true, skip: 0, ...forms as object }
+  const rows = []
+  const result = await db.query(tableSelect({ name: '/t', format, columns, partitions: [] }, [{ path: '/t/9.csv', local, isFirst: true }]))
+  for await (const batch of result.batches()) rows.push(...batch.map(row => [...row]))
+  return rows
+}
+
+test.each(strict)('CSV: $type, as of $value, has exactly the values of the texts, or the column is of texts, and a later text an error', async ({
+  type, value, kept, others, forms,
+}) => {
+  // With an offset or infinity beside it, every timestamp of the file has a zone.
+  const isZoned = (text: string): boolean => type === 'TIMESTAMP' && /^2024-01-01.01.*[:Z]/.test(text)
+  const looked = [
+    ...kept.map(([text]) => text).filter(text => type !== 'TIMESTAMP' || text.length > 10), ...others.filter(text => !isZoned(text)),
+  ]
+  const names = looked.map((_, i) => `c${i}`)
+  const lines = [names, looked.map(() => value), looked].map(row => row.join(','))
+  const { columns, rows } = await rowsOf('csv', { '/t/1.csv': `${lines.join('\n')}\n` })
+  for (const [i, text] of looked.entries()) {
+    const found = kept.find(([own]) => own === text)
+    const expected = found ? [`c${i} ${type}`, found[1]] : [`c${i} VARCHAR`, text]
+    expect([columns[i], rows[1]![i]], text).toEqual(expected)
+  }
+  const db = await openDuckDB({ memoryBytes: 64 << 20, threads: 1 })
+  try {
+    expect(await laterRows(db, [type], `a\n${kept.map(([text]) => `${text}\n`).join('')}`, forms)).toEqual(kept.map(([, found]) => [found]))
+    for (const text of others)
+      await expect(laterRows(db, [type], `a\n${text}\n`, forms), text).rejects.toThrow(
+        new RegExp(`"${text.replaceAll(/[+.]/g, '.')}" of the column "a" to ${type}[^]*declare it: CREATE EXTERNAL TABLE name \\("a" VARCHAR\\)`))
+  } finally {
+    db.close()
+  }
+})
+
+test('CSV: an empty text has quotes, and NULL none; in columns of other types both are NULL', async () => {
+  const text = 's,n,d\n"",1,2024-01-01\n,"",""\nx,3,\n'
+  const rows = [['', 1n, '2024-01-01'], [null, null, null], ['x', 3n, null]]
+  expect(await rowsOf('csv', { '/t/1.csv': text })).toEqual({ columns: ['s VARCHAR', 'n BIGINT', 'd DATE'], rows })
+  const db = await openDuckDB({ memoryBytes: 64 << 20, threads: 1 })
+  try {
+    expect(await laterRows(db, ['VARCHAR', 'BIGINT', 'DATE'], text)).toEqual(rows)
+  } finally {
+    db.close()
+  }
+  // A file with quotes around every field says nothing about a column without values.
+  const { columns } = await rowsOf('csv', { '/t/1.csv': '"s","n"\n"x",""\n', '/t/2.csv': '"s","n"\n"x","5"\n' })
+  expect(columns).toEqual(['s VARCHAR', 'n BIGINT'])
 })
 
 test.each([

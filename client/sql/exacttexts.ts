@@ -1,0 +1,46 @@
+// Texts of CSV that are values of a type without loss: the engine's casts drop the offset of a timestamp, its digits beyond a microsecond,
+// the time behind a date, and read `epoch` as a day. The same rules choose the type of a column and check its values.
+
+import { literalOf } from '../../src/base/sql.ts'
+
+/** Forms of dates and timestamps in the files of a table, for strptime. Default: those of ISO 8601. */
+export interface DateForms { readonly dateFormat?: string | undefined; readonly timestampFormat?: string | undefined }
+
+export const zoned = 'TIMESTAMP WITH TIME ZONE'
+
+const isoDay = '[0-9]{4,}[-/][0-9]{1,2}[-/][0-9]{1,2}( [(]BC[)])?'
+// The engine keeps microseconds.
+const seconds = '(:[0-9]{1,2}([.][0-9]{1,6}0*)?)?'
+const isoTime = `[0-9]{1,2}:[0-9]{1,2}${seconds}`
+/** Hour 24 would be one of the next day. */
+const isoMoment = `${isoDay}([T ] *([01]?[0-9]|2[0-3]):[0-9]{1,2}${seconds})?`
+const zone = ' *([A-Za-z+-][A-Za-z0-9:/_+-]*)?'
+
+/**
+ * SQL: the value of a text, NULL for a text that would become another value. `text`: SQL, computed several times. undefined: other rules
+ * hold for the type (strict.ts).
+ */
+export function exactValue(type: string, text: string, { dateFormat, timestampFormat }: DateForms = {}): string | undefined {
+  const when = (condition: string, value: string): string => `WHEN ${condition} THEN ${value}`
+  const cast = (form: string): string =>
+    when(`regexp_full_match(${text}, ${literalOf(`\\s*${form}\\s*`)})`, `TRY_CAST(${text} AS ${type})`)
+  const parsed = (format: string): string => when(isFormed(text, format), `CAST(try_strptime(${text}, ${literalOf(format)}) AS ${type})`)
+  const moment = (form: string, format: string | undefined): string =>
+    `CASE WHEN ${text} IN ('infinity', '-infinity') THEN CAST(${text} AS ${type})`
+    + ` ${format === undefined || format === '%Y-%m-%d' ? cast(form) : parsed(format)} END`
+  switch (type) {
+    case 'BOOLEAN':
+      return `CASE WHEN lower(${text}) IN ('true', 't', 'yes') THEN true WHEN lower(${text}) IN ('false', 'f', 'no') THEN false END`
+    case 'DATE': return moment(isoDay, dateFormat)
+    case 'TIME': return `CASE ${cast(isoTime)} END`
+    case 'TIMESTAMP': return moment(`${isoMoment}( UTC)?`, timestampFormat)
+    case zoned: return moment(isoMoment + zone, timestampFormat)
+    default: return undefined
+  }
+}
+
+/** SQL: true for a text that strptime reads as it is meant: no word such as `epoch`, and no year of two digits for one of four. */
+function isFormed(text: string, format: string): string {
+  const digits = literalOf(format.includes('%Y') ? '[0-9]{4}' : '[0-9]')
+  return `regexp_matches(${text}, ${digits}) AND try_strptime(${text}, ${literalOf(format)}) IS NOT NULL`
+}
