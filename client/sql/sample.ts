@@ -99,7 +99,7 @@ function sampleOf(table: SqlTable, file: SqlFile, { bytes, isWhole }: Head, loca
   const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
   return {
     path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines, ...firstLine !== undefined && { firstLine },
-    ...table.kind === 'csv' && { head: bytes.toString('latin1', 0, headBytes) },
+    ...table.kind === 'csv' && { head: bytes, ...file.status?.format === 'csv' && { delimiter: file.status.delimiter } },
   }
 }
 
@@ -112,9 +112,6 @@ async function kept(bytes: Buffer, local: string, { disk }: SampleTools): Promis
   }
   return local
 }
-
-/** Bytes in which lines before the header of a CSV file are looked for. */
-const headBytes = 64 * KiB
 
 const pieceBytes = 256 * KiB
 

@@ -12,6 +12,7 @@ import { strictColumns } from '../../../../client/sql/strict.ts'
 import { LineScanner, lookAtCsv } from '../../../../src/operator/csvparts.ts'
 import { columnsOfTable, tableSelect, type TablePart } from '../../../../src/operator/sqltable.ts'
 import type { Database } from '../../../../src/ports/database.ts'
+import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
 
@@ -22,8 +23,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 type Files = Readonly<Record<string, string | readonly string[]>>
 
-/** Rows of the table as tasks read them. A file that is a list has a block for each text. */
-async function rowsOf(kind: 'csv' | 'json', files: Files): Promise<{ columns: string[]; rows: unknown[][] }> {
+/** Rows of the table as tasks read them. A file that is a list has a block for each text. `delimiter`: that of the metadata of CSV. */
+async function rowsOf(kind: 'csv' | 'json', files: Files, delimiter?: string): Promise<{ columns: string[]; rows: unknown[][] }> {
   const dir = join(root, String(next++))
   const db = await openDuckDB({ memoryBytes: 64 << 20, threads: 1 })
   try {
@@ -44,7 +45,9 @@ async function rowsOf(kind: 'csv' | 'json', files: Files): Promise<{ columns: st
       disk: localDisk, directory, signal: undefined, footers: 1,
       files: { read: async function* (path: unknown, { end }: { end?: number } = {}) { yield bytesOf(path as string).subarray(0, end) } },
     }
-    const table = { name: '/t', kind, files: Object.keys(files).map(path => ({ path, bytes: bytesOf(path).length })) }
+    const table = { name: '/t', kind, files: Object.keys(files).map(path => ({
+      path, bytes: bytesOf(path).length, ...delimiter !== undefined && { status: { format: 'csv', delimiter } as FileStatus },
+    })) }
     const shape = await shapeOf(db, await sampleTable(table, 0, tools as never))
     const looked = []
     for (const part of parts)
@@ -223,18 +226,49 @@ test('CSV: files and columns without values do not change types', async () => {
 })
 
 test.each([
-  ['a,b,c\n' + '1,2,3\n'.repeat(1_000) + '7,8,9,10\n', 1002], ['a,b,c\n1,2,3\n4,5\n6,7,8,9\n', 4],
-  ['a,b\n' + '1,2\n'.repeat(5) + '1,2,3\n'.repeat(6), 7],
-])('CSV: rows of another width are an error that names the line, and no lines before a header', async (text, line) => {
-  await expect(rowsOf('csv', { '/t/1.csv': text })).rejects.toThrow(`/t/1.csv has rows of different numbers of fields: line ${line} begins`)
+  ['a,b,c\n' + '1,2,3\n'.repeat(1_000) + '7,8,9,10\n', 'line 1002 has 4, and the rows before it have 3 (delimiter ",")'],
+  ['a,b,c\n1,2,3\n4,5\n6,7,8,9\n', 'line 3 has 2'], ['a,b\n' + '1,2\n'.repeat(5) + '1,2,3\n'.repeat(6), 'line 7 has 3'],
+  ['a,b,c\n1,2,3\n4,5\n', 'line 3 has 2'], ['a,b\n1,2\n3,4\nTotal\n', 'line 4 has 1'], ['a,b\n1,2\n3,4\n\nTotal: 2 rows\n', 'line 5 has 1'],
+  ['a,b\n1,2\n3,4,\n', 'line 3 has 3'], ['a;b\n1;"x\ny"\n3\n', 'line 4 has 1'], ['sep=;\na;b\n1;2\n3\n', 'line 4 has 1'],
+  ['comment\ngood\nfine\nok\nyes\nno\nbad, really\n', 'line 7 has 2'], ['price\n1,5\n2\n', 'line 2 has 2'],
+])('CSV: rows of another width are an error that names the line, and no lines before a header: %j', async (text, message) => {
+  await expect(rowsOf('csv', { '/t/1.csv': text })).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining(`/t/1.csv has rows of different numbers of fields: ${message}`),
+  })
 })
 
 test('CSV: a row that begins with # is a row; a title and blank lines are before the header', async () => {
   expect(await rowsOf('csv', { '/t/1.csv': 'a,b\n1,2\n#3,4\n5,6\n' })).toEqual({
     columns: ['a VARCHAR', 'b BIGINT'], rows: [['1', 2n], ['#3', 4n], ['5', 6n]],
   })
-  for (const head of ['# made by x\n', 'My report\n\n', '\n\n'])
-    expect((await rowsOf('csv', { '/t/1.csv': `${head}a,b\n1,2\n#3,4\n` })).rows).toEqual([['1', 2n], ['#3', 4n]])
+  for (const head of ['# made by x\n', '# made by x\n#\n\n', 'My report\n\n', 'My report\nof May\n\n', 'My report\n', '\n\n'])
+    expect((await rowsOf('csv', { '/t/1.csv': `${head}a,b\n1,2\n#3,4\n` })).rows, head).toEqual([['1', 2n], ['#3', 4n]])
+  // Too few rows are split by the semicolon for a table.
+  expect((await rowsOf('csv', { '/t/1.csv': 'a\nb\nc\nx;y\n1;2\n' })).rows).toEqual([['b'], ['c'], ['x;y'], ['1;2']])
+  expect((await rowsOf('csv', { '/t/1.csv': 'Report of May, 2024\n\na;b\n1;2\n3;4\n' })).rows).toEqual([[1n, 2n], [3n, 4n]])
+})
+
+test.each([
+  // A column of texts with separators in some, and a table with one title or more.
+  'comment\ngood\nfine\nbad, really\nso, so\nso, la\n', 'note\nfoo, bar\nso, so\n',
+  'one\ntwo\nthree\na,b\n1,2\n3,4\n', 'one\ntwo\n\nname,city\nx,ulm\n',
+  // Two delimiters that fit.
+  '1,5;2,5\n3,5;4,5\n', 'name;price, EUR\nrye;1,50\noat;2,00\n',
+])('CSV: %j may be read in two ways, and is refused', async text => {
+  await expect(rowsOf('csv', { '/t/1.csv': text })).rejects.toMatchObject({
+    code: 'EINVAL',
+    message: expect.stringMatching(/^\/t\/1\.csv has (rows of different numbers|no clear delimiter)[^]*(sep=|begin each line of a title with #)/),
+  })
+})
+
+test('CSV: a file whose metadata name the delimiter is read by it, with the quotes that jobs write', async () => {
+  for (const [text, column, values] of [
+    ['x\na\nb\nx;y\nz;w\n', 'x VARCHAR', ['a', 'b', 'x;y', 'z;w']], ['x\nb|c\nd|e\n', 'x VARCHAR', ['b|c', 'd|e']],
+    [`x\n'a'\n'b'\n`, 'x VARCHAR', [`'a'`, `'b'`]], ['x\n"a\\"\n"b, c\\"\n', 'x VARCHAR', ['a\\', 'b, c\\']],
+    ['x\n\n1\n', 'x BIGINT', [null, 1n]], ['x\n""\n"1"\n', 'x BIGINT', [null, 1n]],
+  ] as const)
+    expect(await rowsOf('csv', { '/t/1.csv': text }, ','), text).toEqual({ columns: [column], rows: values.map(value => [value]) })
+  await expect(rowsOf('csv', { '/t/1.csv': 'sep=;\na;b\n' }, ',')).rejects.toThrow('names the delimiter ";" in its first line')
 })
 
 test('CSV: one column whose values have marks of other delimiters is one column, and no title before a table', async () => {

@@ -1,0 +1,139 @@
+// Evidence about the layout of a sample of CSV, by the parser that jobs read it with: the delimiter, and whether all rows have one number
+// of fields. The engine's look at a file leaves out lines that spoil a table, and takes rows for one column that it cannot split; a layout
+// that this evidence contradicts is refused.
+
+import { GristmillError } from '../../src/base/errors.ts'
+import { parseCsv, wholeRows } from '../../src/record/csv.ts'
+import { examine } from '../../src/record/dialect.ts'
+import { namedSeparator } from '../../src/record/separator.ts'
+import { headBytes } from '../../src/record/sniff.ts'
+import { markBytes } from '../../src/record/utf8.ts'
+
+/** The beginning of a file of CSV. `delimiter`: the one that the metadata of the file names. */
+export interface CsvSample {
+  readonly path: string
+  readonly bytes: Buffer
+  readonly isWhole: boolean
+  readonly delimiter?: string | undefined
+}
+
+export interface CsvLayout {
+  /** undefined: it is not clear. */
+  readonly delimiter?: string | undefined
+  /** The first line names the delimiter. */
+  readonly isNamed: boolean
+  /** Lines that are no rows although no title is before the header: the line that names the delimiter, and blank ones. */
+  readonly skip: number
+  /** Fields of the first row; none: they are not known. */
+  readonly first: readonly string[]
+  /** All rows are rows of CSV with one number of fields. */
+  readonly isEven: boolean
+  readonly hasQuotes: boolean
+  /** A delimiter that no line has, and which the name of the file says: it has one column, if no other one is clear. */
+  readonly only?: string
+  /** EINVAL for a sample that is not even, or has no clear delimiter. */
+  readonly fault?: GristmillError | undefined
+}
+
+/** Layout of the sample behind its first `from` lines. Throws EINVAL for a file that contradicts its metadata. */
+export function layoutOf({ path, bytes: all, isWhole, delimiter: claimed }: CsvSample, from = 0): CsvLayout {
+  const marked = all.subarray(markBytes(all))
+  const start = startOf(marked, from)
+  const bytes = marked.subarray(start)
+  const isNamed = start === 0 && namedSeparator(bytes) !== undefined
+  const skip = blankLines(bytes, isNamed ? 1 : 0)
+  const head = bytes.subarray(0, headBytes)
+  const found = examine({ path, bytes: head, isAll: isWhole && head.length === bytes.length }, { claimed })
+  const sample = { bytes, isWhole, isNamed }
+  const rows = 'ambiguity' in found ? undefined : rowsOf(sample, found)
+  const own = { isNamed, skip, hasQuotes: bytes.includes('"'), first: rows?.first ?? [] }
+  if (rows && rows.first.length > 0 && rows.problem === undefined) return { ...own, delimiter: rows.delimiter, isEven: true }
+  const refused = (problem: string): GristmillError => new GristmillError('EINVAL', `${path}${problem}`, { details: { path } })
+  const fault = 'ambiguity' in found
+    ? refused(` ${found.ambiguity}; for SQL, a first line such as sep=; sets it as well, and lines that begin with # are no header`)
+    : rows?.problem && refused(problemOf(rows, from + bytes.toString('latin1', 0, rows.problem.at).split(lineEnds).length))
+  const only = claimed === undefined && !isNamed && !(rows && rows.alike * 2 >= rows.count) ? onlyColumn(path, sample) : undefined
+  return { ...own, delimiter: rows?.delimiter, isEven: false, fault, ...only !== undefined && { only } }
+}
+
+interface Rows {
+  readonly delimiter: string
+  /** Fields of the first row, as Latin-1. */
+  readonly first: readonly string[]
+  /** Rows behind the first one, and those of them that have as many fields. */
+  readonly count: number
+  readonly alike: number
+  /** The first row that is none, or has another number of fields. */
+  readonly problem?: { readonly at: number; readonly fields: number; readonly fault: string | undefined } | undefined
+}
+
+function rowsOf(
+  { bytes, isWhole, isNamed }: { readonly bytes: Buffer; readonly isWhole: boolean; readonly isNamed: boolean },
+  dialect: { readonly delimiter: string; readonly rowEnd?: '\n' | '\r' | undefined },
+): Rows {
+  let [count, alike, atName] = [0, 0, isNamed]
+  let first: readonly string[] = []
+  let problem: Rows['problem']
+  parseCsv(bytes.toString('latin1', 0, wholeRows(bytes, dialect, isWhole)), dialect, (fields, fault, at) => {
+    if (atName) {
+      atName = false
+      return
+    }
+    if (first.length === 0) first = fields
+    else {
+      count++
+      if (fields.length === first.length) alike++
+    }
+    if (fault !== undefined || fields.length !== first.length) problem ??= { at, fields: fields.length, fault }
+  })
+  return { delimiter: dialect.delimiter, first, count, alike, problem }
+}
+
+function problemOf({ delimiter, first: { length: width }, problem }: Rows, line: number): string {
+  const advice = 'or read the file by a job, which counts such records as bad ones'
+  if (problem?.fault !== undefined) return `, line ${line}, is no CSV: ${problem.fault}; mend the line, ${advice}`
+  return ` has rows of different numbers of fields: line ${line} has ${problem?.fields}, and the rows before it have ${width} `
+    + `(delimiter ${JSON.stringify(delimiter)}); mend the line, ${width === 1 ? 'begin each line of a title with #, ' : ''}${advice}`
+}
+
+/** The delimiter that the name of the file says, if no line has it. */
+function onlyColumn(path: string, sample: Parameters<typeof rowsOf>[0]): string | undefined {
+  const delimiter = /\.tsv(?:\.\w+)?$/i.test(path) ? '\t' : ','
+  const { first, problem } = rowsOf(sample, { delimiter, rowEnd: sample.bytes.includes('\n') ? '\n' : '\r' })
+  return first.length === 1 && problem === undefined ? delimiter : undefined
+}
+
+/**
+ * True if the lines are evidently none of the table, and no rows or another header: they are blank, or begin with #, or are a title: a line
+ * before a blank one, or two lines, or some before a blank one, if `isTyped`: the header is known by values behind it that are no texts.
+ */
+export function isTitle({ bytes }: CsvSample, { from, end, delimiter, isTyped }: {
+  readonly from: number; readonly end: number; readonly delimiter: string; readonly isTyped: boolean
+}): boolean {
+  const lines = bytes.toString('latin1', 0, startOf(bytes, end)).split(lineEnds).slice(from, end)
+  const plain = lines.filter(line => line.trim() !== '' && !line.startsWith('#'))
+  const isBlankBehind = lines.at(-1)?.trim() === ''
+  return lines.every(line => !line.includes(delimiter))
+    && (plain.length === 0 || (isBlankBehind && plain.length === 1) || (isTyped && plain.length <= (isBlankBehind ? 8 : 2)))
+}
+
+const lineEnds = /\r\n|\n|\r/
+
+/** Start of the line `number`, from 0. */
+function startOf(bytes: Buffer, number: number): number {
+  let at = 0
+  for (let line = 0; line < number && at < bytes.length; line++) at = nextLine(bytes, at)
+  return at
+}
+
+function nextLine(bytes: Buffer, at: number): number {
+  while (at < bytes.length && bytes[at] !== 10 && bytes[at] !== 13) at++
+  return Math.min(bytes.length, at + (bytes[at] === 13 && bytes[at + 1] === 10 ? 2 : 1))
+}
+
+/** The first line that is not blank, from `from` on. */
+function blankLines(bytes: Buffer, from: number): number {
+  let line = from
+  for (let at = startOf(bytes, from); bytes[at] === 10 || bytes[at] === 13; at = nextLine(bytes, at)) line++
+  return line
+}
