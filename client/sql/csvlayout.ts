@@ -28,7 +28,6 @@ export interface CsvLayout {
   readonly first: readonly string[]
   /** All rows are rows of CSV with one number of fields. */
   readonly isEven: boolean
-  readonly hasQuotes: boolean
   /** A delimiter that no line has, and which the name of the file says: it has one column, if no other one is clear. */
   readonly only?: string
   /** EINVAL for a sample that is not even, or has no clear delimiter. */
@@ -46,7 +45,7 @@ export function layoutOf({ path, bytes: all, isWhole, delimiter: claimed }: CsvS
   const found = examine({ path, bytes: head, isAll: isWhole && head.length === bytes.length }, { claimed })
   const sample = { bytes, isWhole, isNamed }
   const rows = 'ambiguity' in found ? undefined : rowsOf(sample, found)
-  const own = { isNamed, skip, hasQuotes: bytes.includes('"'), first: rows?.first ?? [] }
+  const own = { isNamed, skip, first: rows?.first ?? [] }
   if (rows && rows.first.length > 0 && rows.problem === undefined) return { ...own, delimiter: rows.delimiter, isEven: true }
   const refused = (problem: string): GristmillError => new GristmillError('EINVAL', `${path}${problem}`, { details: { path } })
   const fault = 'ambiguity' in found

@@ -55,7 +55,7 @@ async function lookOf(
     ...layout.delimiter === undefined ? [] : [`delim = ${literalOf(layout.delimiter)}`],
     ...layout.isEven || layout.isNamed ? [`skip = ${layout.skip}`] : [],
     // As jobs read it, and write it: an apostrophe is a character, and so is a backslash.
-    ...csv.delimiter !== undefined || (layout.isEven && layout.hasQuotes) ? [`quote = '"'`, `escape = '"'`] : [],
+    ...csv.delimiter !== undefined || layout.isEven ? [`quote = '"'`, `escape = '"'`] : [],
   ]
   const sql = `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(local))}, sample_size = -1, ${told.join(', ')}) s`
   const row = await db.query(sql).then(async result => {

@@ -30,7 +30,8 @@ export function exactValue(type: string, text: string, { dateFormat, timestampFo
     + ` ${format === undefined || format === '%Y-%m-%d' ? cast(form) : parsed(format)} END`
   switch (type) {
     case 'BOOLEAN':
-      return `CASE WHEN lower(${text}) IN ('true', 't', 'yes') THEN true WHEN lower(${text}) IN ('false', 'f', 'no') THEN false END`
+      // F may be a sex, and no a country.
+      return `CASE WHEN lower(${text}) = 'true' THEN true WHEN lower(${text}) = 'false' THEN false END`
     case 'DATE': return moment(isoDay, dateFormat)
     case 'TIME': return `CASE ${cast(isoTime)} END`
     case 'TIMESTAMP': return moment(`${isoMoment}( UTC)?`, timestampFormat)

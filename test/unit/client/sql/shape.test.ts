@@ -132,7 +132,7 @@ const strict: readonly StrictCase[] = [
     type: 'TIME', value: '10:00:00', kept: [['9:00', '09:00:00'], ['10:00:00.123456', '10:00:00.123456']],
     others: ['10:00:00+02', '10:00:00.123456789', '24:00:01'],
   },
-  { type: 'BOOLEAN', value: 'true', kept: [['f', false], ['FALSE', false]], others: ['1', '0', 'n', 'y', 'on'] },
+  { type: 'BOOLEAN', value: 'true', kept: [['True', true], ['FALSE', false]], others: ['1', '0', 'n', 'y', 'on', 'F', 't', 'yes', 'no'] },
 ]
 
 /** Rows of a file behind those that fix the shape: columns a, b, … of the given types. */
@@ -268,6 +268,8 @@ test('CSV: a file whose metadata name the delimiter is read by it, with the quot
     ['x\n\n1\n', 'x BIGINT', [null, 1n]], ['x\n""\n"1"\n', 'x BIGINT', [null, 1n]],
   ] as const)
     expect(await rowsOf('csv', { '/t/1.csv': text }, ','), text).toEqual({ columns: [column], rows: values.map(value => [value]) })
+  // An apostrophe is a character for jobs.
+  expect((await rowsOf('csv', { '/t/1.csv': `w,n\nrock 'n',1\n'x','y'\n` })).rows).toEqual([[`rock 'n'`, '1'], [`'x'`, `'y'`]])
   await expect(rowsOf('csv', { '/t/1.csv': 'sep=;\na;b\n' }, ',')).rejects.toThrow('names the delimiter ";" in its first line')
 })
 
