@@ -7,11 +7,15 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { formatBytes, KiB, MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
+import { LineScanner } from '../../src/operator/csvparts.ts'
 import { isLineKind, lineColumns, localColumns } from '../../src/operator/linefile.ts'
 import { compressionOf } from '../../src/operator/sqltable.ts'
 import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { decompressed } from '../../src/record/decompress.ts'
+import { examine } from '../../src/record/dialect.ts'
+import { headBytes } from '../../src/record/sniff.ts'
+import { markBytes } from '../../src/record/utf8.ts'
 import type { FileSample } from './csvshape.ts'
 import { settled } from '../jobs/splits.ts'
 import type { SqlFile, SqlTable } from './tables.ts'
@@ -99,7 +103,7 @@ function sampleOf(table: SqlTable, file: SqlFile, { bytes, isWhole }: Head, loca
   const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
   return {
     path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines, ...firstLine !== undefined && { firstLine },
-    ...table.kind === 'csv' && { head: bytes, ...file.status?.format === 'csv' && { delimiter: file.status.delimiter } },
+    ...table.kind === 'csv' && { head: bytes, delimiter: delimiterOf(file) },
   }
 }
 
@@ -156,7 +160,7 @@ async function headOf(
   file: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, { kind, known }: Pick<SqlTable, 'kind' | 'known'>,
 ): Promise<Head> {
   const { path } = file
-  const head = await beginningOf(file, read, sampleBytes)
+  const head = await beginningOf(file, read, sampleBytes, kind === 'csv' ? bytes => rowsEnd(bytes, file) : linesEnd)
   if (kind === 'json' && !head.isWhole && !isLined(path, head.bytes)) {
     const whole = await beginningOf(file, read, jsonBytesMax)
     if (whole.isWhole) return whole
@@ -172,9 +176,27 @@ async function headOf(
   return head
 }
 
+/** Length of the lines that end in the bytes. */
+const linesEnd = (bytes: Buffer): number => bytes.lastIndexOf(10) + 1
+
+/** Length of the rows of CSV that end in the bytes: a line end in quotes ends no row. */
+function rowsEnd(bytes: Buffer, file: SqlFile): number {
+  const marked = markBytes(bytes)
+  const sample = { path: file.path, bytes: bytes.subarray(marked, marked + headBytes), isAll: false }
+  const found = examine(sample, { claimed: delimiterOf(file) })
+  const scanner = new LineScanner({ delimiter: 'delimiter' in found ? found.delimiter : ',', quote: '"', escape: '"' })
+  scanner.add(bytes.subarray(marked))
+  // A quote that is never closed is an ordinary character.
+  return scanner.lineBytes === 0 ? linesEnd(bytes) : marked + scanner.lineBytes
+}
+
+/** The delimiter that the metadata of a file name. */
+const delimiterOf = ({ status }: SqlFile): string | undefined => (status?.format === 'csv' ? status.delimiter : undefined)
+
 /** The whole file, or its first bytes up to the end of a line: none, if no line ends in them. */
 async function beginningOf(
   { path, bytes: length }: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, bytesMax: number,
+  endOf: (bytes: Buffer) => number = linesEnd,
 ): Promise<Head> {
   const compression = compressionOf(path)
   const pieces: Buffer[] = []
@@ -187,7 +209,7 @@ async function beginningOf(
   }
   const bytes = Buffer.concat(pieces)
   const isWhole = compression === undefined ? count >= length : count < bytesMax
-  return { bytes: isWhole ? bytes : bytes.subarray(0, bytes.lastIndexOf(10) + 1), isWhole }
+  return { bytes: isWhole ? bytes : bytes.subarray(0, endOf(bytes)), isWhole }
 }
 
 /** The footer of a Parquet file, as a file of its own: enough to know its columns. */

@@ -85,6 +85,8 @@ async function lineEndOf(file: DiskReader, head: Buffer, { path, format, pause }
 /** Finds line ends outside of quotes. A quote counts at the beginning of a field only. */
 export class LineScanner {
   first: string | undefined
+  /** Bytes up to the last line feed that has ended a line. */
+  lineBytes = 0
   isMixed = false
   readonly #quote: number
   readonly #escape: number
@@ -92,6 +94,7 @@ export class LineScanner {
   #state: 'start' | 'field' | 'quoted' | 'escaped' | 'closed' = 'start'
   /** A carriage return was the last byte, outside of quotes. */
   #isReturned = false
+  #bytes = 0
 
   constructor({ quote, escape, delimiter }: Pick<CsvFormat, 'quote' | 'escape' | 'delimiter'>) {
     this.#quote = quote.charCodeAt(0)
@@ -101,6 +104,7 @@ export class LineScanner {
 
   add(bytes: Uint8Array): void {
     for (const byte of bytes) {
+      this.#bytes++
       if (this.#state === 'escaped') { this.#state = 'quoted'; continue }
       if (this.#state === 'quoted') {
         if (byte === this.#quote) this.#state = 'closed'
@@ -116,7 +120,10 @@ export class LineScanner {
   #step(byte: number): void {
     const wasReturned = this.#isReturned
     this.#isReturned = false
-    if (byte === lineFeed) return this.#ended(wasReturned ? '\r\n' : '\n')
+    if (byte === lineFeed) {
+      this.lineBytes = this.#bytes
+      return this.#ended(wasReturned ? '\r\n' : '\n')
+    }
     if (wasReturned) this.#ended('\r')
     if (byte === carriageReturn) { this.#isReturned = true; return }
     if (byte === this.#delimiter) this.#state = 'start'
