@@ -1,10 +1,15 @@
-// Texts of CSV that are values of a type without loss: the engine's casts drop the offset of a timestamp, its digits beyond a microsecond,
-// the time behind a date, and read `epoch` as a day. The same rules choose the type of a column and check its values.
+// Texts of CSV and JSON that are values of a type without loss: the engine's casts drop the offset of a timestamp, its digits beyond a
+// microsecond, the time behind a date, and read `epoch` as a day. The same rules choose the type of a column and check its values.
 
 import { literalOf } from '../../src/base/sql.ts'
 
 /** Forms of dates and timestamps in the files of a table, for strptime. Default: those of ISO 8601. */
-export interface DateForms { readonly dateFormat?: string | undefined; readonly timestampFormat?: string | undefined }
+export interface DateForms {
+  readonly dateFormat?: string | undefined
+  readonly timestampFormat?: string | undefined
+  /** A timestamp may end in Z, which says that it is one of UTC, as all of JSON are. */
+  readonly isUtc?: boolean
+}
 
 export const zoned = 'TIMESTAMP WITH TIME ZONE'
 
@@ -20,7 +25,7 @@ const zone = ' *([A-Za-z+-][A-Za-z0-9:/_+-]*)?'
  * SQL: the value of a text, NULL for a text that would become another value. `text`: SQL, computed several times. undefined: other rules
  * hold for the type (strict.ts).
  */
-export function exactValue(type: string, text: string, { dateFormat, timestampFormat }: DateForms = {}): string | undefined {
+export function exactValue(type: string, text: string, { dateFormat, timestampFormat, isUtc = false }: DateForms = {}): string | undefined {
   const when = (condition: string, value: string): string => `WHEN ${condition} THEN ${value}`
   const cast = (form: string): string =>
     when(`regexp_full_match(${text}, ${literalOf(`\\s*${form}\\s*`)})`, `TRY_CAST(${text} AS ${type})`)
@@ -34,7 +39,7 @@ export function exactValue(type: string, text: string, { dateFormat, timestampFo
       return `CASE WHEN lower(${text}) = 'true' THEN true WHEN lower(${text}) = 'false' THEN false END`
     case 'DATE': return moment(isoDay, dateFormat)
     case 'TIME': return `CASE ${cast(isoTime)} END`
-    case 'TIMESTAMP': return moment(`${isoMoment}( UTC)?`, timestampFormat)
+    case 'TIMESTAMP': return moment(`${isoMoment}(${isUtc ? 'Z|' : ''} UTC)?`, timestampFormat)
     case zoned: return moment(isoMoment + zone, timestampFormat)
     default: return undefined
   }

@@ -2,7 +2,7 @@
 // columns and types of CSV, columns of JSON, and those of the first Parquet file.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { literalOf, literalsOf, typeText, type SqlColumn } from '../../src/base/sql.ts'
+import { literalOf, literalsOf, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
 import { isLineKind, lineColumn } from '../../src/operator/linefile.ts'
 import { escapedPath, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
@@ -34,8 +34,10 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
       const layout = await layoutOf(db, first)
       const options = `sample_size = -1, format = '${layout}', hive_partitioning = false`
       const found = await columnsOf(db, `read_json(${filesOf(samples)}, ${options})`, samples)
-      const columns = await unbentJson(db, found, names =>
-        `read_json(${filesOf(samples)}, ${options}, columns = {${names.map(name => `${literalOf(name)}: 'VARCHAR'`).join(', ')}})`)
+      const columns = await unbentJson(db, found, own => {
+        const types = own.map(({ name, type }) => `${literalOf(name)}: ${literalOf(type)}`)
+        return `read_json(${filesOf(samples)}, ${options}, columns = {${types.join(', ')}})`
+      })
       await checkKeys(db, columns, layout, samples)
       const own = strictColumns(columns, 'json', { isAll: isAll(table, samples) })
       return { name: table.name, format: { kind: 'json', layout }, columns: own, partitions }
@@ -94,13 +96,39 @@ const filesOf = (samples: readonly FileSample[]): string => literalsOf(samples.m
 const lineColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => lineColumn(name, typeText(type)))
 
 async function unbentJson(
-  db: Database, columns: readonly SqlColumn[], from: (names: readonly string[]) => string,
+  db: Database, columns: readonly SqlColumn[], from: (columns: readonly Column[]) => string,
 ): Promise<SqlColumn[]> {
-  const types = await unbent(db, columns.map(({ name, type }) => ({ name, type: typeText(type) })), from)
-  return columns.map(({ name, type }, i) => {
+  const asTexts = (names: readonly string[]): string => from(names.map(name => ({ name, type: 'VARCHAR' })))
+  const types = await unbent(db, columns.map(({ name, type }) => ({ name, type: typeText(type) })), asTexts)
+  const plain = columns.map(({ name, type }, i): SqlColumn => {
     const found = types[i]!.type
     return { name, type: found === typeText(type) ? type : { kind: 'plain', name: found } }
   })
+  const unbentColumns: SqlColumn[] = []
+  for (const column of plain) unbentColumns.push(await withTexts(db, column, from))
+  return unbentColumns
+}
+
+/** A nested column with dates and times that would become others has texts in their places. */
+async function withTexts(db: Database, column: SqlColumn, from: (columns: readonly Column[]) => string): Promise<SqlColumn> {
+  const { name, type } = column
+  if (type.kind === 'plain' || !/DATE|TIME/.test(typeText(type))) return column
+  const [{ read }] = strictColumns([column], 'json') as [Column]
+  if (!read) return column
+  const source = from([{ name, type: read.type }])
+  const isExact = await oneValue(db, `SELECT count(${read.sql}) FROM ${source}`).then(() => true, () => false)
+  return isExact ? column : { name, type: textType(type) }
+}
+
+/** The type with VARCHAR for dates and times. */
+function textType(type: SqlType): SqlType {
+  switch (type.kind) {
+    case 'plain': return /^(?:DATE|TIME)/.test(type.name) ? { kind: 'plain', name: 'VARCHAR' } : type
+    case 'list': return { ...type, item: textType(type.item) }
+    case 'struct': return { ...type, fields: type.fields.map(field => ({ ...field, type: textType(field.type) })) }
+    case 'map': return { ...type, value: textType(type.value) }
+    default: return type
+  }
 }
 
 const plainColumns = (columns: readonly SqlColumn[]): Column[] => columns.map(({ name, type }) => ({ name, type: typeText(type) }))

@@ -14,7 +14,7 @@ type Format = 'csv' | 'json'
 
 /**
  * Columns of a table, each with its cast if the engine's reader is not strict enough. `isAll`: their types were found in all values, so
- * that of JSON only a DOUBLE can bend some. `forms`: of CSV.
+ * that of JSON only a DOUBLE, a date or a time can bend some. `forms`: of CSV.
  */
 export function strictColumns(
   columns: readonly SqlColumn[], format: Format, { isAll = false, forms }: { readonly isAll?: boolean; readonly forms?: DateForms } = {},
@@ -23,7 +23,7 @@ export function strictColumns(
   return columns.map(({ name, type }) => {
     const fault = (text: string, wanted: string): string =>
       misfitSql(name, { text, type: wanted, file: isNamed ? 'filename' : undefined, isAll: wanted === typeText(type) })
-    const isFree = isAll && format === 'json' && !typeText(type).includes('DOUBLE')
+    const isFree = isAll && format === 'json' && !/DOUBLE|DATE|TIME/.test(typeText(type))
     const sql = format === 'csv' ? textIn(name) : quotedName(name)
     const read = isFree ? undefined : strictOf(type, { format, forms, sql, fault, depth: 0 })
     return { name, type: typeText(type), ...read && { read } }
@@ -81,17 +81,21 @@ function leafOf(type: string, { format, forms, sql, fault }: Value): Strict | un
   }
   if (format === 'csv') {
     if (type === 'DOUBLE') return { type: 'VARCHAR', sql: doubleOf(text, fault(text, type), { isCsv: true }) }
-    const value = exactValue(type, text, forms)
-    return value === undefined ? undefined
-      : { type: 'VARCHAR', sql: `coalesce(${value}, CASE WHEN ${text} IS NOT NULL THEN ${fault(text, type)} END)` }
+    return exactly(type, text, { forms, fault })
   }
   switch (type) {
     case 'BOOLEAN': return { type: 'JSON', sql: checked(`WHEN ${text} = 'true' THEN true WHEN ${text} = 'false' THEN false`) }
     // Numbers of JSON begin with a digit or a minus; texts with a quote, true and false with a letter.
     case 'DOUBLE': return { type: 'JSON', sql: checked(`WHEN ${text}[1] BETWEEN '-' AND '9' THEN ${doubleOf(text, fault(text, type))}`) }
-    case 'DATE': return { type: 'VARCHAR', sql: checked(`WHEN strlen(${sql}) <= 10 THEN CAST(${sql} AS DATE)`) }
-    default: return undefined
+    default: return exactly(type, sql, { forms: { isUtc: true }, fault })
   }
+}
+
+/** A date, a time or a truth value. */
+function exactly(type: string, text: string, { forms, fault }: Pick<Value, 'forms' | 'fault'>): Strict | undefined {
+  const value = exactValue(type, text, forms)
+  return value === undefined ? undefined
+    : { type: 'VARCHAR', sql: `coalesce(${value}, CASE WHEN ${text} IS NOT NULL THEN ${fault(text, type)} END)` }
 }
 
 /** Whole numbers beyond 2^53 are others as a DOUBLE, and 1e999 is infinite. Most texts are short or have a point, and are read at once. */

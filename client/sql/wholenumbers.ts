@@ -25,19 +25,23 @@ export const isPadded = (sql: string): string =>
   // Most numbers begin with another digit.
   `(${sql} < '1' AND regexp_matches(${sql}, ${literalOf('^\\s*([+]|0[0-9])')}))`
 
+const isTime = /^(?:DATE|TIME|TIMESTAMP(?: WITH TIME ZONE)?)$/
+
 interface TypedColumn { readonly name: string; readonly type: string }
 
 /**
  * The columns, and for each one whose values would be bent another type that holds all of them: HUGEINT for a DOUBLE, or else VARCHAR.
- * `from`: SQL of the columns as texts, for these names. `csv`: the values are texts, and forms of dates in them.
+ * `from`: SQL of the columns as texts, for these names. `csv`: forms of dates in
+ * columns of CSV, all of which are looked at; of JSON, numbers, dates and times.
  */
 export async function unbent(
   db: Database, columns: readonly TypedColumn[], from: (names: readonly string[]) => string, csv?: DateForms,
 ): Promise<readonly TypedColumn[]> {
-  const looked = columns.filter(({ type }) => type === 'DOUBLE' || (csv && type !== 'VARCHAR'))
+  const forms = csv ?? { isUtc: true }
+  const looked = columns.filter(({ type }) => type === 'DOUBLE' || (csv ? type !== 'VARCHAR' : isTime.test(type)))
   if (looked.length === 0) return columns
   const names = looked.map(({ name }) => name)
-  const facts = looked.map(({ name, type }) => factOf(type, csv ? textIn(name) : quotedName(name), csv))
+  const facts = looked.map(({ name, type }) => factOf(type, csv ? textIn(name) : quotedName(name), forms))
   const types = new Map<string, string>()
   for await (const [row] of (await db.query(`SELECT ${facts.join(', ')} FROM ${from(names)}`)).batches())
     names.forEach((name, i) => types.set(name, row![i] as string))
@@ -48,7 +52,7 @@ export async function unbent(
 export const textIn = (column: string): string => `nullif(${quotedName(column)}, '')`
 
 /** SQL: the type of a column that has the values `sql`. */
-function factOf(type: string, sql: string, forms: DateForms = {}): string {
+function factOf(type: string, sql: string, forms: DateForms): string {
   const isEach = (condition: string): string => `coalesce(bool_and(${condition}), true)`
   if (type === 'DOUBLE')
     return `CASE WHEN NOT coalesce(bool_or(${isBent(sql)}), false) THEN 'DOUBLE' WHEN bool_and(regexp_full_match(${sql}, ${digits})`
@@ -59,6 +63,7 @@ function factOf(type: string, sql: string, forms: DateForms = {}): string {
     return value === undefined ? '' : `WHEN count(${sql}) = count(${value}) THEN ${literalOf(as)}`
   }
   const own = fits(type)
-  // The engine takes a timestamp beside infinity for one with a time zone.
-  return own === '' ? literalOf(type) : `CASE ${type === zoned ? fits('TIMESTAMP') : ''} ${own} ELSE 'VARCHAR' END`
+  // The engine takes a timestamp beside infinity for one with a time zone, and of JSON one with an offset for one without.
+  const [first, last] = [type === zoned ? fits('TIMESTAMP') : '', forms.isUtc && type === 'TIMESTAMP' ? fits(zoned) : '']
+  return own === '' ? literalOf(type) : `CASE ${first} ${own} ${last} ELSE 'VARCHAR' END`
 }

@@ -205,9 +205,45 @@ test('JSON: values of all strict types come as they are, with nulls inside', asy
   expect(rows.at(-1)).toEqual([null, null, null, null, null, null, null])
 })
 
+test.each([
+  ['TIMESTAMP', '2024-01-01T00:00:00Z', '2024-01-01 00:00:00', [
+    ['2024-01-01T10:00:00+05:30', 'TIMESTAMP WITH TIME ZONE', '2024-01-01 04:30:00+00'], ['2024-01-01T10:00:00.123456789Z', 'VARCHAR'],
+  ]],
+  ['TIME', '10:00:00', '10:00:00', [['10:00:00+02', 'VARCHAR'], ['10:00:00.123456789', 'VARCHAR']]],
+  ['DATE', '2024-01-01', '2024-01-01', [['24-01-02', 'VARCHAR'], ['2024-01-02 10:00:00', 'TIMESTAMP', '2024-01-02 10:00:00']]],
+] as const)('JSON: a later value that is no %s is an error, and in a whole file a column of what it is', async (type, value, read, others) => {
+  const line = (text: string, nested = text): string => `${JSON.stringify({ t: text, s: { l: [nested] } })}\n`
+  const [[other], [nested]] = others
+  await expect(rowsOf('json', behind(line(value), line(other), 'jsonl'))).rejects.toThrow(`"${other}" of the column "t" to ${type}`)
+  await expect(rowsOf('json', behind(line(value), line(value, nested), 'jsonl'))).rejects.toThrow(`"${nested}" of the column "s"`)
+  const plain = await rowsOf('json', behind(line(value), line(value), 'jsonl'))
+  expect(plain.columns).toEqual([`t ${type}`, `s STRUCT("l" ${type}[])`])
+  expect(plain.rows.at(-1)).toEqual([read, { l: [read] }])
+  for (const [text, found, now = text] of others) {
+    const { columns, rows } = await rowsOf('json', { '/t/1.jsonl': line(text).repeat(2) })
+    expect([columns[0], rows[0]![0]]).toEqual([`t ${found}`, now])
+    // Inside of others an offset has no type.
+    expect((rows[0]![1] as { l: string[] }).l).toEqual([found === 'TIMESTAMP' ? now : text])
+  }
+})
+
 test('JSON: keys that differ in case only are an error, and not a column without values', async () => {
   await expect(rowsOf('json', { '/t/1.jsonl': '{"a": 1, "A": 2}\n' })).rejects.toThrow('differ in case only (A, a)')
   expect((await rowsOf('json', { '/t/1.jsonl': '{"a": 1, "a_1": 2}\n' })).rows).toEqual([[1n, 2n]])
+})
+
+test.each([',', ';'])('CSV: the beginning that is looked at ends at the end of a row, also where a cell has hundreds of lines: %j', async delimiter => {
+  const row = (i: number, text: string): string => `${i}${delimiter}"${text}"${delimiter}${i / 2}\n`
+  const cell = Array.from({ length: 400 }, (_, i) => `line ${i}${delimiter} a ""word""`).join('\n')
+  let text = `id${delimiter}t${delimiter}x\n`
+  let count = 0
+  for (; text.length < (1 << 20) - 3_000; count++) text += row(count, 'x'.repeat(40))
+  text += row(count++, cell)
+  expect(text.length - cell.length).toBeLessThan((1 << 20) - 2_000)
+  const { columns, rows } = await rowsOf('csv', { '/t/1.csv': `${delimiter === ';' ? '\ufeff' : ''}${text}${row(count, 'last')}` })
+  expect(columns).toEqual(['id BIGINT', 't VARCHAR', 'x DOUBLE'])
+  expect(rows.length).toBe(count + 1)
+  expect(rows.at(-2)![1]).toBe(cell.replaceAll('""', '"'))
 })
 
 test('CSV: files of other layouts or columns are refused, and not read by places', async () => {
