@@ -29,8 +29,13 @@ interface CopyOptions {
   readonly overwrite?: true
 }
 
-/** `value`: a constant as SQL, maybe with its type or a cast. Missing: the values that the query has. */
-export interface PartitionValue { readonly column: string; readonly value?: string }
+/**
+ * `value`: a constant as SQL, maybe with its type or a cast. Missing: the values that the query has. `typed`: the text in the constant, as
+ * SQL, and the first type that it is cast to.
+ */
+export interface PartitionValue { readonly column: string; readonly value?: string; readonly typed?: TypedText }
+
+interface TypedText { readonly text: string; readonly type: string }
 
 export interface DeclaredColumn { readonly name: string; readonly type: string }
 
@@ -136,7 +141,10 @@ function partitionOf(words: StatementWords): PartitionValue[] {
   const found: PartitionValue[] = []
   do {
     const column = words.name()
-    found.push({ column, ...words.take('=') && { value: typedConstant(words) } })
+    if (words.take('=')) {
+      const { sql, typed } = typedConstant(words)
+      found.push({ column, value: sql, ...typed && { typed } })
+    } else found.push({ column })
   } while (words.take(','))
   words.need(')')
   return found
@@ -146,32 +154,45 @@ function partitionOf(words: StatementWords): PartitionValue[] {
  * A constant as it is written, also with its type: 7, DATE '2024-05-01', '1.5'::DECIMAL(4, 1), CAST(NULL AS DATE). The statement evaluates
  * it several times, so that functions, columns and subqueries are refused.
  */
-function typedConstant(words: StatementWords, depth = 0): string {
+function typedConstant(words: StatementWords, depth = 0): Constant {
   if (depth > castsMax) throw words.fault(`a constant with at most ${castsMax} casts`)
   let found = simpleConstant(words, depth)
   for (let casts = 0; words.takeAll('::'); casts++) {
     if (casts === castsMax) throw words.fault(`a constant with at most ${castsMax} casts`)
-    found += `::${typeOf(words)}`
+    const type = typeOf(words)
+    found = cast(found, type, `${found.sql}::${type}`)
   }
   return found
 }
 
-function simpleConstant(words: StatementWords, depth: number): string {
+/** `text`: the text in single quotes that it is. */
+interface Constant { readonly sql: string; readonly text?: string | undefined; readonly typed?: TypedText | undefined }
+
+const cast = ({ text, typed }: Constant, type: string, sql: string): Constant =>
+  ({ sql, typed: typed ?? (text === undefined ? undefined : { text, type }) })
+
+function simpleConstant(words: StatementWords, depth: number): Constant {
   if (words.take('(')) {
     const inner = typedConstant(words, depth + 1)
     words.need(')')
-    return `(${inner})`
+    return { ...inner, sql: `(${inner.sql})` }
   }
-  const cast = words.next(1) === '(' ? ['cast', 'try_cast'].find(word => words.take(word)) : undefined
-  if (cast !== undefined) {
+  const word = words.next(1) === '(' ? ['cast', 'try_cast'].find(each => words.take(each)) : undefined
+  if (word !== undefined) {
     words.need('(')
     const inner = typedConstant(words, depth + 1)
     words.need('as')
     const type = typeOf(words)
     words.need(')')
-    return `${cast}(${inner} AS ${type})`
+    return cast(inner, type, `${word}(${inner.sql} AS ${type})`)
   }
-  return words.isTypedText() ? `${typeOf(words)} ${words.rawText()}` : words.constant(constantAdvice)
+  if (words.isTypedText()) {
+    const type = typeOf(words)
+    const text = words.rawText()
+    return { sql: `${type} ${text}`, typed: { text, type } }
+  }
+  const sql = words.constant(constantAdvice)
+  return { sql, ...sql.startsWith("'") && { text: sql } }
 }
 
 const castsMax = 16

@@ -7,8 +7,12 @@ import { shownUrl } from '../../src/connector/location.ts'
 import { withTopicOptions } from '../../src/connector/kafka/address.ts'
 
 const numberForm = /(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[-+]?\d+)?(?![\w.])/iy
+/** Names of types; other words before a text begin a query or an operator, or a text of another form. */
+const typeNames = 'u?(?:tiny|small|big|huge)?int(?:eger)?|int[1248]|long|short|signed|numeric|dec(?:imal)?|double|float[48]?|real'
+  + '|bool(?:ean)?|logical|date|datetime|timetz|time(?:_ns)?|timestamp(?:tz|_s|_ms|_us|_ns)?|interval|varchar|char|character|bpchar'
+  + '|nvarchar|text|string|blob|bytea|binary|varbinary|bit|bitstring|uuid|guid|json|bignum|varint'
 const typedText = new RegExp(
-  String.raw`(?!(?:null|true|false)\b)[a-z_]\w*(?:\s+(?:precision|varying|with|without|time|zone)\b)*\s*(?:\([\d\s,]*\)\s*)?`
+  String.raw`(?:${typeNames})\b(?:\s+(?:precision|varying|with|without|time|zone)\b)*\s*(?:\([\d\s,]*\)\s*)?`
   + String.raw`(?:with\w*\s+time\s+zone\s*)?'`, 'iy')
 
 interface Token { readonly kind: SqlToken['kind']; readonly text: string; readonly start: number; readonly end: number }

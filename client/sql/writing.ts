@@ -11,6 +11,7 @@ import { list as versionList } from '../../src/protocol/version.ts'
 import type { Cluster } from '../call/cluster.ts'
 import type { PartitionValue, SqlCommand } from './command.ts'
 import { currentTable, describedOf, headOf, tableAt, type ShapeAt } from './current.ts'
+import { checkConstants } from './exactconstants.ts'
 
 /** Rows of texts, as a statement returns them. */
 export interface CommandRows { readonly names: readonly string[]; readonly rows: ReadonlyArray<readonly (string | null)[]> }
@@ -79,7 +80,7 @@ export async function overwritten(
 ): Promise<CommandRows> {
   const table = await writtenTable(name, tools)
   if (partition) {
-    await checkConstants(table, partition, tools)
+    await checkConstants(table.columns, partition, tools.row)
     const fixed = partition.flatMap(({ column, value }) => (value === undefined ? [] : [column.toLowerCase()]))
     const takes = table.columns.map(column => column.name).filter(each => !fixed.includes(each.toLowerCase()))
     await counted({ name: table.name, takes, query }, tools, () =>
@@ -92,40 +93,6 @@ export async function overwritten(
     savedOver(table, tools, rowsFor(own, query), { overwrite: true }))
   await described(table, tools)
   return said(`overwrote ${table.name}`)
-}
-
-/** Throws EINVAL for a constant that a cast to the type of its column would change: it would replace a partition that it does not name. */
-async function checkConstants({ columns }: CatalogTable, partition: readonly PartitionValue[], { row }: WritingTools): Promise<void> {
-  for (const { column, value } of partition) {
-    const found = columns.find(each => each.name.toLowerCase() === column.toLowerCase())
-    if (!found || value === undefined) continue
-    const [given, text] = await row(`SELECT typeof(${value}), CAST(${value} AS VARCHAR)`)
-    const cast = `CAST(${value} AS ${found.type})`
-    const isExact = unchangedSql({ given: String(given), value, text }, found.type, cast)
-    const [isSame, near] = await row(`SELECT ${isExact}, CAST(${cast} AS VARCHAR)`)
-    if (isSame !== false) continue
-    const type = `the column ${found.name} (${found.type})`
-    throw new GristmillError('EINVAL', `${value} is no value of ${type}; the nearest one is ${String(near)}`)
-  }
-}
-
-interface TypedConstant { readonly given: string; readonly value: string; readonly text: SqlValue | undefined }
-
-/** Condition: the cast of the constant to the type of its column has the value of the constant. */
-function unchangedSql({ given, value, text }: TypedConstant, type: string, cast: string): string {
-  const isNumber = /^U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?$|^DECIMAL/.test(type)
-  if (given === 'VARCHAR') {
-    // The cast of a text rounds, too.
-    const number = /^\s*([-+]?\d+(?:\.\d+)?)\s*$/.exec(String(text))?.[1]
-    if (isNumber) return number === undefined ? 'true' : `${cast} IS NOT DISTINCT FROM ${number}`
-    // Nanoseconds hold fewer years.
-    const times = ['TIMESTAMP_NS', 'TIMESTAMP'].map(each => `TRY_CAST(${value} AS ${each}) = ${cast}`)
-    return /^(?:DATE|TIMESTAMP(?:_S|_MS)?)$/.test(type) ? `coalesce(${times.join(', ')}, true)` : 'true'
-  }
-  if (isNumber) return `${cast} IS NOT DISTINCT FROM ${value}`
-  // A number of 32 or 64 bits stands for the decimal number that it is nearest to.
-  if (/^(?:FLOAT|DOUBLE|VARCHAR)$/.test(type) || given.includes('NULL')) return 'true'
-  return `TRY_CAST(${cast} AS ${given}) IS NOT DISTINCT FROM ${value}`
 }
 
 interface Counted { readonly name: string; readonly takes: readonly string[]; readonly query: string }

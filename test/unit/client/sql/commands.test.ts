@@ -86,6 +86,7 @@ test('a constant of PARTITION may have its type, or a cast, and calls and comput
     '1::', '1: :DATE',
     `'a' || 'b'`, `E'x'`, `DATE $$x$$`, `${'('.repeat(100)}1${')'.repeat(100)}`,
     `1${'::BIGINT'.repeat(100)}`, `DATE 'x') SELECT 1; ('`, 'null \'x\'',
+    `(SELECT 'zz')`, `(FROM '/x.csv')`, `(TABLE '/x.csv')`, `NOT 'true'`, `FROM '/x'`, `VALUES ('x')`, `notype 'x'`,
   ]) expect(() => readCommand(`insert overwrite t partition (a = ${value}) select 1`), value).toThrow('cannot be read')
   expect(() => readCommand('insert overwrite t partition (a = now()) select 1'))
     .toThrow(`name the column alone, PARTITION (day), and give the value as a column of the query`)
