@@ -41,8 +41,8 @@ const waitingWorkers = 4
  */
 const isolate = plugins.length > 0
 
-/** Time limits of tests only end what hangs: a machine may be busy with twenty other programs. No test sets a shorter one. */
-const patience = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 120_000 } } }
+/** Time limits of tests only end what hangs: a machine may be busy with thirty other programs. No test sets a shorter one. */
+const patience = { testTimeout: 900_000, hookTimeout: 900_000, expect: { poll: { timeout: 120_000 } } }
 
 export default defineConfig({
   test: {
