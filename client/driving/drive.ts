@@ -93,8 +93,9 @@ const goesOn = ['UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED', 'OUTCOME_UN
 function outcomeOf(error: GristmillError): AttemptOutcome {
   const { code, message, details } = error
   if (hasCode(error, ...goesOn)) return { ...failed('killed', message), failure: { code, message } }
-  // The code makes the scheduler prefer other nodes.
-  if (isOfMachine(error))
+  // The code makes the scheduler prefer other nodes. The cluster has started this process: if it does not believe it, the clock of the
+  // machine is wrong.
+  if (isOfMachine(error) || hasCode(error, 'UNAUTHENTICATED'))
     return { ...failed('killed', message), failure: { code: 'UNAVAILABLE', message: `the machine that ran the program has failed: ${message}` } }
   const { stack } = (details['failure'] ?? {}) as Partial<Failure>
   return { kind: 'failed', cause: 'program', failure: { code, message, ...stack !== undefined && { stack } }, counters: {}, isFinal: true }

@@ -31,7 +31,7 @@ interface DriveDeps extends StepCalls {
 interface DriveOptions { readonly id: string; readonly nowMs: number }
 
 /** Failures of calls to the cluster, and not of steps. */
-const unreachableCodes = ['UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED', 'OUTCOME_UNKNOWN'] as const
+const unreachableCodes = ['UNAVAILABLE', 'TIMEOUT', 'SAFE_MODE', 'OVERLOADED', 'OUTCOME_UNKNOWN', 'UNAUTHENTICATED'] as const
 
 export class ProgramDriver {
   readonly id: string

@@ -47,6 +47,13 @@ test('a disk of this machine that fails a step ends this process only, and the p
   expect(recorded).toEqual([])
 })
 
+test('a machine whose requests the cluster does not believe, because its clock is wrong, ends this process only', async () => {
+  const wrong = new GristmillError('UNAUTHENTICATED', 'the signature is 93598 s ahead; set the clocks of the two machines')
+  const { made, recorded } = driver({ hasLog: true, submit: async () => { throw wrong } })
+  expect(await take(made, { step })).toBe(wrong)
+  expect(recorded).toEqual([])
+})
+
 test('so does one that cannot hold a result on its way to the program, or a value that the program broadcasts', async () => {
   const result = driver({ hasLog: true, deliver: async () => { throw full } })
   expect(await take(result.made, { step })).toMatchObject({ cause: full })
