@@ -26,6 +26,7 @@ import { dropResult } from '../jobs/results.ts'
 import type { SplitPiece } from '../jobs/pack.ts'
 import { pagesOf, sendPages } from '../jobs/send.ts'
 import { blocksOf, piece } from '../jobs/splits.ts'
+import { nameOfQuery } from './queryname.ts'
 import type { LaidStage } from './stages.ts'
 import type { SqlTable } from './tables.ts'
 
@@ -73,7 +74,7 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
   const paths = tables.map(({ name, path: at = name }) => at).filter(at => !isPattern(at)).map(normalise)
   const fingerprint = createHash('sha256').update(JSON.stringify(work)).digest('hex')
   const spec: Omit<JobSpec, 'stages'> = {
-    name: 'sql', program: functions ?? { id: sqlProgram, path: '/' }, params, seed: 0, fingerprint,
+    name: driver ? 'sql' : nameOfQuery(text), program: functions ?? { id: sqlProgram, path: '/' }, params, seed: 0, fingerprint,
     ...!output && { driver: driver ?? { ...step, id: cluster.random.id(), nowMs: cluster.clock.now() } },
     output: output
       ? {

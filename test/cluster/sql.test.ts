@@ -178,7 +178,7 @@ test.each(levelQueries)('row groups of Parquet files are read by themselves, and
 test('a job of a query counts what it has read and returned, and leaves no rows in the cluster', async () => {
   await inJob(`SELECT count(*) FROM '/sales'`)
   const job = JSON.parse(await cluster.ok(['job', '--json', 'last'])) as JobStatus
-  expect(job).toMatchObject({ state: 'succeeded', name: 'sql', counters: { recordsOut: 1 } })
+  expect(job).toMatchObject({ state: 'succeeded', name: `sql: SELECT count(*) FROM '/sales'`, counters: { recordsOut: 1 } })
   expect(job.counters['bytesIn']).toBe(Buffer.byteLength(csv(400, 1) + csv(300, 2)))
   const { bytesReadLocal = 0, bytesReadRack = 0, bytesReadRemote = 0 } = job.counters
   expect(bytesReadLocal + bytesReadRack + bytesReadRemote).toBe(job.counters['bytesIn'])
