@@ -60,7 +60,7 @@ export async function jobs(stage: Stage): Promise<void> {
   await page.getByText('running', { exact: true }).nth(1).waitFor()
   // Empty where the table shows no value: the task still runs.
   const tasks = await copiedCsv(page, 'tasks')
-  assert.match(tasks, /^Task,State,Attempts,Host,Locality,Bytes in,Took\nmap 0,running,1,[^,]+,\w+,\d*,\n/)
+  assert.match(tasks, /^Task,State,Attempts,Datanode,Locality,Bytes in,Took\nmap 0,running,1,[^,]+,\w+,\d*,\n/)
   assert.match(await copiedCsv(page, 'stages'), /^Stage,State,Tasks,.*,Took\nmap,running,0 of 1,.*,\nreduce,waiting,0 of \d+,.*,\n$/s)
   await page.getByRole('button', { name: 'Kill…' }).click()
   await page.getByRole('dialog').getByRole('button', { name: 'Kill' }).click()

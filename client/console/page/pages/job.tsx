@@ -180,7 +180,9 @@ function Head({ status }: { readonly status: JobStatus }) {
         ['Submitted', <Time ms={submittedMs} />],
         [
           'Output',
-          state === 'succeeded' && !driver ? (
+          driver && output.startsWith('/.') ? (
+            <span class="dim">rows for the query or the program, which are dropped once it has read them</span>
+          ) : state === 'succeeded' && !driver ? (
             <a class="path" href={fileUrl(output)}>
               {visible(output)}
             </a>

@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks'
 import type { shownStage } from '../../../../src/protocol/endedstage.ts'
-import type { StageStatus, TaskStatus } from '../../../../src/protocol/job.ts'
+import type { AttemptStatus, StageStatus, TaskStatus } from '../../../../src/protocol/job.ts'
 import { formatBytes, formatCount, formatDuration, visible } from '../format.ts'
 import { shownAttempt, tookOf } from '../spread.ts'
 import { Failure, LogText } from './failure.tsx'
@@ -93,6 +93,23 @@ export const StageTable = ({ stages }: { readonly stages: readonly ShownStage[] 
 
 type StateOf = (task: TaskStatus) => string
 
+type Placed = Pick<AttemptStatus, 'host' | 'node'> | undefined
+
+const placeOf = (attempt: Placed): string => (attempt ? `${attempt.host} ${attempt.node}` : '')
+
+/** A host may have several datanodes. */
+const Place = ({ attempt }: { readonly attempt: Placed }) =>
+  attempt ? (
+    <>
+      {visible(attempt.host)}{' '}
+      <a class="mono" href={`/nodes/${attempt.node}`}>
+        {attempt.node}
+      </a>
+    </>
+  ) : (
+    <>–</>
+  )
+
 const columnsFor = (stages: readonly string[], stateOf: StateOf, open: (task: TaskStatus) => void): readonly TableColumn<TaskStatus>[] => [
   {
     title: 'Task',
@@ -106,7 +123,7 @@ const columnsFor = (stages: readonly string[], stateOf: StateOf, open: (task: Ta
   },
   { title: 'State', value: stateOf, cell: task => <Badge tone={jobTones[stateOf(task)] ?? 'dim'}>{stateOf(task)}</Badge> },
   { title: 'Attempts', number: true, value: ({ attempts }) => attempts.length, cell: ({ attempts }) => formatCount(attempts.length) },
-  { title: 'Host', wide: true, value: task => shownAttempt(task)?.host ?? '', cell: task => visible(shownAttempt(task)?.host ?? '–') },
+  { title: 'Datanode', wide: true, value: task => placeOf(shownAttempt(task)), cell: task => <Place attempt={shownAttempt(task)} /> },
   { title: 'Locality', wide: true, value: task => shownAttempt(task)?.locality ?? '', cell: task => shownAttempt(task)?.locality ?? '–' },
   {
     title: 'Bytes in',
@@ -194,10 +211,11 @@ function TaskView({
           Close
         </button>
       </div>
-      {task.attempts.map(({ attempt, state, host, locality, startedMs, finishedMs, failure }) => (
+      {task.attempts.map(({ attempt, state, host, node, locality, startedMs, finishedMs, failure }) => (
         <div key={attempt}>
           <p>
-            <Badge tone={jobTones[state] ?? 'dim'}>{state}</Badge> <span class="mono">{attempt}</span> on {visible(host)} ({locality}),{' '}
+            <Badge tone={jobTones[state] ?? 'dim'}>{state}</Badge> <span class="mono">{attempt}</span> on{' '}
+            <Place attempt={{ host, node }} /> ({locality}),{' '}
             <Time ms={startedMs} />
             {finishedMs !== undefined && <>, {formatDuration(Math.max(0, finishedMs - startedMs))}</>}
           </p>
