@@ -63,8 +63,8 @@ export function engineOf({ openDatabase }: Pick<SqlTools, 'openDatabase'>): Open
 }
 
 /** Directory of one query. REQUIRES: the caller closes it. */
-export const workspaceIn = ({ disk, scratchDir, random, functions, loadAvro }: SqlTools): Workspace =>
-  new Workspace(disk, scratchDir, random.id(), { functions: functions && (() => functions.list()), loadAvro })
+export const workspaceIn = ({ disk, scratchDir, random, functions, loadAvro, isRemote }: SqlTools): Workspace =>
+  new Workspace(disk, scratchDir, random.id(), { functions: functions && (() => functions.list()), loadAvro, isRemote })
 
 /** Reads the statement, and finds its tables and views. Places outside of the cluster are copied into it. */
 export async function askedOf(tools: SqlTools, { text, params, signal, space }: Question): Promise<Asked> {

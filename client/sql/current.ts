@@ -10,6 +10,7 @@ import type { CallMessage } from '../call/cluster.ts'
 import { isPattern } from '../glob/pattern.ts'
 import { engineOf, workspaceIn, type SqlTools } from './asked.ts'
 import { shapeOfTable } from './planning.ts'
+import { namingIn } from './running.ts'
 import { checkName, clusterTable, localName } from './tables.ts'
 import { currentView, type ColumnsOf } from './viewcolumns.ts'
 
@@ -30,7 +31,8 @@ export const shapesIn = (tools: SqlTools, signal: AbortSignal | undefined): Shap
   const { cluster, files } = await tools.cluster()
   const table = await clusterTable(cluster.ask, path, signal)
   await using space = workspaceIn(tools)
-  const shape = await shapeOfTable(table, { disk: tools.disk, files, space, openDatabase: engineOf(tools), signal })
+  const shape = await namingIn(space, () =>
+    shapeOfTable(table, { disk: tools.disk, files, space, openDatabase: engineOf(tools), signal }))
   return { shape, bytes: table.files.reduce((sum, file) => sum + file.bytes, 0) }
 }
 

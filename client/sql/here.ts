@@ -13,6 +13,7 @@ import {
 import type { Database } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { FileSample } from './csvshape.ts'
+import { aboutFile } from './localnames.ts'
 import { sampleHere } from './sample.ts'
 import { shapeOf } from './shape.ts'
 import type { SqlTable } from './tables.ts'
@@ -48,7 +49,7 @@ export async function placeTables(
       continue
     }
     const isKnown = table.kind === 'parquet' || table.known?.format !== undefined
-    const { samples } = isKnown ? { samples: [] } : await sampleHere(table, i, locals, { disk, directory: await space.samples(), signal })
+    const { samples } = isKnown ? { samples: [] } : await sampleHere(table, i, locals, { disk, space, signal })
     placed.push({ table, locals, samples })
   }
   return placed
@@ -63,7 +64,7 @@ async function linesOf(
   const first = table.files.findIndex(({ bytes }) => bytes > 0)
   const { samples } = known?.format !== undefined || first < 0 ? { samples: [] }
     : await sampleHere({ ...table, files: [table.files[first]!] }, index, [locals[first]!], {
-      disk, directory: await space.samples(), loadAvro: space.loadAvro, signal,
+      disk, space, loadAvro: space.loadAvro, signal,
     })
   const columns = samples[0]?.columns
     ?? known?.columns.filter(({ name }) => !known.partitions?.includes(name)).map(({ name, type }) => lineColumn(name, type)) ?? []
@@ -130,7 +131,9 @@ export async function defineTables(db: Database, tables: readonly PlacedTable[],
         throw new GristmillError(
           'EINVAL', `${name} and another table of the query differ in the case of letters only; ask for them in two queries`,
         )
-      throw error.code === 'PROGRAM_INVALID' ? new GristmillError('EINVAL', error.message, { details: error.details }) : error
+      if (error.code === 'PROGRAM_INVALID') throw new GristmillError('EINVAL', error.message, { details: error.details })
+      const { table: { kind }, locals } = placed
+      throw kind === 'parquet' ? aboutFile(error, name, locals) : error
     }
   }
 }

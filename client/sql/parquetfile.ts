@@ -7,6 +7,8 @@ import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { SqlCluster } from './cluster.ts'
+import { aboutFile } from './localnames.ts'
+import { explainedIn } from './running.ts'
 import { sampleTable } from './sample.ts'
 import { clusterTable } from './tables.ts'
 import { Workspace } from './workspace.ts'
@@ -40,15 +42,16 @@ export async function describeParquet(
   const table = await clusterTable(cluster.cluster.ask, path, signal)
   if (table.kind !== 'parquet' || table.files.length !== 1)
     throw new GristmillError('EINVAL', `${path} is not one Parquet file`, { details: { path } })
-  await using space = new Workspace(disk, scratchDir, random.id())
+  await using space = new Workspace(disk, scratchDir, random.id(), { isRemote: true })
   const db = await space.open(openDatabase, memoryBytes, 1)
   const interrupt = (): void => db.interrupt()
   signal.addEventListener('abort', interrupt, { once: true })
   try {
-    const directory = await space.samples()
-    const { samples: [footer] } = await sampleTable(table, 0, { disk, files: cluster.files, directory, signal, footers: 1 })
+    const { samples: [footer] } = await sampleTable(table, 0, { disk, files: cluster.files, space, signal, footers: 1 })
     await db.confine([footer!.local])
     return await described(db, literalOf(footer!.local))
+  } catch (error) {
+    throw aboutFile(await explainedIn(error, space), path)
   } finally {
     signal.removeEventListener('abort', interrupt)
     db.close()

@@ -93,7 +93,7 @@ export async function shapeOfTable(
   const db = await space.open(openDatabase, plannerBytes, 1)
   try {
     const sampled = await sampleTable(table, 0, {
-      disk, files, directory: await space.samples(), loadAvro: space.loadAvro, signal, footers: 1,
+      disk, files, space, loadAvro: space.loadAvro, signal, footers: 1,
     })
     await db.confine(sampled.samples.map(({ local }) => local))
     return await shapeOf(db, sampled)
@@ -106,11 +106,10 @@ export async function shapeOfTable(
 async function tablesOf(
   db: Database, { tables, distribute, disk, space, cluster: { files }, signal }: PlanningParts,
 ): Promise<{ sampled: SampledTable[]; shapes: TableShape[]; infos: TableInfo[] }> {
-  const directory = await space.samples()
   const footers = mayDivide(distribute, tables) ? footersMax : 1
   const sampled = []
   for (const [i, table] of tables.entries())
-    sampled.push(await sampleTable(table, i, { disk, files, directory, loadAvro: space.loadAvro, signal, footers }))
+    sampled.push(await sampleTable(table, i, { disk, files, space, loadAvro: space.loadAvro, signal, footers }))
   await db.confine(sampled.flatMap(({ samples }) => samples.map(({ local }) => local)))
   const shapes: TableShape[] = []
   const infos: TableInfo[] = []

@@ -25,7 +25,7 @@ import { defineTables, pathsOf, placeTables } from './here.ts'
 import { asQueryError, forgetRows, submitQuery, waitForRows } from './job.ts'
 import { listTables } from './listed.ts'
 import { planJob, type PlannedQuery } from './planning.ts'
-import { explainedIn, RunningQuery, uniqueNames } from './running.ts'
+import { explainedIn, namingIn, RunningQuery, uniqueNames } from './running.ts'
 import type { OutsideWritten, SqlExportOptions } from './cluster.ts'
 import { isOutside, notReached, placesIn } from './outside.ts'
 import type { LayoutParts } from './stages.ts'
@@ -236,7 +236,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const local = localAmong(asked.tables)
     if (local) throw new GristmillError('EINVAL', `${local.name} is a file of this machine, which other users of the view do not have`)
     await using space = workspaceIn(this.#tools)
-    return (await this.#planned(space, engineOf(this.#tools), asked)).columns
+    return (await namingIn(space, () => this.#planned(space, engineOf(this.#tools), asked))).columns
   }
 
   /** Reads the statement and finds its tables. The workspace is closed after an error. */
@@ -284,7 +284,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       const sql = `EXPLAIN ${isAnalyzed ? 'ANALYZE ' : ''}${statement.sql}`
       await using running = await this.#here(space, openDatabase, { ...asked, statement: { ...statement, sql } })
       const texts: string[] = []
-      for await (const rows of running.batches()) for (const row of rows) texts.push(String(row[1]).trimEnd())
+      for await (const rows of running.batches()) for (const row of rows) texts.push(space.explainedPlan(String(row[1])).trimEnd())
       return { place: 'process', stages: [], text: `in this process: ${whyHere(asked.tables)}\n${texts.join('\n')}\n` }
     }
     if (!isAnalyzed) return explanationOf(await this.#planned(space, openDatabase, asked))
@@ -353,5 +353,6 @@ export const columnsIn = (tools: SqlTools, signal: AbortSignal | undefined): Col
 
 const whyHere = (tables: readonly SqlTable[]): string => {
   const bytes = tables.flatMap(({ files }) => files).reduce((sum, file) => sum + file.bytes, 0)
-  return tables.length === 0 ? 'it reads no table' : `its tables have ${formatBytes(bytes)}, or are files of this machine`
+  if (tables.length === 0) return 'it reads no table'
+  return `its tables have ${formatBytes(bytes)}${localAmong(tables) ? ', or are files of this machine' : ''}`
 }

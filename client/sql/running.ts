@@ -97,14 +97,20 @@ export class RunningQuery implements AsyncDisposable {
   }
 }
 
+/** Does work whose errors have the names of files as the user knows them. */
+export const namingIn = <T>(space: Workspace, work: () => Promise<T>): Promise<T> =>
+  work().catch(async (error: unknown) => { throw await explainedIn(error, space) })
+
 /** The error with the names of files as the user knows them. */
 export async function explainedIn(error: unknown, space: Workspace): Promise<unknown> {
   if (!(error instanceof GristmillError)) return error
   const message = await space.explained(error.message)
-  return new GristmillError(error.code, message.replace(missingTable, tableAdvice), { cause: error.cause, details: error.details })
+  const advised = message.replace(missingTable, space.isRemote ? remoteAdvice : tableAdvice)
+  return new GristmillError(error.code, advised, { cause: error.cause, details: error.details })
 }
 
 const missingTable = /^Catalog Error: Table with name (\S+) does not exist![^]*?(?=\n\nLINE|$)/
+const remoteAdvice = 'there is no table $1; name files of the cluster in quotes: FROM \'/path/of/file.csv\''
 const tableAdvice =
   'there is no table $1; name files in quotes: FROM \'/path/of/file.csv\' in the cluster, FROM \'./file.csv\' on this machine'
 

@@ -19,11 +19,12 @@ import { markBytes } from '../../src/record/utf8.ts'
 import type { FileSample } from './csvshape.ts'
 import { settled } from '../jobs/splits.ts'
 import type { SqlFile, SqlTable } from './tables.ts'
+import type { Workspace } from './workspace.ts'
 
 interface SampleTools {
   readonly disk: Disk
-  /** Directory for samples. REQUIRES: it exists, and nothing else is in it. */
-  readonly directory: string
+  /** Has the directory for samples, in which nothing else is. */
+  readonly space: Pick<Workspace, 'samples' | 'names'>
   /** Types of Avro. Default: no table is of it. */
   readonly loadAvro?: LoadAvro | undefined
   readonly signal: AbortSignal | undefined
@@ -58,12 +59,12 @@ export async function sampleTable(table: SqlTable, index: number, tools: ShapeTo
       const read = async (start: number, end: number): Promise<Buffer> =>
         Buffer.concat(await Array.fromAsync(tools.files.read(file.path, { start, end, signal: tools.signal })))
       const columns = await lineColumns(kind, { path: file.path, bytes: file.bytes, read }, { loadAvro: tools.loadAvro })
-      return lineSample(file, columns, join(tools.directory, `${index}-${i}.sample`), tools)
+      return lineSample({ file, index, i }, columns, tools)
     }
     const head = kind === 'parquet'
       ? await footerOf(file, tools)
       : await headOf(file, end => tools.files.read(file.path, { ...end !== undefined && { end }, signal: tools.signal }), table)
-    return sampleOf(table, file, head, await kept(head.bytes, join(tools.directory, `${index}-${i}.sample`), tools))
+    return sampleOf(table, file, head, await kept(head.bytes, { file, index, i }, tools))
   }, tools.signal)))
   return { table, samples }
 }
@@ -77,7 +78,7 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
     if (isLineKind(table.kind)) {
       const { disk, loadAvro } = tools
       const columns = await localColumns({ kind: table.kind, disk, path: file.path, local, loadAvro })
-      samples.push(await lineSample(file, columns, join(tools.directory, `${index}-${i}.sample`), tools))
+      samples.push(await lineSample({ file, index, i }, columns, tools))
       continue
     }
     const read = (end: number | undefined): AsyncIterable<Buffer> => bytesOf(tools.disk, local, end)
@@ -85,16 +86,15 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
     const isWhole = head.isWhole || (table.kind === 'json' && !isLined(file.path, head.bytes))
     const isCopied = !isWhole || compressionOf(file.path) !== undefined
     const place = isCopied && head.isWhole === isWhole
-      ? await kept(head.bytes, join(tools.directory, `${index}-${i}.sample`), tools) : local
+      ? await kept(head.bytes, { file, index, i }, tools) : local
     samples.push(sampleOf(table, file, { ...head, isWhole }, place))
   }
   return { table, samples }
 }
 
 /** Its columns are what is known of it: the engine reads nothing of the sample. */
-const lineSample = async (
-  { path }: SqlFile, columns: FileSample['columns'], local: string, tools: SampleTools,
-): Promise<FileSample> => ({ path, local: await kept(Buffer.alloc(0), local, tools), isWhole: false, bytes: 0, lines: 0, columns })
+const lineSample = async (place: SamplePlace, columns: FileSample['columns'], tools: SampleTools): Promise<FileSample> =>
+  ({ path: place.file.path, local: await kept(Buffer.alloc(0), place, tools), isWhole: false, bytes: 0, lines: 0, columns })
 
 interface Head { readonly bytes: Buffer; readonly isWhole: boolean }
 
@@ -107,7 +107,12 @@ function sampleOf(table: SqlTable, file: SqlFile, { bytes, isWhole }: Head, loca
   }
 }
 
-async function kept(bytes: Buffer, local: string, { disk }: SampleTools): Promise<string> {
+/** A file of a table by the numbers of both. */
+interface SamplePlace { readonly file: SqlFile; readonly index: number; readonly i: number }
+
+async function kept(bytes: Buffer, { file, index, i }: SamplePlace, { disk, space }: SampleTools): Promise<string> {
+  const local = join(await space.samples(), `${index}-${i}.sample`)
+  space.names(local, file.path)
   const writer = await disk.create(local, { mode: 0o600 })
   try {
     writer.writeSync(bytes)

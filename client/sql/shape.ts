@@ -7,6 +7,7 @@ import { isLineKind, lineColumn } from '../../src/operator/linefile.ts'
 import { escapedPath, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { csvShape, oneValue, type FileSample } from './csvshape.ts'
+import { aboutFile } from './localnames.ts'
 import type { SampledTable } from './sample.ts'
 import { strictColumns } from './strict.ts'
 import type { SqlTable } from './tables.ts'
@@ -45,6 +46,7 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
     case 'arrow': case 'avro': return { name: table.name, format: { kind: table.kind }, columns: first.columns!, partitions }
     default: {
       const columns = await columnsOf(db, `read_parquet(${literalOf(first.local)}, hive_partitioning = false)`, samples)
+        .catch((error: unknown) => { throw aboutFile(error, first.path, [first.local]) })
       return { name: table.name, format: { kind: 'parquet' }, columns: plainColumns(columns), partitions }
     }
   }

@@ -8,10 +8,11 @@ import type { FileClient } from '../../src/file/client.ts'
 import { copyText } from '../../src/operator/copytext.ts'
 import { writeLines, type LineKind } from '../../src/operator/linefile.ts'
 import { withLine, type ReadPart } from '../../src/operator/misfit.ts'
-import { compressionOf, escapedPath, type TableShape } from '../../src/operator/sqltable.ts'
+import { compressionOf, type TableShape } from '../../src/operator/sqltable.ts'
 import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
+import { LocalNames } from './localnames.ts'
 import type { SqlFile } from './tables.ts'
 
 /** Bytes that sorts, joins and groups of a query in this process may write to the local disk. */
@@ -24,6 +25,8 @@ interface WorkspaceOptions {
   /** Those that the query calls. */
   readonly functions?: (() => Promise<readonly DatabaseFunction[]>) | undefined
   readonly loadAvro?: LoadAvro | undefined
+  /** The query is of a user of a gateway: its messages tell no paths of this machine. */
+  readonly isRemote?: boolean | undefined
 }
 
 /**
@@ -34,7 +37,7 @@ export class Workspace implements AsyncDisposable {
   readonly #disk: Disk
   readonly #scratchDir: string
   readonly #id: string
-  readonly #names = new Map<string, string>()
+  readonly #names: LocalNames
   readonly #parts: ReadPart[] = []
   #files = 0
   #made: Promise<DiskLock> | undefined
@@ -46,13 +49,18 @@ export class Workspace implements AsyncDisposable {
   /** Types of Avro. Default: the query reads no Avro. */
   readonly loadAvro: LoadAvro | undefined
 
+  /** The query reads files of the cluster only. */
+  readonly isRemote: boolean
+
   /** `scratchDir`: that of the home. */
-  constructor(disk: Disk, scratchDir: string, id: string, { functions, loadAvro }: WorkspaceOptions = {}) {
+  constructor(disk: Disk, scratchDir: string, id: string, { functions, loadAvro, isRemote = false }: WorkspaceOptions = {}) {
+    this.isRemote = isRemote
     this.loadAvro = loadAvro
     this.#functions = functions
     this.#disk = disk
     this.#scratchDir = scratchDir
     this.#id = id
+    this.#names = new LocalNames(this.directory, { isHidden: isRemote })
   }
 
   /** REQUIRES: it has been made. */
@@ -86,13 +94,14 @@ export class Workspace implements AsyncDisposable {
 
   /** Message of an error with the line of the value that it is about, and with the names of files as the user knows them. */
   async explained(message: string): Promise<string> {
-    return this.#named(await withLine(message, this.#parts, { disk: this.#disk, pause: () => undefined }))
+    return this.#names.in(await withLine(message, this.#parts, { disk: this.#disk, pause: () => undefined }))
   }
 
-  #named(text: string): string {
-    for (const [local, path] of this.#names) text = text.replaceAll(escapedPath(local), path).replaceAll(local, path)
-    return text
-  }
+  /** A plan of the engine with the names of files as the user knows them. */
+  explainedPlan(plan: string): string { return this.#names.inPlan(plan) }
+
+  /** Messages and plans tell the path in place of the local one. */
+  names(local: string, path: string): void { this.#names.set(local, path) }
 
   /** The file without the byte order mark that it may begin with, which the engine does not take in JSON. */
   async unmarked(local: string, file: Pick<SqlFile, 'path' | 'bytes'>): Promise<string> {

@@ -23,6 +23,8 @@ afterAll(() => rmSync(root, { recursive: true, force: true }))
 
 type Files = Readonly<Record<string, string | readonly string[]>>
 
+const spaceAt = (directory: string) => ({ samples: async () => directory, names: () => {} })
+
 /** Rows of the table as tasks read them. A file that is a list has a block for each text. `delimiter`: that of the metadata of CSV. */
 async function rowsOf(kind: 'csv' | 'json', files: Files, delimiter?: string): Promise<{ columns: string[]; rows: unknown[][] }> {
   const dir = join(root, String(next++))
@@ -42,7 +44,7 @@ async function rowsOf(kind: 'csv' | 'json', files: Files, delimiter?: string): P
     mkdirSync(directory)
     const bytesOf = (path: string): Buffer => Buffer.from([files[path]!].flat().join(''))
     const tools = {
-      disk: localDisk, directory, signal: undefined, footers: 1,
+      disk: localDisk, space: spaceAt(directory), signal: undefined, footers: 1,
       files: { read: async function* (path: unknown, { end }: { end?: number } = {}) { yield bytesOf(path as string).subarray(0, end) } },
     }
     const table = { name: '/t', kind, files: Object.keys(files).map(path => ({
@@ -400,7 +402,7 @@ test('a table whose columns are known may have a first line of any length; that 
   const directory = join(root, 'long')
   mkdirSync(directory)
   const files = { read: async function* (_: unknown, { end }: { end?: number } = {}) { yield Buffer.from(text).subarray(0, end) } }
-  const tools = { disk: localDisk, directory, signal: undefined, footers: 1, files }
+  const tools = { disk: localDisk, space: spaceAt(directory), signal: undefined, footers: 1, files }
   const table = { name: 'rows', kind: 'json' as const, files: [{ path: '/t/a.jsonl', bytes: text.length }] }
   await expect(sampleTable(table, 0, tools as never)).rejects.toThrow('/t/a.jsonl has no line end in its first 1048576 bytes')
   const known = {
