@@ -44,7 +44,10 @@ export interface UpPlan {
   readonly gateway: boolean
   /** Ports of the last time, by process name. */
   readonly ports: Readonly<Record<string, number>>
+  /** Remembered once the cluster is ready. */
   readonly remembered: Remembered
+  /** Remembered until then: the directory, which may get data, and the options of the last time that the cluster was ready. */
+  readonly begun: Remembered
   /** Messages for the user about this plan. */
   readonly notes: readonly string[]
 }
@@ -91,13 +94,14 @@ export async function planUp(
   }
   // The datanodes share the processor: as many tasks as it has cores, but one for each datanode.
   const slots = settings.slots ?? Math.max(1, Math.floor(cores / names.length))
+  const remembered: Remembered = {
+    format: 1, dir, ...(secretFile !== undefined && { secretFile }), datanodes: datanodes.first.length, ports: before?.ports ?? {}, said,
+    ...earlier.length > 0 && { earlier },
+  }
   return {
     settings: { ...settings, replication, slots }, dir, secretFile, datanodes: names, gateway: settings.gateway ?? false,
-      ports: before?.ports ?? {}, notes,
-    remembered: {
-      format: 1, dir, ...(secretFile !== undefined && { secretFile }), datanodes: datanodes.first.length, ports: before?.ports ?? {}, said,
-      ...earlier.length > 0 && { earlier },
-    },
+    ports: before?.ports ?? {}, notes, remembered,
+    begun: { ...remembered, said: before?.said ?? {}, datanodes: before?.datanodes },
   }
 }
 

@@ -73,7 +73,7 @@ async function prepare(options: UpOptions, plan: UpPlan): Promise<void> {
   if (Object.keys(plan.ports).length === 0 && (await disk.stat(embeddedDirectory(userHome)))) {
     options.note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')
   }
-  await remember(disk, userHome, plan.remembered)
+  await remember(disk, userHome, plan.begun)
   const logs = logDirectory(plan.dir)
   await disk.mkdir(logs).catch((error: unknown) => {
     throw unusable(error, { what: 'the log directory', dir: logs, advice: 'make it a directory that this user may write' })

@@ -122,6 +122,9 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
     server.listen(0, '127.0.0.1', () => resolve((server.address() as { port: number }).port)),
   )
   expect((await mill('up', '--detach', '--port', String(port))).code).toBe(69)
+  const before = await readFile(join(home, 'up.json'), 'utf8')
+  expect((await mill('up', '--detach', '--gateway', '--console', String(port), '--datanodes', '2')).code).toBe(69)
+  expect(await readFile(join(home, 'up.json'), 'utf8')).toBe(before)
   server.close()
   await stopped()
   // `up` after the death of a namenode prints a table of its processes and the location of the logs.

@@ -205,6 +205,16 @@ test('two servers of one command with the same port are refused before `up` reme
   await expect(planUp({ disk, cores: 2 }, { ...twice, gateway: false }, {})).resolves.toBeDefined()
 })
 
+test('options of `up` are remembered once the cluster is ready, and until then those of the last time', async () => {
+  const dir = `${home}/first`
+  await stamp(dir)
+  await remember(disk, home, { format: 1, dir, ports: {}, datanodes: 3, said: { replication: '2' } })
+  const given = { gateway: true, console: 9_000, datanodes: 2 }
+  const { begun, remembered } = await planUp({ disk, cores: 2 }, { home, ...given }, given)
+  expect(begun).toEqual({ format: 1, dir, ports: {}, datanodes: 3, said: { replication: '2' } })
+  expect(remembered).toMatchObject({ dir, datanodes: 2, said: { replication: '2', gateway: 'true', console: '9000' } })
+})
+
 test('the datanodes of `up` share the processor, unless their slots are given', async () => {
   const slots = async (cores: number, datanodes: number, given?: number) =>
     (await planUp({ disk, cores }, { home, datanodes, ...given !== undefined && { slots: given } }, {})).settings.slots
