@@ -75,9 +75,11 @@ function ofNode({ node, host, address, state, sinceContactMs, storages }: NodeSt
   if (state === 'dead') {
     const { missing, underReplicated } = status
     const copied =
-      missing + underReplicated > 0
+      repairsOf(status) > 0
         ? 'Its blocks are copied from their other replicas.'
-        : 'Every block has its replicas without it; "gristmill forget" takes it off the list if it does not come back.'
+        : missing + underReplicated > 0
+          ? 'Some of its blocks have too few replicas without it.'
+          : 'Every block has its replicas without it; "gristmill forget" takes it off the list if it does not come back.'
     const advice = `${last} ${copied}`
     problems.push({ tone: 'bad', name: `dead ${node}`, text: `The datanode ${address} on ${host} is dead.`, advice, url })
   }

@@ -1,5 +1,6 @@
-// Mode, owner and number of replicas, as a user writes them. Pure; each throws an Error with what to write.
+// Mode, owner, number of replicas and limits, as a user writes them. Pure; each throws an Error with what to write.
 
+import { parseBytes, parseWhole } from '../../../src/base/units.ts'
 import type { CallRequest } from '../calls.ts'
 
 type Rights = Omit<CallRequest<'namespace.attributes'>, 'path'>
@@ -22,4 +23,14 @@ export function ownerFrom(text: string): Rights {
 export function replicasFrom(text: string): Rights {
   if (!/^[1-9]\d{0,3}$/.test(text.trim())) throw new Error('Write a whole number, 1 or more.')
   return { replication: Number(text) }
+}
+
+/** A limit of a quota, as the command line takes it: bytes with a unit, such as 10GiB; null: none. */
+export function limitFrom(text: string, what: 'names' | 'bytes'): number | null {
+  const given = text.trim()
+  if (given === '' || given === '-') return null
+  if (what === 'bytes') return parseBytes(given)
+  const value = parseWhole(given)
+  if (Number.isNaN(value)) throw new Error('Write a whole number, or - for no limit.')
+  return value
 }

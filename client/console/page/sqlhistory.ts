@@ -22,7 +22,7 @@ export function readHistory(): readonly string[] {
 
 /** A query that was run before comes to the front. */
 export function addHistory(sql: string): readonly string[] {
-  if (sql.length > entryCharsMax) return readHistory()
+  if (sql.length > entryCharsMax || sql.trim() === '') return readHistory()
   const next = [sql, ...readHistory().filter(each => each !== sql)].slice(0, entriesMax)
   try {
     localStorage.setItem(keyOf(), JSON.stringify(next))

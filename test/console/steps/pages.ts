@@ -63,7 +63,7 @@ export async function keyboard(stage: Stage): Promise<void> {
   for (let i = 0; i < 10 && await page.evaluate('document.activeElement.textContent.trim()') !== 'Jobs'; i++) await page.keyboard.press('Tab')
   await page.keyboard.press('Enter')
   await page.waitForURL('**/jobs')
-  const focused = 'document.activeElement.tagName === "H1" && document.title === "Jobs · gristmill"'
+  const focused = 'document.activeElement.tagName === "H1" && document.title.startsWith("Jobs · gristmill ")'
   await until('the focus on the title', async () => await page.evaluate(focused) === true)
   await page.goBack()
   await says(page, 'All is well')

@@ -38,6 +38,15 @@ export function ComparePage() {
     async signal => Promise.all([first, second].map(job => call('job.watch', { job: job as JobStatus['job'] }, signal))),
     [first, second],
   )
+  if (first === '' || second === '')
+    return (
+      <>
+        <Title text="Compare two jobs" />
+        <Empty title="There are no two jobs to compare">
+          Open an ended job among the <a href="/jobs">jobs</a>, and choose another run of it under <em>Compare with…</em>
+        </Empty>
+      </>
+    )
   return (
     <>
       <Title text="Compare two jobs">

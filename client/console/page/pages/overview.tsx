@@ -201,9 +201,9 @@ function Hour({ samples, status }: { readonly samples: readonly LiveSample[]; re
     <div class="charts" role="group" aria-label="The last hour">
       <Chart title="Tasks running" points={level(({ tasks }) => tasks)} format={formatCount} untilMs={untilMs} />
       <Chart
-        title="Tasks ended a minute"
+        title="Tasks ended"
         points={of(({ rates }) => rates && rates.attempts * 60)}
-        format={value => formatCount(Math.round(value))}
+        format={value => `${formatCount(Math.round(value))}/min`}
         untilMs={untilMs}
       />
       <Chart title="Blocks sent to readers" points={of(({ rates }) => rates?.readBytes)} format={perSecond} untilMs={untilMs} />

@@ -5,7 +5,7 @@ import type { CallReply } from '../../calls.ts'
 import { attributeText, bytesFrom } from '../attributetext.ts'
 import { call } from '../api.ts'
 import { formatBytes, formatCount, formatMode, formatPercent, visible } from '../format.ts'
-import { modeFrom, modeText, ownerFrom, replicasFrom } from '../rights.ts'
+import { limitFrom, modeFrom, modeText, ownerFrom, replicasFrom } from '../rights.ts'
 import { ask } from './dialog.tsx'
 import { Bar, Facts } from './small.tsx'
 import { Empty, Shown, slowlyMs, useAsked } from './states.tsx'
@@ -178,22 +178,16 @@ function AccessList({ path, mode }: { readonly path: string; readonly mode: numb
   )
 }
 
-/** A number, or nothing for no limit. */
-function limitOf(text: string): number | null {
-  if (text.trim() === '' || text.trim() === '-') return null
-  const value = Number(text)
-  if (!Number.isSafeInteger(value) || value < 0) throw new Error('Write a whole number, or - for no limit.')
-  return value
-}
+const limitLabels = { names: 'A whole number, or - for no limit', bytes: 'A size, such as 10GiB, or - for no limit' } as const
 
 function limit(path: string, what: 'names' | 'bytes', now: number | undefined, done: () => void): void {
   ask({
     title: what === 'names' ? 'Limit of names' : 'Limit of bytes',
     text: what === 'names' ? 'Files and directories below this one.' : 'Bytes of all files below this directory, with all replicas.',
     action: 'Set',
-    input: { label: 'A whole number, or - for no limit', value: now === undefined ? '-' : String(now) },
+    input: { label: limitLabels[what], value: now === undefined ? '-' : String(now) },
     run: async text => {
-      await call('quota.set', { path, [what]: limitOf(text) })
+      await call('quota.set', { path, [what]: limitFrom(text, what) })
       done()
       return undefined
     },

@@ -124,7 +124,7 @@ export function Title({
   readonly actions?: ComponentChildren
 }) {
   useEffect(() => {
-    document.title = `${text} · gristmill`
+    document.title = `${text} · gristmill ${location.host}`
   }, [text])
   return (
     <div class="title">

@@ -166,7 +166,7 @@ function sortRows<T>(rows: readonly T[], { value, order = value, compare = inWor
 async function copy<T>(columns: readonly TableColumn<T>[], rows: readonly T[], label: string): Promise<void> {
   try {
     await copyText(csvOf(columns.filter(({ actions }) => !actions), rows))
-    tell(`Copied ${plural(rows.length, 'row')} of ${label}`)
+    tell(`Copied ${plural(rows.length, 'row')} of ${label.replace(/^rows of /, '')}`)
   } catch {
     tell('The browser does not let the page copy: open the console at localhost, or over HTTPS', true)
   }

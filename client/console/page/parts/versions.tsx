@@ -56,7 +56,7 @@ function rollBack(output: string, { number }: Version, done: () => void): void {
 function tagIt(output: string, { number, tag }: Version, done: () => void): void {
   ask({
     title: `Tag of version ${number}`,
-    text: 'A version with a tag is not freed, and is read under this name as well. An empty tag is removed with the dash.',
+    text: 'A version with a tag is not freed, and is read under this name as well. A dash (-) removes the tag.',
     action: 'Set',
     input: { label: 'Tag, or - for none', value: tag ?? '' },
     run: async text => {
