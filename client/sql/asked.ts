@@ -13,6 +13,7 @@ import type { SqlFunctions } from './functions.ts'
 import { checkOutside, isOutside, outsideTable, plainPlaces } from './outside.ts'
 import { Workspace } from './workspace.ts'
 import { resolveNames, type ResolvedQuery } from './names.ts'
+import { callOf } from './readcalls.ts'
 import { checkReads, readStatement, type SqlParams, type Statement } from './statement.ts'
 import { informationSchema } from './tablenames.ts'
 import { catalogTable, checkName, clusterTable, isPathName, linesTable, localName, localTable, type SqlTable } from './tables.ts'
@@ -110,7 +111,7 @@ async function tablesIn(
   tools: SqlTools, { names, tables: known }: Pick<ResolvedQuery, 'names' | 'tables'>,
   { own, space, signal }: { readonly own: ReadonlySet<string> } & Pick<Question, 'space' | 'signal'>,
 ): Promise<SqlTable[]> {
-  const { disk, cluster } = tools
+  const { cluster } = tools
   const tables = []
   for (const name of new Set(names)) {
     const lines = tools.lines?.get(name.toLowerCase())
@@ -125,18 +126,26 @@ async function tablesIn(
       tables.push(await outsideTable(name, { ...tools, isOwn: own.has(name), space, signal }))
       continue
     }
-    checkName(name)
-    const local = localName(name, tools)
-    if (local !== undefined && tools.isRemote)
-      throw new GristmillError(
-        'EACCES', `${name} is a file of the machine that runs the query, which is not read here; name one of the cluster`,
-        { details: { path: name } },
-      )
-    tables.push(local === undefined
-      ? await clusterTable((await cluster()).cluster.ask, name, signal)
-      : await localTable(disk, name, local, tools))
+    tables.push(await filesOf(tools, name, signal))
   }
   return tables
+}
+
+/** The table of a path, or of a call that says how its files are read. */
+async function filesOf(tools: SqlTools, name: string, signal: AbortSignal | undefined): Promise<SqlTable> {
+  const call = callOf(name)
+  const path = call?.path ?? name
+  checkName(path)
+  const local = localName(path, tools)
+  if (local !== undefined && tools.isRemote)
+    throw new GristmillError(
+      'EACCES', `${path} is a file of the machine that runs the query, which is not read here; name one of the cluster`,
+      { details: { path } },
+    )
+  const table = local === undefined
+    ? await clusterTable((await tools.cluster()).cluster.ask, path, signal, call?.kind)
+    : await localTable(tools.disk, path, local, { ...tools, kind: call?.kind })
+  return call ? { ...table, name, path, csv: call.csv } : table
 }
 
 /** A table of this machine among them. */

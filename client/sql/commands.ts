@@ -15,6 +15,7 @@ import type { SqlExportOptions } from './cluster.ts'
 import type { DeclaredColumn, SqlCommand } from './command.ts'
 import { isOutside } from './outside.ts'
 import { currentTable, describedAt, describedOf } from './current.ts'
+import { declaredTypes, notDeclared } from './declared.ts'
 import { existing, found, inserted, optimized, overwritten, said, type CommandRows, type WritingTools } from './writing.ts'
 
 interface CommandTools extends WritingTools {
@@ -132,9 +133,6 @@ const tablesIn = (tables: readonly TableSummary[], directory: string): TableSumm
 const namedAt = async (name: string, path: string, { cluster: { ask }, shape, signal }: CommandTools): Promise<NewTable> =>
   ({ name, kind: 'table', ...await describedAt(path, { ask, shape, signal }) })
 
-/** Types that the readers of CSV and JSON give without bending a value. */
-const declaredTypes = /^(?:VARCHAR|TEXT|STRING|BOOLEAN|BOOL|U?(?:TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|INT|DOUBLE|DATE|TIME|TIMESTAMP)$/i
-
 /** The table with the types that a statement declares. Throws EINVAL for columns that the files do not have. */
 async function declared(table: NewTable, given: readonly DeclaredColumn[], { columns: columnsOf }: CommandTools): Promise<NewTable> {
   const kind = table.format === undefined ? 'parquet' : (JSON.parse(table.format) as { readonly kind: string }).kind
@@ -150,11 +148,7 @@ async function declared(table: NewTable, given: readonly DeclaredColumn[], { col
     if (given.findIndex(other => isSame(other.name, name)) < i) throw new GristmillError('EINVAL', `the column ${name} is declared twice`)
   }
   const other = given.find(({ type }) => !declaredTypes.test(type))
-  if (other)
-    throw new GristmillError(
-      'EINVAL', `${other.name} is declared as ${other.type}; CSV and JSON are read as VARCHAR, BOOLEAN, INTEGER, BIGINT, other integers, `
-      + 'DOUBLE, DATE, TIME or TIMESTAMP: convert such a column in a view',
-    )
+  if (other) throw new GristmillError('EINVAL', notDeclared(other))
   const types = await columnsOf(`SELECT ${given.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`).join(', ')}`)
   const columns = table.columns.map(column => {
     const at = given.findIndex(({ name }) => isSame(name, column.name))

@@ -2,10 +2,11 @@
 // a row of every line that is not evidently none.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { literalOf } from '../../src/base/sql.ts'
+import { literalOf, literalsOf } from '../../src/base/sql.ts'
 import { escapedPath, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { isTitle, layoutOf, type CsvLayout, type CsvSample } from './csvlayout.ts'
+import type { CsvReading } from './readcalls.ts'
 
 type CsvFormat = Extract<TableShape['format'], { kind: 'csv' }>
 
@@ -17,17 +18,27 @@ interface CsvLook {
   readonly columns: ReadonlyArray<{ readonly name: string; readonly type: string }>
 }
 
-/** `local`: path of the sample. Throws EINVAL for one whose layout is not clear, or whose rows are ragged. */
-export async function lookAtSample(db: Database, csv: CsvSample, local: string): Promise<CsvLook> {
-  const layout = layoutOf(csv)
-  const { only } = layout
+/**
+ * `local`: path of the sample; `told`: what the query says of it. Throws EINVAL for one whose layout is not clear, or whose rows are
+ * ragged.
+ */
+export async function lookAtSample(db: Database, csv: CsvSample, local: string, told: CsvReading = {}): Promise<CsvLook> {
+  const found = layoutOf(csv)
+  if (told.quote !== undefined && told.quote !== '"') {
+    // The parser of jobs knows no such quotes: the engine counts the fields of all rows.
+    const layout: CsvLayout = { isNamed: found.isNamed, skip: found.skip, first: found.first, delimiter: csv.delimiter, isEven: false }
+    const look = await lookOf(db, local, { csv, layout, told })
+    if (look.format.skip > layout.skip) throw unlike(csv.path)
+    return { ...look, format: { ...look.format, quote: told.quote, escape: told.quote } }
+  }
+  const { only } = found
   if (only !== undefined) {
     // A title and a table, or one column whose values have marks of other delimiters.
-    const table = await lookOf(db, local, { csv, layout: { ...layout, delimiter: undefined } }).catch(() => undefined)
-    if (table && table.columns.length > 1 && table.format.skip > layout.skip && !faultOf(csv, layout, table)) return table
+    const table = await lookOf(db, local, { csv, layout: { ...found, delimiter: undefined }, told }).catch(() => undefined)
+    if (table && table.columns.length > 1 && table.format.skip > found.skip && !faultOf(csv, found, table)) return table
   }
-  const own = only === undefined ? layout : { ...layout, delimiter: only, first: [only], isEven: true, fault: undefined }
-  const look = await lookOf(db, local, { csv, layout: own })
+  const own = only === undefined ? found : { ...found, delimiter: only, first: [only], isEven: true, fault: undefined }
+  const look = await lookOf(db, local, { csv, layout: own, told })
   const fault = faultOf(csv, own, look)
   if (fault) throw fault
   return look
@@ -47,17 +58,22 @@ interface Row {
 
 /** The engine's look at the sample, which is told what is known of its layout. */
 async function lookOf(
-  db: Database, local: string, { csv, layout }: { readonly csv: CsvSample; readonly layout: CsvLayout },
+  db: Database, local: string,
+  { csv, layout, told }: { readonly csv: CsvSample; readonly layout: CsvLayout; readonly told: CsvReading },
 ): Promise<CsvLook> {
-  const told = [
+  const header = told.header ?? headerOf(csv, layout, told)
+  const options = [
     // A line that begins with # may be a row: the engine would leave out all of them.
     `comment = ''`,
     ...layout.delimiter === undefined ? [] : [`delim = ${literalOf(layout.delimiter)}`],
     ...layout.isEven || layout.isNamed ? [`skip = ${layout.skip}`] : [],
     // As jobs read it, and write it: an apostrophe is a character, and so is a backslash.
-    ...csv.delimiter !== undefined || layout.isEven ? [`quote = '"'`, `escape = '"'`] : [],
+    ...told.quote !== undefined ? [`quote = ${literalOf(told.quote)}`, `escape = ${literalOf(told.quote)}`]
+      : csv.delimiter !== undefined || layout.isEven ? [`quote = '"'`, `escape = '"'`] : [],
+    ...header === undefined ? [] : [`header = ${header}`],
+    ...told.nulls === undefined ? [] : [`nullstr = ${literalsOf(told.nulls)}`],
   ]
-  const sql = `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(local))}, sample_size = -1, ${told.join(', ')}) s`
+  const sql = `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(local))}, sample_size = -1, ${options.join(', ')}) s`
   const row = await db.query(sql).then(async result => {
     for await (const [values] of result.batches()) return JSON.parse(values![0] as string) as Row
     throw unlike(csv.path)
@@ -70,9 +86,19 @@ async function lookOf(
       header: row.HasHeader, skip: Math.max(layout.skip, Number(row.SkipRows)),
       ...row.DateFormat !== null && { dateFormat: row.DateFormat },
       ...row.TimestampFormat !== null && { timestampFormat: row.TimestampFormat },
+      ...told.nulls !== undefined && { nulls: told.nulls },
     },
     columns: row.Columns,
   }
+}
+
+/** The first row is the header if it has the names that the query gives to the columns. undefined: it gives none. */
+function headerOf(csv: CsvSample, { first, only, skip }: CsvLayout, { columns, quote = '"' }: CsvReading): boolean | undefined {
+  if (!columns) return undefined
+  const row = only === undefined ? first : csv.bytes.toString('latin1').split(/\r\n|\n|\r/).slice(skip, skip + 1)
+  const bare = (text: string): string => (quote !== '' && text.startsWith(quote) && text.endsWith(quote) ? text.slice(1, -1) : text)
+  const names = new Set(row.map(name => bare(Buffer.from(name, 'latin1').toString().replace(/^\ufeff/, '')).toLowerCase()))
+  return columns.every(({ name }) => names.has(name.toLowerCase()))
 }
 
 /** EINVAL for a look by which lines would be left out that are not evidently none of the table, or fields joined. */

@@ -6,6 +6,8 @@ import type { SqlColumn } from '../../src/base/sql.ts'
 import { tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { lookAtSample, type FoundFormat } from './csvlook.ts'
+import { declaredTypes, notDeclared } from './declared.ts'
+import type { CsvReading } from './readcalls.ts'
 import { textIn, unbent } from './wholenumbers.ts'
 
 /** The beginning of a file of a table, as a local file. */
@@ -34,12 +36,12 @@ interface Sniffed {
   readonly columns: ReadonlyArray<{ readonly name: string; readonly type: string | undefined }>
 }
 
-/** Throws EINVAL for files that have no common layout. */
+/** Throws EINVAL for files that have no common layout, or not the one that the query says. */
 export async function csvShape(
-  db: Database, samples: readonly FileSample[],
+  db: Database, samples: readonly FileSample[], told: CsvReading = {},
 ): Promise<{ readonly format: CsvFormat; readonly columns: SqlColumn[] }> {
   const found: Sniffed[] = []
-  for (const sample of samples) found.push(await sniffed(db, sample))
+  for (const sample of samples) found.push(await sniffed(db, sample, told))
   // A file without values says little about the layout of others.
   const first = found.find(({ columns }) => columns.some(({ type }) => type !== undefined)) ?? found[0]!
   for (const other of found) checkAlike(first, other)
@@ -47,20 +49,46 @@ export async function csvShape(
     found.map(({ format }) => format[key]).find(value => value !== undefined)
   const quote = given('quote') ?? '"'
   const [dateFormat, timestampFormat] = [given('dateFormat'), given('timestampFormat')]
-  const { delimiter, comment, header, skip } = first.format
+  const { delimiter, comment, header, skip, nulls } = first.format
   const { firstLine } = first.sample
+  const columns = first.columns.map(({ name }, i): SqlColumn => {
+    const types = found.flatMap(({ columns: own }) => own[i]!.type ?? [])
+    return { name, type: { kind: 'plain', name: types.length === 0 || told.allVarchar ? 'VARCHAR' : types.reduce(widest) } }
+  })
   return {
     format: {
       // Without quotes in the samples: as RFC 4180 has them.
       kind: 'csv', delimiter, quote, escape: given('escape') ?? quote, comment, header, skip,
       ...dateFormat !== undefined && { dateFormat }, ...timestampFormat !== undefined && { timestampFormat },
+      ...nulls !== undefined && { nulls },
       ...header && skip === 0 && comment === '' && firstLine !== undefined && { headerLine: firstLine },
     },
-    columns: first.columns.map(({ name }, i) => {
-      const types = found.flatMap(({ columns }) => columns[i]!.type ?? [])
-      return { name, type: { kind: 'plain', name: types.length === 0 ? 'VARCHAR' : types.reduce(widest) } }
-    }),
+    columns: told.columns ? await declared(db, columns, { given: told.columns, header, path: first.sample.path }) : columns,
   }
+}
+
+/** Columns with the types that the query gives: to those of these names below a header, else to all, and with their names. */
+async function declared(
+  db: Database, columns: readonly SqlColumn[],
+  { given, header, path }: { readonly given: NonNullable<CsvReading['columns']>; readonly header: boolean; readonly path: string },
+): Promise<SqlColumn[]> {
+  const refused = (problem: string): GristmillError => new GristmillError('EINVAL', problem, { details: { path } })
+  const isSame = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase()
+  const other = given.find(({ type }) => !declaredTypes.test(type))
+  if (other) throw refused(notDeclared(other))
+  const twice = given.find(({ name }, i) => given.some((each, j) => j < i && isSame(each.name, name)))
+  if (twice) throw refused(`the column ${twice.name} is declared twice`)
+  const types = await db.columnsOf(`SELECT ${given.map(({ type }, i) => `CAST(NULL AS ${type}) AS c${i}`).join(', ')}`)
+  if (!header) {
+    if (given.length === columns.length) return given.map(({ name }, i) => ({ name, type: types[i]!.type }))
+    throw refused(`the first row of ${path} is no header with the names of the option columns, which has to name all ${columns.length}`)
+  }
+  const unknown = given.find(({ name }) => !columns.some(column => isSame(column.name, name)))
+  if (unknown) throw refused(`${path} has no column ${unknown.name}; its header has ${columns.map(({ name }) => name).join(', ')}`)
+  return columns.map(column => {
+    const at = given.findIndex(({ name }) => isSame(name, column.name))
+    return at < 0 ? column : { ...column, type: types[at]!.type }
+  })
 }
 
 function checkAlike(first: Sniffed, other: Sniffed): void {
@@ -91,9 +119,9 @@ function widest(a: string, b: string): string {
   return both === 'DATE TIMESTAMP' ? 'TIMESTAMP' : 'VARCHAR'
 }
 
-async function sniffed(db: Database, sample: FileSample): Promise<Sniffed> {
+async function sniffed(db: Database, sample: FileSample, told: CsvReading): Promise<Sniffed> {
   const { path, local, isWhole, delimiter } = sample
-  const { format, columns } = await lookAtSample(db, { path, bytes: sample.head ?? Buffer.alloc(0), isWhole, delimiter }, local)
+  const { format, columns } = await lookAtSample(db, { path, bytes: sample.head ?? Buffer.alloc(0), isWhole, delimiter }, local, told)
   const counts = columns.some(({ type }) => type === 'VARCHAR') ? await valuesIn(db, sample, format, columns) : []
   const types = await unbent(db, columns, () => textsOf(sample, format, columns), format)
   return { sample, format, columns: types.map(({ name, type }, i) => ({ name, type: counts[i] === 0 ? undefined : type })) }

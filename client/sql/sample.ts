@@ -18,6 +18,7 @@ import { headBytes } from '../../src/record/sniff.ts'
 import { markBytes } from '../../src/record/utf8.ts'
 import type { FileSample } from './csvshape.ts'
 import { settled } from '../jobs/splits.ts'
+import type { CsvReading } from './readcalls.ts'
 import type { SqlFile, SqlTable } from './tables.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -103,7 +104,7 @@ function sampleOf(table: SqlTable, file: SqlFile, { bytes, isWhole }: Head, loca
   const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
   return {
     path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines, ...firstLine !== undefined && { firstLine },
-    ...table.kind === 'csv' && { head: bytes, delimiter: delimiterOf(file) },
+    ...table.kind === 'csv' && { head: bytes, delimiter: table.csv?.delimiter ?? delimiterOf(file) },
   }
 }
 
@@ -162,10 +163,10 @@ function lineOf(bytes: Buffer): string | undefined {
  * first line that does not end in it, unless the columns of the table are known.
  */
 async function headOf(
-  file: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, { kind, known }: Pick<SqlTable, 'kind' | 'known'>,
+  file: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, { kind, known, csv }: Pick<SqlTable, 'kind' | 'known' | 'csv'>,
 ): Promise<Head> {
   const { path } = file
-  const head = await beginningOf(file, read, sampleBytes, kind === 'csv' ? bytes => rowsEnd(bytes, file) : linesEnd)
+  const head = await beginningOf(file, read, sampleBytes, kind === 'csv' ? bytes => rowsEnd(bytes, file, csv) : linesEnd)
   if (kind === 'json' && !head.isWhole && !isLined(path, head.bytes)) {
     const whole = await beginningOf(file, read, jsonBytesMax)
     if (whole.isWhole) return whole
@@ -185,11 +186,12 @@ async function headOf(
 const linesEnd = (bytes: Buffer): number => bytes.lastIndexOf(10) + 1
 
 /** Length of the rows of CSV that end in the bytes: a line end in quotes ends no row. */
-function rowsEnd(bytes: Buffer, file: SqlFile): number {
+function rowsEnd(bytes: Buffer, file: SqlFile, { delimiter: told, quote = '"' }: CsvReading = {}): number {
+  if (quote === '') return linesEnd(bytes)
   const marked = markBytes(bytes)
   const sample = { path: file.path, bytes: bytes.subarray(marked, marked + headBytes), isAll: false }
-  const found = examine(sample, { claimed: delimiterOf(file) })
-  const scanner = new LineScanner({ delimiter: 'delimiter' in found ? found.delimiter : ',', quote: '"', escape: '"' })
+  const found = examine(sample, { claimed: told ?? delimiterOf(file) })
+  const scanner = new LineScanner({ delimiter: 'delimiter' in found ? found.delimiter : ',', quote, escape: quote })
   scanner.add(bytes.subarray(marked))
   // A quote that is never closed is an ordinary character.
   return scanner.lineBytes === 0 ? linesEnd(bytes) : marked + scanner.lineBytes

@@ -27,7 +27,7 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
     })
   switch (table.kind) {
     case 'csv': {
-      const { format, columns } = await csvShape(db, samples).catch((error: unknown) => { throw named(error, samples) })
+      const { format, columns } = await csvShape(db, samples, table.csv).catch((error: unknown) => { throw named(error, samples) })
       const own = strictColumns(columns, 'csv', { forms: format })
       return { name: table.name, format, columns: own, partitions }
     }

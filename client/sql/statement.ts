@@ -5,6 +5,7 @@ import { afterBlanks, isOpenComment, withoutComments, wordAt } from '../../src/b
 import { literalOf } from '../../src/base/sql.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { shown } from '../call/arguments.ts'
+import { mayHaveCalls, withoutCalls } from './readcalls.ts'
 import { readsOf, tableNames } from './tablenames.ts'
 
 /** Values of `?` and `$1`, in order, or of `$name`. */
@@ -92,14 +93,16 @@ async function readQuery(db: Database, given: string, params: SqlParams | undefi
     throw new GristmillError('EINVAL', `the SQL has ${more.length + 1} statements; give one at a time`)
   const names = (statement.named_param_map ?? []).map(({ key }) => key)
   const values = valuesOf(names, params)
-  if (names.length === 0) return { sql: text, tables: tableNames(statement) }
+  const isCalling = mayHaveCalls(text)
+  if (names.length === 0 && !isCalling) return { sql: text, tables: tableNames(statement) }
   const literals = new Map<string, unknown>()
   for (const [name, value] of values) literals.set(name, await expressionOf(db, value, name))
   for (const infinite of [Infinity, -Infinity]) literals.set(`\0${infinite}`, await expressionOf(db, infinite, ''))
   const exact = exactly(tree) as Parsed
-  const whole = JSON.stringify({ ...exact, statements: [filled(exact.statements![0], literals)] })
-  const sql = await scalar(db, `SELECT json_deserialize_sql(${literalOf(whole)})`)
-  return { sql, tables: tableNames(statement) }
+  const own = filled(exact.statements![0], literals)
+  const plain = isCalling ? withoutCalls(own, raw.isRawJSON) : own
+  const sql = await scalar(db, `SELECT json_deserialize_sql(${literalOf(JSON.stringify({ ...exact, statements: [plain] }))})`)
+  return { sql, tables: tableNames(isCalling ? plain : statement) }
 }
 
 /**

@@ -16,6 +16,7 @@ import { findInputs } from '../jobs/inputs.ts'
 import type { LinesTable } from '../jobs/stepquery.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import type { NamedTable } from './names.ts'
+import { isCallName, type CsvReading } from './readcalls.ts'
 
 type TableKind = 'csv' | 'json' | 'parquet' | LineKind
 
@@ -38,6 +39,8 @@ export interface SqlTable {
   readonly path?: string
   /** What the catalogue knows of the table. */
   readonly known?: CatalogTable
+  /** What the statement says of its files. */
+  readonly csv?: CsvReading
 }
 
 const kinds: Readonly<Record<string, TableKind>> = {
@@ -48,7 +51,7 @@ const known = Object.keys(kinds).map(name => `.${name}`).join(', ')
 
 /** True for the name of a table that is a path; other names are those of tables that the statement, or a catalogue, defines. */
 export const isPathName = (name: string): boolean =>
-  name.includes('/') || name.startsWith('file:') || /\.[a-z]+(\.(gz|zst))?$/i.test(name)
+  name.includes('/') || name.startsWith('file:') || isCallName(name) || /\.[a-z]+(\.(gz|zst))?$/i.test(name)
 
 /** A name of files of this machine. */
 interface LocalName {
@@ -81,10 +84,12 @@ export function checkName(name: string): void {
     throw new GristmillError('EINVAL', `${name} is not in the cluster; ${scheme}: is not supported, copy the file with gristmill put`)
 }
 
-/** Throws ENOENT, and EINVAL for files that are no tables. */
-export async function clusterTable(ask: CallMessage, name: string, signal: AbortSignal | undefined): Promise<SqlTable> {
+/** Throws ENOENT, and EINVAL for files that are no tables. `kind`: that of all files, whatever their names. */
+export async function clusterTable(
+  ask: CallMessage, name: string, signal: AbortSignal | undefined, kind?: TableKind,
+): Promise<SqlTable> {
   const files = await findInputs(ask, [name], { signal })
-  return tableOf(name, files.map(status => ({ path: status.path, bytes: status.length, status })))
+  return tableOf(name, files.map(status => ({ path: status.path, bytes: status.length, status })), kind)
 }
 
 /** A table of the catalogue, under the name that the query has for it. One without files has no rows: its columns are known. */
@@ -128,7 +133,7 @@ const kindIn = ({ format }: CatalogTable): TableKind =>
 /** The same for a path of this machine. */
 export async function localTable(
   disk: Disk, name: string, { pattern, base, path }: LocalName,
-  { cwd, home = cwd }: { readonly cwd: string; readonly home?: string | undefined },
+  { cwd, home = cwd, kind }: { readonly cwd: string; readonly home?: string | undefined; readonly kind?: TableKind | undefined },
 ): Promise<SqlTable> {
   const files: SqlFile[] = []
   const named = (at: string): string => (isAbsolute(name.replace(/^file:/, '')) ? at : relative(name.startsWith('~/') ? home : cwd, at))
@@ -145,7 +150,7 @@ export async function localTable(
     for await (const { path: at } of expand(pattern, treeOf(disk, base), { hidden })) await add(at)
     if (files.length === 0) throw missing(name, path)
   }
-  return tableOf(name, files)
+  return tableOf(name, files, kind)
 }
 
 const missing = (name: string, path: string): GristmillError =>
@@ -168,12 +173,13 @@ function treeOf(disk: Disk, base: string): GlobTree {
   }
 }
 
-function tableOf(name: string, files: readonly SqlFile[]): SqlTable {
+function tableOf(name: string, files: readonly SqlFile[], given?: TableKind): SqlTable {
   if (files.length === 0)
     throw new GristmillError(
       'EINVAL', `${name} has no files, so its columns are not known; files whose names begin with _ or . are left out`,
       { details: { path: name } },
     )
+  if (given !== undefined) return { name, kind: given, files }
   const found = new Map<TableKind, string>()
   for (const { path } of files) {
     const kind = kindOf(path)

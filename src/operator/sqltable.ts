@@ -25,6 +25,8 @@ export interface TableShape {
         readonly skip: number
         readonly dateFormat?: string
         readonly timestampFormat?: string
+        /** Texts without quotes that are NULL. Default: the empty one. */
+        readonly nulls?: readonly string[]
         /** Bytes of the header, if it is the first line of the file and has no quotes: a file that begins with it has these columns. */
         readonly headerLine?: string
       }
@@ -109,7 +111,7 @@ function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]):
   const compression = compressionOf(parts[0]!.path)
   switch (format.kind) {
     case 'csv': {
-      const { delimiter, quote, escape, comment, header, skip, dateFormat, timestampFormat } = format
+      const { delimiter, quote, escape, comment, header, skip, dateFormat, timestampFormat, nulls } = format
       const { isFirst, lineEnd } = parts[0]!
       const options = [
         'auto_detect = false', `delim = ${literalOf(delimiter)}`, `quote = ${literalOf(quote)}`, `escape = ${literalOf(escape)}`,
@@ -117,6 +119,7 @@ function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]):
         `compression = ${literalOf(compression ?? 'none')}`, 'hive_partitioning = false',
         // An empty text has quotes, and NULL none.
         'allow_quoted_nulls = false',
+        ...nulls === undefined ? [] : [`nullstr = ${literalsOf(nulls)}`],
         ...dateFormat === undefined ? [] : [`dateformat = ${literalOf(dateFormat)}`],
         ...lineEnd === undefined ? [] : [`new_line = ${literalOf(lineEnd)}`],
         ...timestampFormat === undefined ? [] : [`timestampformat = ${literalOf(timestampFormat)}`],

@@ -492,6 +492,21 @@ test('types of columns of CSV are declared by CREATE EXTERNAL TABLE: values that
   await expect(say(`CREATE EXTERNAL TABLE z (i VARCHAR) LOCATION '/cells'`)).rejects.toThrow('declared for CSV and JSON')
 })
 
+test('read_csv says how files of the cluster are read, in this process, in a job, in stages, and by a view', async () => {
+  const lines = Array.from({ length: 2_000 }, (_, i) => `${i % 3 === 0 ? 'rye' : 'oats'};'ulm;${i}'\n`)
+  await store('/told/a.txt', lines.slice(0, 1_000).join(''))
+  await store('/told/b.txt', lines.slice(1_000).join(''))
+  const told = `read_csv('/told/*.txt', header = false, delim = ';', quote = '''', columns = {'grain': 'VARCHAR', 'place': 'VARCHAR'})`
+  await mill.sql(`CREATE VIEW told AS SELECT grain, place FROM ${told}`).collect()
+  const wanted = [{ grain: 'oats', n: 1_333n, last: 'ulm;998' }, { grain: 'rye', n: 667n, last: 'ulm;999' }]
+  for (const from of [told, 'told'])
+    for (const options of [{}, { localBytes: 0, distribute: 'never' }, { localBytes: 0, distribute: 'always' }] as const) {
+      const query = `SELECT grain, count(*) AS n, max(place) AS last FROM ${from} GROUP BY grain ORDER BY grain`
+      expect(await mill.sql(query, undefined, options).collect(), `${from} ${JSON.stringify(options)}`).toEqual(wanted)
+    }
+  await mill.sql('DROP VIEW told').collect()
+})
+
 test('the catalogue: tables and views by name, in this process and in stages, with versions, and what is refused', async () => {
   const say = async (text: string): Promise<unknown> => (await queryOf(text, { localBytes: 1 << 24 }).collect())[0]?.['result']
   const both = async (query: string): Promise<SqlRow[]> => {
