@@ -228,7 +228,11 @@ async function footerOf({ path, bytes: length }: SqlFile, { files, signal }: Sha
     new GristmillError('EINVAL', `${path} is no Parquet file: it does not end as one`, { details: { path } })
   if (last.length < 12 || last.toString('latin1', last.length - 4) !== 'PAR1') throw damaged()
   const footer = last.readUInt32LE(last.length - 8) + 8
-  if (footer + 4 > length) throw damaged()
+  if (footer + 4 > length)
+    throw new GristmillError(
+      'EINVAL', `${path} is no Parquet file, or a damaged one: its end gives its footer ${footer - 8} bytes, and the file has ${length}`,
+      { details: { path } },
+    )
   const whole = footer <= last.length ? last : await tail(footer)
   return { bytes: Buffer.concat([Buffer.from('PAR1'), whole.subarray(whole.length - footer)]), isWhole: false }
 }

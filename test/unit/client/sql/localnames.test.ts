@@ -67,6 +67,12 @@ test.each(['damaged.parquet', 'short.parquet', 'damaged.arrow', 'damaged.avro', 
     expect(described).not.toContain(on.dir)
   })
 
+test('of a Parquet file whose footer is longer than the file the lengths are told', async () => {
+  files.set('/data/footer.parquet', Buffer.concat([Buffer.from('PAR1'), Buffer.alloc(40), Buffer.from([0, 1, 0, 0]), Buffer.from('PAR1')]))
+  const query = on.query(`FROM '/data/footer.parquet'`, undefined, { localFiles: false, distribute: 'always' })
+  await expect(query.columns()).rejects.toThrow('its end gives its footer 256 bytes, and the file has 52')
+})
+
 test('a plan with times names the files as the user does, also where its boxes wrap them', async () => {
   const { text } = await on.query(`FROM '/data/a b/trips.csv'`, undefined, { localFiles: false }).explain({ analyze: true })
   const boxes = text.replaceAll(/[│\s]/g, '')
