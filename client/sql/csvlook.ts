@@ -31,6 +31,10 @@ export async function lookAtSample(db: Database, csv: CsvSample, local: string, 
     if (look.format.skip > layout.skip) throw unlike(csv.path)
     return { ...look, format: { ...look.format, quote: told.quote, escape: told.quote } }
   }
+  if (found.isNamed && !found.isEven) {
+    const table = await behindTitle(db, csv, { local, layout: found, told })
+    if (table) return table
+  }
   const { only } = found
   if (only !== undefined) {
     // A title and a table, or one column whose values have marks of other delimiters.
@@ -42,6 +46,26 @@ export async function lookAtSample(db: Database, csv: CsvSample, local: string, 
   const fault = faultOf(csv, own, look)
   if (fault) throw fault
   return look
+}
+
+/** Lines that a title behind the line that names the delimiter may have. */
+const titleLinesMax = 10
+
+/** The table behind a title that follows the line which names the delimiter: the engine, told to skip that line, looks for no title. */
+async function behindTitle(
+  db: Database, csv: CsvSample,
+  { local, layout, told }: { readonly local: string; readonly layout: CsvLayout; readonly told: CsvReading },
+): Promise<CsvLook | undefined> {
+  for (let end = layout.skip + 1; layout.delimiter !== undefined && end <= layout.skip + titleLinesMax; end++) {
+    const rest = layoutOf({ ...csv, delimiter: layout.delimiter }, end)
+    if (!rest.isEven || rest.first.length < 2) continue
+    const skip = end + rest.skip
+    const look = await lookOf(db, local, { csv, layout: { ...rest, isNamed: true, skip }, told })
+    const isTyped = look.format.header && look.columns.some(({ type }) => type !== 'VARCHAR')
+    const isTable = look.format.header && look.format.skip === skip && isSame(rest, { header: true, columns: look.columns })
+    return isTable && isTitle(csv, { from: 1, end: skip, delimiter: layout.delimiter, isTyped }) ? look : undefined
+  }
+  return undefined
 }
 
 interface Row {

@@ -248,6 +248,14 @@ test.each([',', ';'])('CSV: the beginning that is looked at ends at the end of a
   expect(rows.at(-2)![1]).toBe(cell.replaceAll('""', '"'))
 })
 
+test.each(['sep=;\n\n', 'sep=;\nMy title\n\n', 'sep=;\r\nMy title\r\n', 'sep=;\n# made by x\n', 'sep=;\n\nMy title\n\n'])(
+  'CSV: a title may stand behind the line that names the delimiter: %j', async head => {
+    const end = head.includes('\r') ? '\r\n' : '\n'
+    const { columns, rows } = await rowsOf('csv', { '/t/1.csv': head + ['a;b', '1;2', '3;4', ''].join(end) })
+    expect(columns).toEqual(['a BIGINT', 'b BIGINT'])
+    expect(rows).toEqual([[1n, 2n], [3n, 4n]])
+  })
+
 test('CSV: files of other layouts or columns are refused, and not read by places', async () => {
   await expect(rowsOf('csv', { '/t/1.csv': 'report\na,b\n1,2\n', '/t/2.csv': 'a,b\n5,6\n7,8\n' })).rejects.toThrow(/2\.csv .*lines before/)
   await expect(rowsOf('csv', { '/t/1.csv': 'a,b\n1,2\n', '/t/2.csv': 'a;b\n5;6\n' })).rejects.toThrow(/columns a;b|delimiter/)
