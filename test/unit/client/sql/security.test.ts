@@ -21,7 +21,7 @@ const reads = [
     'read_parquet', 'parquet_scan', 'parquet_metadata', 'parquet_schema', 'parquet_file_metadata', 'parquet_kv_metadata', 'sniff_csv',
     'glob', 'read_duckdb', 'parquet_bloom_probe', 'seq_scan',
   ].map(name => `SELECT * FROM ${name}('SECRET')`),
-  `SELECT * FROM read_csv(['SECRET', './a.csv'])`, `SELECT * FROM read_csv('SECRET*')`, `SELECT * FROM read_csv('file:SECRET')`,
+  `SELECT * FROM read_csv(['SECRET', './a.csv'])`, `SELECT * FROM read_csv('SECRET*')`, `SELECT * FROM read_text('file:SECRET')`,
   `SELECT * FROM read_text('/etc/passwd')`, `SELECT * FROM read_text('/proc/self/environ')`, `SELECT * FROM read_csv('/dev/stdin')`,
   `SELECT * FROM glob('/etc/*')`, `SELECT * FROM query('FROM read_text(''/etc/passwd'')')`, `SELECT * FROM query_table('SECRET')`,
   `SELECT * FROM query_table(['SECRET'])`, `SELECT * FROM read_csv('http://127.0.0.1:9/x.csv')`, `SELECT * FROM read_parquet('s3://b/k')`,
