@@ -73,7 +73,7 @@ export function aboutFile(error: unknown, path: string, locals: readonly string[
 
 /** Line of the statement that an error of the engine shows, with a mark below it. */
 const excerpt = /\n\nLINE \d+: ([^\n]*)(?:\n *\^)?\s*$/
-/** Readers of files, which no user may call. */
+/** Readers of files: a call of a user is a table by the time that the engine gets it. */
 const ownSql = /\b(?:read|parquet)_\w+\(/
 const tailChars = 20
 

@@ -40,6 +40,14 @@ test.each(reads)('%s reads nothing', async text => {
   expect(shown).not.toContain('hush')
 })
 
+test('read_csv reads files of this machine where FROM does, and none where no local files are read', async () => {
+  expect(await on.rows(`SELECT * FROM read_csv('file:${secret}')`)).toEqual(await on.rows(`FROM 'file:${secret}'`))
+  for (const name of [`file:${secret}`, `file://${secret}`, './secret.csv'])
+    await expect(on.query(`SELECT * FROM read_csv('${name}')`, undefined, { localFiles: false }).collect()).rejects.toMatchObject({
+      code: 'EACCES', message: expect.stringContaining('of the machine that runs the query') as string,
+    })
+})
+
 const statements = [
   `COPY './a.csv' TO 'x.csv'`, 
   `CREATE MACRO m() AS 1`, `ATTACH 'x.db'`, `ATTACH ':memory:' AS m`, `DETACH m`, `USE m`, `SET threads = 4`,
