@@ -19,7 +19,10 @@ const columnsAt = (nowMs: number): readonly TableColumn<JobStatus>[] => [
     value: ({ job, name }) => `${name} ${job}`,
     cell: ({ job, name }) => (
       <>
-        <a href={`/jobs/${job}`}>{visible(name)}</a> <span class="dim mono">{job}</span>
+        <a class="job-name" href={`/jobs/${job}`} title={visible(name)}>
+          {visible(name)}
+        </a>{' '}
+        <span class="dim mono">{job}</span>
       </>
     ),
   },
