@@ -2,7 +2,6 @@
 // them, and another one goes on when it is killed, in the middle of a step and between two; so they do when the namenode is started again.
 // Two processes that send a step get one job. Programs beyond those that the nodes may drive wait, and run then.
 
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,7 +12,7 @@ import { clusterIn } from '../../client/sql/cluster.ts'
 import { programId, requestId } from '../../src/base/ids.ts'
 import { resultsDirectory, submit, type JobSpec, type JobStatus } from '../../src/protocol/job.ts'
 import { until, type TestCluster } from '../kit/cluster.ts'
-import { childrenOf } from '../kit/process/children.ts'
+import { driversOf } from './driverprocess.ts'
 import { startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
@@ -59,15 +58,7 @@ const stepsOf = async (drive: string): Promise<JobStatus[]> => {
   return (await jobs()).filter(each => each.driver?.id === driver!.id && each.job !== drive).reverse()
 }
 
-const isDriver = (pid: number): boolean => {
-  try {
-    return /client\/driving\/main|driver\.cjs/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))
-  } catch {
-    return false
-  }
-}
-
-const driver = (): number | undefined => cluster.datanodes.flatMap(node => childrenOf(node.pid)).find(isDriver)
+const driver = (): number | undefined => cluster.datanodes.flatMap(node => driversOf(node.pid))[0]
 
 afterEach(async () => {
   for (const { job, state } of await jobs()) if (state === 'running') await cluster.ok(['kill', job])
@@ -211,7 +202,7 @@ test('as many detached programs as one user may have take no places of their ste
   const drives = await Promise.all(names.map(name => detach([twice, '--output', `/${name}`, '--param', `gates=${file}`])))
   await until('a program waits for one of the two that are driven', async () =>
     (await jobs()).some(({ waits }) => waits === 'for another detached program to end: the datanodes drive 2 at a time (setting drives)'))
-  expect(cluster.datanodes.map(({ pid }) => childrenOf(pid).filter(isDriver).length).every(count => count <= 1)).toBe(true)
+  expect(cluster.datanodes.map(({ pid }) => driversOf(pid).length).every(count => count <= 1)).toBe(true)
   await until('a step waits for a place', async () =>
     (await jobs()).some(({ waits }) => waits?.startsWith('for a place for its step') === true))
   expect((await jobs()).filter(({ job, state }) => state === 'running' && !drives.includes(job)).length).toBeLessThanOrEqual(3)

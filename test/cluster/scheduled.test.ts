@@ -1,14 +1,13 @@
 // A schedule that the cluster follows: it goes on without the files and the process of its user, in another process when its own is killed,
 // and when the namenode is started again; it is replaced and ended by its user.
 
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { until, type TestCluster } from '../kit/cluster.ts'
-import { childrenOf } from '../kit/process/children.ts'
+import { driversOf } from './driverprocess.ts'
 import { startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
@@ -25,14 +24,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-const isDriver = (pid: number): boolean => {
-  try {
-    return /client\/driving\/main|driver\.cjs/.test(readFileSync(`/proc/${pid}/cmdline`, 'latin1'))
-  } catch {
-    return false
-  }
-}
-const driver = (): number | undefined => cluster.datanodes.flatMap(node => childrenOf(node.pid)).find(isDriver)
+const driver = (): number | undefined => cluster.datanodes.flatMap(node => driversOf(node.pid))[0]
 const put = (path: string, text: string): Promise<string> => cluster.ok(['put', '-f', '-', path], text)
 const shown = async (job: string): Promise<JobStatus> => JSON.parse(await cluster.ok(['job', job, '--json'])) as JobStatus
 const rows = async (path: string): Promise<string> => (await cluster.run(['cat', `${path}/part-*`])).stdout.trim()
