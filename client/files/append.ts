@@ -48,6 +48,7 @@ async function idOf(files: AppendFiles, path: string, signal: AbortSignal): Prom
 }
 
 /** Options that the new file has from the old one. */
-const written = ({ replication, blockBytes, format, delimiter, mode }: FileStatus) => ({
+const written = ({ replication, blockBytes, format, delimiter, header, mode }: FileStatus) => ({
   replication, blockSize: blockBytes, format, mode, keepAttributes: true, ...delimiter !== undefined && { delimiter },
+  ...header !== undefined && { header },
 })

@@ -36,9 +36,9 @@ export async function concatenate(deps: ConcatDeps, { path, sources, signal }: C
 
 /** Writes a small file again, in blocks and with its attributes. Throws ESTALE if it was replaced meanwhile. */
 async function inBlocks({ files }: ConcatDeps, status: FileStatus, signal: AbortSignal | undefined): Promise<FileStatus['id']> {
-  const { path, mode, replication, blockBytes, format, delimiter, mtimeMs } = status
+  const { path, mode, replication, blockBytes, format, delimiter, header, mtimeMs } = status
   const writer = await files.create(path, {
-    overwrite: true, eager: true, inline: false, mode, replication, blockBytes, format, delimiter, signal,
+    overwrite: true, eager: true, inline: false, mode, replication, blockBytes, format, delimiter, header, signal,
     appearance: { keepsAttributes: true },
   })
   try {

@@ -62,7 +62,7 @@ export function readCopyOptions<T extends CopyOptions & Writing>(options: T): Om
 /** Totals of a copy. */
 export interface Copied { readonly files: number; readonly bytes: number }
 
-type Writing = Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'>
+type Writing = Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'header' | 'parents' | 'mode'>
 type Copying = CopyOptions & Omit<WalkOptions, 'onSkip' | 'formatFor' | 'onAmbiguity'>
 
 export const copyInside = (tools: CopyTools, from: string, to: string, options: Copying): Promise<Copied> =>

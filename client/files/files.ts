@@ -54,7 +54,7 @@ interface LineOptions extends CallOptions {
 }
 
 type InsideOptions = CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'parents'>
-type PutOptions = CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'>
+type PutOptions = CopyOptions & Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'header' | 'parents' | 'mode'>
 
 export class Files extends Names {
   /** Files as objects of a store, under keys. */
@@ -207,7 +207,8 @@ export class Files extends Names {
     const read = () =>
       readCopyOptions(
         optionsOf<PutOptions>(options, 'put', {
-          ...copyOptionNames, replication: true, blockSize: true, format: true, delimiter: true, parents: true, mode: true,
+          ...copyOptionNames, replication: true, blockSize: true, format: true, delimiter: true, header: true,
+          parents: true, mode: true,
         }),
       )
     return performLocally('put', path, read, async given =>

@@ -32,10 +32,12 @@ export class Stats {
   readonly format: RecordFormat
   /** csv: field separator given by the writer. */
   declare readonly delimiter?: string
+  /** csv: the first row names the columns, or it does not, as the writer has said; missing: its writer has not said. */
+  declare readonly header?: boolean
 
   constructor(status: FileStatus) {
     this.#status = status
-    const { path, type, id, length, mode, mtimeMs, owner, group, replication, blockBytes, blocks, format, delimiter } = status
+    const { path, type, id, length, mode, mtimeMs, owner, group, replication, blockBytes, blocks, format, delimiter, header } = status
     this.path = path
     this.type = type
     this.ino = id
@@ -50,6 +52,7 @@ export class Stats {
     this.blocks = blocks
     this.format = format
     if (delimiter !== undefined) this.delimiter = delimiter
+    if (header !== undefined) this.header = header
   }
 
   isFile(): boolean { return this.#status.type === 'file' }

@@ -27,7 +27,8 @@ export interface CopyTools {
   readonly random: Random
 }
 
-export interface WalkOptions extends Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'parents' | 'mode'> {
+export interface WalkOptions
+  extends Pick<WriteOptions, 'replication' | 'blockSize' | 'format' | 'delimiter' | 'header' | 'parents' | 'mode'> {
   /** Copies directories with their contents. */
   readonly recursive?: boolean | undefined
   readonly overwrite?: boolean | undefined
@@ -139,11 +140,12 @@ export function walkInside({ names, files }: CopyTools, from: string, to: string
   const copyFile = async (source: FileStatus, target: string, moved: (bytes: number) => void): Promise<void> => {
     const {
       replication = source.replication, blockSize = source.blockBytes, format = source.format, delimiter = source.delimiter,
+      header = source.header,
     } = options
     const modes: ModesOfCopy = options.mode === undefined
       ? await modesOfCopy(names, target, await modeAlone(names, source, signal), { preserve, overwrite, signal }) : {}
     const creating = {
-      ...createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, ...modes }),
+      ...createOptions({ ...options, overwrite, replication, blockSize, format, delimiter, header, ...modes }),
       ...preserve && { appearance: await appearanceOf(names, source, signal) },
     }
     if (await copySmall({ source, target, moved }, creating)) return

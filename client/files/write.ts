@@ -42,6 +42,8 @@ export interface WriteOptions {
   readonly format?: RecordFormat | undefined
   /** csv: field separator. */
   readonly delimiter?: string | undefined
+  /** csv: the first row names the columns, or it does not: SQL does not guess then. */
+  readonly header?: boolean | undefined
   /** A file that replaces another one has its extended attributes; default: false, as with a new file. */
   readonly keepAttributes?: boolean | undefined
   readonly signal?: AbortSignal | undefined
@@ -67,7 +69,7 @@ export interface WriteStreamOptions extends WriteFileOptions {
 
 const writeOptionNames: Known<WriteOptions> = {
   overwrite: true, flag: true, parents: true, mode: true, unmaskedMode: true, replication: true, blockSize: true, format: true,
-  delimiter: true, keepAttributes: true, signal: true,
+  delimiter: true, header: true, keepAttributes: true, signal: true,
 }
 const writeFileOptionNames: Known<WriteFileOptions> = { ...writeOptionNames, encoding: true, flush: true }
 const writeStreamOptionNames: Known<WriteStreamOptions> = {
@@ -76,7 +78,7 @@ const writeStreamOptionNames: Known<WriteStreamOptions> = {
 
 /** Options for FileClient. Throws EINVAL before any call is sent. */
 export function createOptions(options: WriteOptions) {
-  const { blockSize, flag, parents, mode, unmaskedMode, replication, format, delimiter, signal } = options
+  const { blockSize, flag, parents, mode, unmaskedMode, replication, format, delimiter, header, signal } = options
   // Checked at run time: JavaScript callers may pass `a`, and must not lose the file that they want to append to.
   const named: string = (flag as string) === 'xw' ? 'wx' : flag ?? 'w'
   if (named !== 'w' && named !== 'wx')
@@ -84,7 +86,7 @@ export function createOptions(options: WriteOptions) {
       'EINVAL',
       `files are written with "w" or "wx", not with ${shown(flag)}: a file is written once and whole, and never changed`,
     )
-  flagsOf(options, 'overwrite', 'parents', 'keepAttributes')
+  flagsOf(options, 'overwrite', 'parents', 'header', 'keepAttributes')
   checkInteger('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
   checkInteger('number of replicas', replication, 1, limits.replicationMax)
   if (format !== undefined && !(recordFormats as readonly unknown[]).includes(format))
@@ -96,7 +98,7 @@ export function createOptions(options: WriteOptions) {
     delimiterCode(delimiter)
   }
   return {
-    overwrite: options.overwrite ?? named === 'w', parents, replication: replication ?? undefined, format, delimiter, signal,
+    overwrite: options.overwrite ?? named === 'w', parents, replication: replication ?? undefined, format, delimiter, header, signal,
     mode: modeIn(mode), unmasked: modeIn(unmaskedMode, 'unmasked mode'), blockBytes: blockSize ?? undefined,
     ...options.keepAttributes && { appearance: { keepsAttributes: true as const } },
   }

@@ -88,15 +88,19 @@ const shown = (row: Buffer): string => row.toString('utf8').slice(0, sampleChars
 
 interface Hashed { readonly key: string; readonly row: Buffer; readonly file: FileStatus }
 
-/** Rows whose hashes are in this part. The first row of a CSV file is its header, and no row; fields are compared by their names. */
+/**
+ * Rows whose hashes are in this part. The first row of a CSV file is its header, and no row, unless its writer said that it has none;
+ * fields are compared by their names.
+ */
 async function* hashed(
   side: Side, parts: number, part: number, onHeader?: (names: readonly string[]) => void,
 ): AsyncGenerator<Hashed, void, undefined> {
   for (const file of side.files) {
     const isTable = isCsv(file)
+    const isNamed = isTable && file.header !== false
     let columns: ColumnOrder | undefined
     for await (const row of rowsIn(side, file, isTable)) {
-      if (isTable && !columns) {
+      if (isNamed && !columns) {
         columns = new ColumnOrder(row, file)
         onHeader?.(columns.names)
         continue

@@ -73,6 +73,7 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   const { format } = input
   // An empty file has no records, except where the file itself is the record.
   if (file.length === 0 && recordEnd(format) !== 'file') return []
+  if (isDelimited(format) && input.header === undefined && file.header === false) throw unnamed(file.path)
   const claimed = isDelimited(format) && input.delimiter === undefined ? file.delimiter : undefined
   const whole = (): SplitPiece[] => [
     piece(file, blocks, { start: 0, end: file.length, aligned: true, ...(claimed !== undefined && { delimiter: claimed }) }),
@@ -96,6 +97,13 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   return blocks.map(block =>
     piece(file, [block], { start: block.offset, end: block.offset + block.length, aligned: true, ...separated }))
 }
+
+const unnamed = (path: string): GristmillError => new GristmillError(
+  'EINVAL',
+  `${path} was written without a row of names, so its first row is a record; set header: false in the program's input to get arrays, or `
+  + 'header: true to take the first row for names',
+  { details: { path } },
+)
 
 /**
  * True if the block boundaries kept by the file's writer are record boundaries for this input. `delimiter`: the one CSV is read

@@ -9,12 +9,13 @@ import { namedSeparator } from '../../src/record/separator.ts'
 import { headBytes } from '../../src/record/sniff.ts'
 import { markBytes } from '../../src/record/utf8.ts'
 
-/** The beginning of a file of CSV. `delimiter`: the one that the metadata of the file names. */
+/** The beginning of a file of CSV. `delimiter`, `header`: what the metadata of the file say. */
 export interface CsvSample {
   readonly path: string
   readonly bytes: Buffer
   readonly isWhole: boolean
   readonly delimiter?: string | undefined
+  readonly header?: boolean | undefined
 }
 
 export interface CsvLayout {

@@ -85,7 +85,7 @@ async function lookOf(
   db: Database, local: string,
   { csv, layout, told }: { readonly csv: CsvSample; readonly layout: CsvLayout; readonly told: CsvReading },
 ): Promise<CsvLook> {
-  const header = told.header ?? headerOf(csv, layout, told)
+  const header = told.header ?? csv.header ?? headerOf(csv, layout, told)
   const options = [
     // A line that begins with # may be a row: the engine would leave out all of them.
     `comment = ''`,

@@ -17,9 +17,10 @@ export interface FileSample {
   readonly isWhole: boolean
   /** First line of a text, if it is the header and has no quotes. */
   readonly firstLine?: string
-  /** Bytes of the sample of a CSV file, and the delimiter that its metadata name. */
+  /** Bytes of the sample of a CSV file, and what its metadata say. */
   readonly head?: Buffer
   readonly delimiter?: string | undefined
+  readonly header?: boolean | undefined
   /** Bytes of the file that the sample stands for, compressed if the file is, and lines in them. */
   readonly bytes: number
   readonly lines: number
@@ -120,8 +121,9 @@ function widest(a: string, b: string): string {
 }
 
 async function sniffed(db: Database, sample: FileSample, told: CsvReading): Promise<Sniffed> {
-  const { path, local, isWhole, delimiter } = sample
-  const { format, columns } = await lookAtSample(db, { path, bytes: sample.head ?? Buffer.alloc(0), isWhole, delimiter }, local, told)
+  const { path, local, isWhole, delimiter, header } = sample
+  const csv = { path, bytes: sample.head ?? Buffer.alloc(0), isWhole, delimiter, header }
+  const { format, columns } = await lookAtSample(db, csv, local, told)
   const counts = columns.some(({ type }) => type === 'VARCHAR') ? await valuesIn(db, sample, format, columns) : []
   const types = await unbent(db, columns, () => textsOf(sample, format, columns), format)
   return { sample, format, columns: types.map(({ name, type }, i) => ({ name, type: counts[i] === 0 ? undefined : type })) }

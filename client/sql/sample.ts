@@ -104,7 +104,7 @@ function sampleOf(table: SqlTable, file: SqlFile, { bytes, isWhole }: Head, loca
   const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
   return {
     path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines, ...firstLine !== undefined && { firstLine },
-    ...table.kind === 'csv' && { head: bytes, delimiter: table.csv?.delimiter ?? delimiterOf(file) },
+    ...table.kind === 'csv' && { head: bytes, delimiter: table.csv?.delimiter ?? delimiterOf(file), header: headerOf(file) },
   }
 }
 
@@ -199,6 +199,9 @@ function rowsEnd(bytes: Buffer, file: SqlFile, { delimiter: told, quote = '"' }:
 
 /** The delimiter that the metadata of a file name. */
 const delimiterOf = ({ status }: SqlFile): string | undefined => (status?.format === 'csv' ? status.delimiter : undefined)
+
+/** The metadata of a file may say whether its first row has names. */
+const headerOf = ({ status }: SqlFile): boolean | undefined => (status?.format === 'csv' ? status.header : undefined)
 
 /** The whole file, or its first bytes up to the end of a line: none, if no line ends in them. */
 async function beginningOf(

@@ -306,7 +306,7 @@ export class QueryAttempt {
     const writer = await files.create(join(join(staging, attempt), name), {
       parents: true, eager: true, replication, blockBytes,
       format: format === 'parquet' ? 'bytes' : format === 'text' ? formats.text.output.as : format,
-      ...format === 'csv' && { delimiter: ',' },
+      ...format === 'csv' && { delimiter: ',', header: true },
     })
     let crc = 0
     let bytes = 0

@@ -121,6 +121,7 @@ async function openFile(
       asOutput(
         await files.create(path, {
           parents: true, replication, blockBytes, format: formats[format].output.as, delimiter: options?.delimiter ?? ',',
+          header: options?.header ?? true,
         }),
       ),
   })

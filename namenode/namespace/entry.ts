@@ -22,6 +22,8 @@ export interface NameEntry {
   readonly format: RecordFormat
   /** CSV files: field delimiter, one ASCII character, if the writer set one. */
   readonly delimiter?: string | undefined
+  /** CSV files: the first row names the columns, or it does not, if the writer said so. */
+  readonly header?: boolean | undefined
   readonly length: number
   readonly blocks: number
   /** Extended list; missing: mode says everything. */
@@ -35,6 +37,8 @@ const delimitedVersion = 2
 const inlinedVersion = 3
 /** Version 3, inlined or not, with the extended list behind it. Versions of gristmill that do not know lists refuse it. */
 const listedVersion = 4
+/** Version 3, inlined or not, with flags behind the delimiter. Versions of gristmill that do not know headers refuse it. */
+const headedVersion = 5
 const packer = new Packer()
 const unpacker = new Unpacker()
 
@@ -44,7 +48,7 @@ export const isInlined = ({ directory, length, blocks }: Pick<NameEntry, 'direct
 
 function checkVersion(first: number): number {
   const found = first >> 4
-  assert(found >= version && found <= listedVersion, `an entry of version ${found}`)
+  assert(found >= version && found <= headedVersion, `an entry of version ${found}`)
   return found
 }
 
@@ -63,7 +67,8 @@ export function encodeEntry(entry: NameEntry, since = 0): Buffer {
   // last.
   const delimited = entry.delimiter !== undefined
   const inlined = isInlined(entry)
-  const written = entry.acl ? listedVersion : inlined ? inlinedVersion : delimited ? delimitedVersion : version
+  const headed = entry.header !== undefined
+  const written = headed ? headedVersion : entry.acl ? listedVersion : inlined ? inlinedVersion : delimited ? delimitedVersion : version
   packer
     .u8((written << 4) | (since > 0 ? 8 : 0) | (format << 1) | (entry.directory ? 1 : 0))
     .u48(entry.id)
@@ -72,7 +77,8 @@ export function encodeEntry(entry: NameEntry, since = 0): Buffer {
     .text(entry.owner)
     .text(entry.group === entry.owner ? '' : entry.group)
   if (!entry.directory) packer.u8(entry.replication).varint(entry.blockBytes).varint(entry.length).varint(entry.blocks)
-  if (delimited || inlined || (entry.acl && !entry.directory)) packer.u8(entry.delimiter?.charCodeAt(0) ?? 0)
+  if (delimited || inlined || headed || (entry.acl && !entry.directory)) packer.u8(entry.delimiter?.charCodeAt(0) ?? 0)
+  if (headed) packer.u8((entry.header ? 1 : 0) | (entry.acl ? 2 : 0))
   if (entry.acl) packAcl(entry.acl)
   if (since > 0) packer.u48(since)
   return packer.done()
@@ -116,9 +122,12 @@ export function decodeEntry(bytes: Buffer): NameEntry {
   const blocks = unpacker.varint()
   const code = written === version ? 0 : unpacker.u8()
   const delimiter = code === 0 ? undefined : String.fromCharCode(code)
+  const flags = written === headedVersion ? unpacker.u8() : undefined
+  const listed = flags === undefined ? written === listedVersion : (flags & 2) !== 0
   return {
     id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, length, blocks,
-    ...(delimiter !== undefined && { delimiter }), ...written === listedVersion && { acl: unpackAcl() },
+    ...(delimiter !== undefined && { delimiter }), ...flags !== undefined && { header: (flags & 1) !== 0 },
+    ...listed && { acl: unpackAcl() },
   }
 }
 
@@ -141,7 +150,8 @@ export function statusOf(path: string, entry: NameEntry): FileStatus {
   return {
     path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication,
     blockBytes: entry.blockBytes, blocks: entry.blocks, format: entry.format,
-    ...(entry.delimiter !== undefined && { delimiter: entry.delimiter }), ...(isInlined(entry) && { inlined: true as const }),
+    ...(entry.delimiter !== undefined && { delimiter: entry.delimiter }), ...entry.header !== undefined && { header: entry.header },
+    ...(isInlined(entry) && { inlined: true as const }),
     owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs, ...(entry.acl && { acl: true as const }),
   }
 }

@@ -25,6 +25,8 @@ export interface Lease {
   readonly format: RecordFormat
   /** CSV files: field delimiter, if the writer set one. */
   readonly delimiter?: string | undefined
+  /** CSV files: the first row names the columns, or it does not, if the writer said so. */
+  readonly header?: boolean | undefined
   /** The complete file may replace an existing one. */
   readonly overwrite: boolean
   readonly openedMs: number
@@ -36,11 +38,14 @@ const version = 1
 const delimitedVersion = 2
 /** Version 2, where 0 is no delimiter, plus the mode below a default list. */
 const unmaskedVersion = 3
+/** Version 1 plus the delimiter, 0 if there is none, and flags: header, a mode below a default list, which follows. */
+const headedVersion = 4
 const packer = new Packer()
 
 function encode(lease: Lease): Buffer {
-  const { delimiter, unmasked } = lease
-  const written = unmasked !== undefined ? unmaskedVersion : delimiter !== undefined ? delimitedVersion : version
+  const { delimiter, header, unmasked } = lease
+  const written = header !== undefined ? headedVersion
+    : unmasked !== undefined ? unmaskedVersion : delimiter !== undefined ? delimitedVersion : version
   packer
     .u8((written << 4) | (recordFormats.indexOf(lease.format) << 1) | (lease.overwrite ? 1 : 0))
     .u48(lease.parent)
@@ -52,6 +57,7 @@ function encode(lease: Lease): Buffer {
     .text(lease.owner)
     .text(lease.group)
   if (written >= delimitedVersion) packer.u8(delimiter?.charCodeAt(0) ?? 0)
+  if (header !== undefined) packer.u8((header ? 1 : 0) | (unmasked !== undefined ? 2 : 0))
   if (unmasked !== undefined) packer.u16(unmasked)
   let before = 0
   for (const block of lease.blocks) {
@@ -66,7 +72,7 @@ function decode(id: LeaseId, bytes: Buffer): Lease {
   const unpacker = new Unpacker(bytes)
   const first = unpacker.u8()
   const written = first >> 4
-  assert(written >= version && written <= unmaskedVersion, `a lease of version ${written}`)
+  assert(written >= version && written <= headedVersion, `a lease of version ${written}`)
   const parent = inodeId(unpacker.u48())
   const mode = unpacker.u16()
   const openedMs = unpacker.u48()
@@ -76,12 +82,15 @@ function decode(id: LeaseId, bytes: Buffer): Lease {
   const owner = unpacker.text()
   const group = unpacker.text()
   const code = written >= delimitedVersion ? unpacker.u8() : 0
-  const unmasked = written === unmaskedVersion ? unpacker.u16() : undefined
+  const flags = written === headedVersion ? unpacker.u8() : undefined
+  const isUnmasked = flags === undefined ? written === unmaskedVersion : (flags & 2) !== 0
+  const unmasked = isUnmasked ? unpacker.u16() : undefined
   const blocks: BlockId[] = []
   for (let block = 0; unpacker.more;) blocks.push(blockId(block += unpacker.varint()))
   return {
     id, parent, name, owner, group, mode, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, overwrite: (first & 1) === 1,
     openedMs, blocks, ...unmasked !== undefined && { unmasked }, ...code !== 0 && { delimiter: String.fromCharCode(code) },
+    ...flags !== undefined && { header: (flags & 1) !== 0 },
   }
 }
 

@@ -42,6 +42,8 @@ interface CreateAsked extends UserOperation {
   readonly blockBytes: number
   readonly format?: RecordFormat | undefined
   readonly delimiter?: string | undefined
+  /** Missing in operations of earlier versions. */
+  readonly header?: boolean | undefined
   readonly blocks?: number | undefined
   /** Lease past its soft limit that this writer takes over. */
   readonly replace?: LeaseId | undefined
@@ -61,8 +63,8 @@ export const create = mutation<CreateAsked, Created>({
   mutate(
     draft,
     {
-      path, overwrite = false, parents, mode, unmasked, replication, blockBytes, format = 'bytes', delimiter, blocks: count = 0,
-      replace, nowMs, user, root,
+      path, overwrite = false, parents, mode, unmasked, replication, blockBytes, format = 'bytes', delimiter, header,
+      blocks: count = 0, replace, nowMs, user, root,
     },
   ) {
     const { parent, name, entry } = newPlace(draft, { user, root }, { path, overwrite, parents, nowMs })
@@ -73,6 +75,7 @@ export const create = mutation<CreateAsked, Created>({
       id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group,
       mode: mode ?? (entry?.acl || hasDefaults(parent.entry) ? unsaid : fileMode), replication, blockBytes, format,
       ...unmasked !== undefined && { unmasked }, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
+      ...isDelimited(format) && header !== undefined && { header },
       overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
     }
     openLease(draft, lease)
@@ -251,7 +254,7 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
   const entry: NameEntry = {
     id: inodeId(lease.id), directory: false, ...rightsGiven(asked, guardOf(draft, lease, there)), owner: lease.owner, group: lease.group,
     mtimeMs: mtime, replication: lease.replication, blockBytes: lease.blockBytes, format: lease.format,
-    ...(lease.delimiter !== undefined && { delimiter: lease.delimiter }),
+    ...(lease.delimiter !== undefined && { delimiter: lease.delimiter }), ...lease.header !== undefined && { header: lease.header },
     length: stored.length, blocks: stored.blocks.length,
   }
   addFile(draft, lease.parent, lease.name, entry)

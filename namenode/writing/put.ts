@@ -32,6 +32,8 @@ interface PutAsked extends UserOperation {
   readonly blockBytes: number
   readonly format?: RecordFormat | undefined
   readonly delimiter?: string | undefined
+  /** Missing in operations of earlier versions. */
+  readonly header?: boolean | undefined
   readonly mtimeMs?: number | undefined
   readonly content: FileContent
   /** Lease past its soft limit that this writer takes over. */
@@ -44,7 +46,7 @@ export const put = mutation<PutAsked, FileStatus>({
   recall: recallStatus,
   mutate(draft, asked) {
     const { path, overwrite = false, parents, mode, unmasked, replication, blockBytes, format = 'bytes' } = asked
-    const { delimiter, content, nowMs } = asked
+    const { delimiter, header, content, nowMs } = asked
     const mtime = Math.floor(asked.mtimeMs ?? nowMs)
     checkInstant(mtime)
     const { parent, name, entry } = newPlace(draft, { user: asked.user, root: asked.root }, { path, overwrite, parents, nowMs })
@@ -55,6 +57,7 @@ export const put = mutation<PutAsked, FileStatus>({
       ...rightsGiven(asked, entry ? fileInPlaceOf(entry, mode) : fileIn(parent.entry, mode, unmasked)),
       owner: asked.user, group: parent.entry.group, mtimeMs: mtime,
       replication, blockBytes, format, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
+      ...isDelimited(format) && header !== undefined && { header },
       length: Buffer.byteLength(content.data, 'base64'), blocks: 0,
     }
     addFile(draft, parent.entry.id, name, made)

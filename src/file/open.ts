@@ -28,6 +28,8 @@ export interface CreateOptions {
   readonly format?: RecordFormat | undefined
   /** csv: field separator, if known. */
   readonly delimiter?: string | undefined
+  /** csv: the first row names the columns, or it does not, if known. */
+  readonly header?: boolean | undefined
   /** false: the file gets blocks, however small it is. */
   readonly inline?: boolean | undefined
   /** What appears with the file, in the same step. */
@@ -65,7 +67,8 @@ export class OpenFile {
     tools: UploadTools, leases: Leases, path: string,
     options: CreateOptions & { blocks: number; bytes?: number | undefined },
   ): Promise<OpenFile> {
-    const { signal, overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, blocks, bytes, appearance } = options
+    const { signal, overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, header, blocks, bytes, appearance } =
+      options
     await abortable(leases.settled(path), signal)
     const reply = await tools.caller.callOrUndo(
       tools.namenode, create,
@@ -76,6 +79,7 @@ export class OpenFile {
         ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }),
         ...(format !== undefined && { format }),
         ...(format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter }),
+        ...format !== undefined && isDelimited(format) && header !== undefined && { header },
       },
       {
         signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs, undo: ({ lease }) => leases.giveBack(path, lease),

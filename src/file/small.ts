@@ -90,13 +90,14 @@ export class SmallFiles {
     const aclBytes = acl?.join().length ?? 0
     // A call has room for the lists of modes and some more, and not for the attributes of many files.
     if (!this.takes(bytes.length) || Object.keys(attributes).length > 0 || aclBytes > aclBytesMax) return undefined
-    const { overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, mtimeMs, signal } = options
+    const { overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, header, mtimeMs, signal } = options
     return this.#puts.add({
       path, content: contentOf(bytes), ...overwrite !== undefined && { overwrite }, ...parents !== undefined && { parents },
       ...mode !== undefined && { mode }, ...unmasked !== undefined && { unmasked },
       ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes },
       ...acl && { acl }, ...format !== undefined && { format }, ...mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) },
       ...format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter },
+      ...format !== undefined && isDelimited(format) && header !== undefined && { header },
     }, {
       size: bytes.length + aclBytes + path.length * 2 + levelsOf(path) * Math.ceil(limits.inlinePutBytesMax / limits.pageLevelsMax),
       signal,

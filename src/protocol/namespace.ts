@@ -24,6 +24,8 @@ export const fileStatus = Type.Object({
   format: recordFormat,
   /** csv: field separator given by its writer, by which its blocks end at rows. Default: a comma. */
   delimiter: Type.Optional(delimiter),
+  /** csv: the first row names the columns, or it does not, as the writer has said. Default: the writer has not said. */
+  header: Type.Optional(Type.Boolean()),
   owner: text(255),
   group: text(255),
   /** Permission bits, 0o0000 to 0o1777. */

@@ -37,6 +37,8 @@ const newFile = {
   format: Type.Optional(recordFormat),
   /** csv: field separator, which determines where rows end. */
   delimiter: Type.Optional(delimiter),
+  /** csv: the first row names the columns, or it does not. */
+  header: Type.Optional(Type.Boolean()),
 }
 
 /** EEXIST unless `overwrite`; EISDIR; EBUSY while another writer has the path. `parents` creates missing directories. */

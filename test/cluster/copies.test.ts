@@ -265,6 +265,24 @@ test('CSV that could be cut in two ways is put, with a line about it; a delimite
   expect(await mill.stat(at('prices.csv'))).toMatchObject({ format: 'csv', delimiter: ';' })
 })
 
+test('what is said of the first row of CSV is kept, also by copies, and SQL obeys it', async () => {
+  await writeFile(local('words.csv'), 'ann,x\nbob,y\n')
+  const count = async (path: string) => {
+    for await (const row of mill.sql(`select count(*) n from '${path}'`)) return String((row as { n: bigint }).n)
+  }
+  const path = at('words.csv')
+  await ok('put', '--header', 'no', 'words.csv', path)
+  expect(await mill.stat(path)).toMatchObject({ format: 'csv', header: false })
+  expect(await ok('stat', path)).toContain('without a row of names')
+  expect(await count(path)).toBe('2')
+  await ok('cp', path, at('copied.csv'))
+  expect(await mill.stat(at('copied.csv'))).toMatchObject({ header: false })
+  await ok('put', '-f', '--header', 'yes', 'words.csv', path)
+  expect(await count(path)).toBe('1')
+  await ok('put', '-f', 'words.csv', path)
+  expect(await mill.stat(path)).not.toHaveProperty('header')
+})
+
 test('a file that says that it is empty and is not is put as it is read', async () => {
   if (!existsSync('/proc/version')) return
   const version = await readFile('/proc/version', 'utf8')

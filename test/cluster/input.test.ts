@@ -50,6 +50,29 @@ async function local(name: string, bytes: string | Buffer): Promise<string> {
 const byNumber = (a: unknown, b: unknown) => Number((a as string[])[0]!.split(' ')[1]) - Number((b as string[])[0]!.split(' ')[1])
 const sorted = (values: unknown[]) => values.toSorted((a, b) => Number((a as { id: string }).id) - Number((b as { id: string }).id))
 
+test('an output of CSV without names loses no row: a program says how its first row is read, and SQL takes it for one', async () => {
+  const program = await local('unnamed.ts', `import { mapReduce } from 'gristmill'
+export default mapReduce({ output: { format: 'csv', header: false }, map(line, emit) { emit(null, line.split(' ')) } })
+`)
+  await mill.writeFile('/pairs.txt', 'ann x\nbob y\ncy z\n')
+  await (await mill.run(program, { input: '/pairs.txt', output: '/pairs' })).wait()
+  await expect(records('/pairs', `format: 'csv'`)).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining('was written without a row of names') as string,
+  })
+  const read = await records('/pairs', `format: 'csv', header: false`)
+  expect(read.values.toSorted()).toEqual([['ann', 'x'], ['bob', 'y'], ['cy', 'z']])
+  expect((await records('/pairs', `format: 'csv', header: true`)).values).toHaveLength(2)
+  const names: unknown[] = []
+  for await (const row of mill.sql(`select column0 n from '/pairs' order by n`)) names.push((row as { n: string }).n)
+  expect(names).toEqual(['ann', 'bob', 'cy'])
+  // Names of the columns that look like values.
+  const years = await local('years.ts', `import { mapReduce } from 'gristmill'
+export default mapReduce({ output: { format: 'csv' }, map(line, emit) { emit(null, { 2024: 1, 2025: 2 }) } })
+`)
+  await (await mill.run(years, { input: '/pairs.txt', output: '/years' })).wait()
+  for await (const row of mill.sql(`select count(*) n, sum("2024") s from '/years'`)) expect(row).toEqual({ n: 3n, s: 3n })
+})
+
 test('CSV as Excel writes it, in blocks of 4 KiB: every row, once, by several tasks where the blocks were cut by its separator', async () => {
   for (const delimiter of [',', ';']) {
     await mill.put(await local('table.csv', `\ufeff${table(delimiter)}`), '/put.csv', { format: 'csv', blockSize: 4096, overwrite: true })

@@ -26,6 +26,9 @@ export const delimiter = option(
   'csv: field separator, tab or \\t for a tab (default: detected from the first rows; for stdin: a comma)',
   { parse: parseDelimiter },
 )
+export const header = option('--header <yes|no>', 'csv: does the first row name the columns? (default: SQL finds out by the values)', {
+  parse: text => oneOf('yes', 'no')(text) === 'yes',
+})
 export const overwrite = option('-f, --overwrite', 'replace existing files')
 export const preserve = option('-p, --preserve', 'keep modes and modification times, also of directories; cp: attributes and access control lists, too')
 export const recursive = option('-r, --recursive', 'include directories with their contents')

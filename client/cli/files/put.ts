@@ -11,7 +11,7 @@ import { expandGlob } from '../glob.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
 import { keptLocalName, makeFor, placed, remoteTarget, shellWord } from '../target.ts'
 import { localPath, localTree, statusOrNone } from '../tree.ts'
-import { blockSize, delimiter, format, overwrite, preserve, recursive, replication } from './options.ts'
+import { blockSize, delimiter, format, header, overwrite, preserve, recursive, replication } from './options.ts'
 
 export const put: CommandSpec = {
   name: 'put', args: '<local...> <remote>', about: 'copy local files into the cluster',
@@ -21,7 +21,7 @@ export const put: CommandSpec = {
     + 'Symbolic links are followed: their target is stored under the name of the link. `..` and `.` are stored under the real name of the directory.\n'
     + 'New files and directories get no more permissions than their source; a replaced file keeps its mode.',
   options: [
-    recursive, overwrite, preserve, replication, blockSize, format, delimiter,
+    recursive, overwrite, preserve, replication, blockSize, format, delimiter, header,
     option('--parallel <n>', 'files copied at the same time (default 4), beside small ones, which are sent together', { parse: whole(1, 64) }),
   ],
   examples: [
@@ -41,6 +41,7 @@ interface PutFlags {
   blockSize?: number
   format?: RecordFormat
   delimiter?: string
+  header?: boolean
   parallel?: number
 }
 
@@ -121,6 +122,6 @@ async function putInput(context: CommandContext, mill: Mill, to: string, options
   }
 }
 
-const writingOf = ({ overwrite = false, format, delimiter, replication, blockSize }: PutFlags) => ({
-  overwrite, format, delimiter, replication, blockSize,
+const writingOf = ({ overwrite = false, format, delimiter, header, replication, blockSize }: PutFlags) => ({
+  overwrite, format, delimiter, header, replication, blockSize,
 })

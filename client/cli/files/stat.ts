@@ -44,7 +44,8 @@ async function runStat(
 }
 
 function describe(status: FileStatus, show: (name: string) => string): string[] {
-  const fields = status.delimiter === undefined ? '' : `, fields between ${JSON.stringify(status.delimiter)}`
+  const fields = (status.delimiter === undefined ? '' : `, fields between ${JSON.stringify(status.delimiter)}`)
+    + (status.header === undefined ? '' : `, ${status.header ? 'with' : 'without'} a row of names`)
   const facts: [string, string][] = [
     ['path', show(status.path)],
     ['type', status.type],

@@ -26,21 +26,26 @@ const known: readonly (readonly [ending: RegExp, what: string])[] = [
   [/\.gz$/i, 'It is compressed with gzip.'], [/\.zst$/i, 'It is compressed with zstd.'],
 ]
 
-interface FileFacts { readonly path: string; readonly delimiter?: string | undefined; readonly whole: boolean }
+interface FileFacts {
+  readonly path: string
+  readonly delimiter?: string | undefined
+  readonly header?: boolean | undefined
+  readonly whole: boolean
+}
 
 /** `whole`: these are all bytes of the file. */
-export function rowsOf(bytes: Uint8Array, { path, delimiter, whole }: FileFacts): Preview {
+export function rowsOf(bytes: Uint8Array, { path, delimiter, header, whole }: FileFacts): Preview {
   const why = known.find(([ending]) => ending.test(path))?.[1]
   if (why !== undefined || bytes.subarray(0, 8192).includes(0)) return { kind: 'binary', why: why ?? 'It has bytes that no text has.' }
   // The last line of a part may be cut.
   const end = whole ? bytes.length : bytes.lastIndexOf(10) + 1 || bytes.length
   const text = new TextDecoder().decode(bytes.subarray(0, end))
-  if (/\.(csv|tsv)$/i.test(path)) return csvRows(text, delimiter ?? (/\.tsv$/i.test(path) ? '\t' : ','))
+  if (/\.(csv|tsv)$/i.test(path)) return csvRows(text, delimiter ?? (/\.tsv$/i.test(path) ? '\t' : ','), header)
   if (/\.(jsonl|ndjson)$/i.test(path)) return jsonRows(text)
   return { kind: 'text', text }
 }
 
-function csvRows(text: string, delimiter: string): Preview {
+function csvRows(text: string, delimiter: string, isNamed = true): Preview {
   const rows: string[][] = []
   let bad = 0
   let cut = false
@@ -51,8 +56,8 @@ function csvRows(text: string, delimiter: string): Preview {
     if (fault !== undefined) bad++
     rows.push(fields)
   })
-  const [header, ...rest] = rows
-  if (!header) return { kind: 'text', text }
+  const [header, ...rest] = isNamed ? rows : [[], ...rows]
+  if (!header || rows.length === 0) return { kind: 'text', text }
   const wide = rest.reduce((most, row) => Math.max(most, row.length), header.length)
   const width = Math.min(columnsMax, wide)
   const columns = unique(Array.from({ length: width }, (_, i) => header[i] || `column ${i + 1}`))

@@ -37,7 +37,7 @@ function Head({ status }: { readonly status: FileStatus }) {
     <Shown asked={asked} what="the first bytes">
       {bytes => {
         const whole = bytes.length >= status.length
-        const found = rowsOf(bytes, { path: status.path, delimiter: status.delimiter, whole })
+        const found = rowsOf(bytes, { path: status.path, delimiter: status.delimiter, header: status.header, whole })
         const note = whole ? '' : `The first ${formatBytes(bytes.length)} of the file. `
         if (found.kind === 'binary') return <Empty title="The file is not text">{found.why} Download it to open it.</Empty>
         if (found.kind === 'text')

@@ -117,8 +117,10 @@ const rows: readonly Row[] = [
   row('put', '--format', '/x /d/', '"formatFor":"lines"', { typed: '--format lines' }),
   row('put', '--parallel', '/x /y /z /d/', '"atOnce":1', { typed: '--parallel 1' }),
   row('put', '--delimiter', '/x /d/', '"delimiter":";"', { typed: '--delimiter ;' }),
+  row('put', '--header', '/x /d/', '"header":false', { typed: '--header no' }),
   // From stdin.
   row('put', '--delimiter', '- /d/new.csv', '"delimiter":";"', { typed: '--delimiter ;', given: { input: 'x' } }),
+  row('put', '--header', '- /d/new.csv', '"header":true', { typed: '--header yes', given: { input: 'x' } }),
   row('put', '--overwrite', '- /d/new', '"overwrite":true', { typed: '-f', given: { input: 'x' } }),
   row('put', '--replication', '- /d/new', '"replication":2', { typed: '--replication 2', given: { input: 'x' } }),
   row('put', '--block-size', '- /d/new', '"blockSize":65536', { typed: '--block-size 64KiB', given: { input: 'x' } }),

@@ -12,6 +12,7 @@ export interface FileShape {
   readonly format?: FileStatus['format']
   readonly aligned?: boolean
   readonly delimiter?: string
+  readonly header?: boolean
   readonly blockBytes?: number
 }
 
@@ -41,7 +42,7 @@ export function namespaceOf(files: Readonly<Record<string, FileShape>>): FakeNam
     blocks.set(path, located)
     add(path, {
       length: offset, blocks: located.length, format: shape.format ?? 'bytes',
-      ...(shape.delimiter !== undefined && { delimiter: shape.delimiter }),
+      ...(shape.delimiter !== undefined && { delimiter: shape.delimiter }), ...shape.header !== undefined && { header: shape.header },
       blockBytes: shape.blockBytes ?? 4096,
     })
   }

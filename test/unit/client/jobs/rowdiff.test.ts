@@ -33,6 +33,17 @@ test('the header of each CSV file is no row, and quoted line ends are in their r
   })
 })
 
+test('the first row of a CSV file that was written without names is a row', async () => {
+  const unnamed = (files: Readonly<Record<string, string>>): Side => {
+    const { read, files: all } = side(files)
+    return { read, files: all.map(file => ({ ...file, format: 'csv', header: false })) }
+  }
+  const from = unnamed({ '/a/p.csv': 'Ulm,1\nBonn,2\n' })
+  expect(await diffRows(from, unnamed({ '/b/p.csv': 'Bonn,2\nUlm,1\nKiel,3\n' }))).toEqual({
+    kept: 2, added: 1, removed: 0, addedRows: ['Kiel,3'], removedRows: [], schema: [],
+  })
+})
+
 test('rows of CSV files are compared by the names of their columns, whatever their order, and a new order is named', async () => {
   const from = side({ '/a/p.csv': '\ufefftown,n,note\nUlm,1,"a, b"\nBonn,2,\n', '/a/q.csv': 'n,note,town\n3,"c\nn,o",Jena\n' })
   const same = side({ '/b/p.csv': 'note,town,n\n"a, b",Ulm,1\n"c\nn,o",Jena,3\n,Bonn,2\n' })

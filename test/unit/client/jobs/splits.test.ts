@@ -184,6 +184,18 @@ describe('format detection from the beginning of a file', () => {
     expect(await cut(heads.commas, { format: 'csv' }, { blocks: [[4000, 'a']], delimiter: ';', format: 'csv' })).toEqual(['[0,4000);'])
   })
 
+  test('CSV that was written without names is read as arrays, or with its first row for names, as the program says, and never unsaid', async () => {
+    const unnamed = { blocks: three, aligned: true, format: 'csv', delimiter: ',', header: false } as const
+    await expect(cut(heads.commas, { format: 'csv' }, unnamed)).rejects.toMatchObject({
+      code: 'EINVAL', message: expect.stringMatching(/^\/f was written without a row of names.*set header: false/), details: { path: '/f' },
+    })
+    await expect(cut(heads.commas, { format: 'csv' }, { ...unnamed, blocks: [[9, 'a']] })).rejects.toMatchObject({ code: 'EINVAL' })
+    expect(await cut(heads.commas, { format: 'csv', header: false }, unnamed)).toEqual(each(','))
+    expect(await cut(heads.commas, { format: 'csv', header: true }, unnamed)).toEqual(each(','))
+    expect(await cut(heads.commas, { format: 'lines' }, unnamed)).toEqual(each())
+    expect(await cut(heads.commas, { format: 'csv' }, { ...unnamed, header: true })).toEqual(each(','))
+  })
+
   test('files that one task reads are looked at by that task, except those whose names promise nothing good', async () => {
     const looked: string[] = []
     const { ask } = namespaceOf({

@@ -25,8 +25,10 @@ type Files = Readonly<Record<string, string | readonly string[]>>
 
 const spaceAt = (directory: string) => ({ samples: async () => directory, names: () => {} })
 
-/** Rows of the table as tasks read them. A file that is a list has a block for each text. `delimiter`: that of the metadata of CSV. */
-async function rowsOf(kind: 'csv' | 'json', files: Files, delimiter?: string): Promise<{ columns: string[]; rows: unknown[][] }> {
+/** Rows of the table as tasks read them. A file that is a list has a block for each text. `claim`: what the metadata of CSV say. */
+async function rowsOf(
+  kind: 'csv' | 'json', files: Files, claim?: Pick<FileStatus, 'delimiter' | 'header'>,
+): Promise<{ columns: string[]; rows: unknown[][] }> {
   const dir = join(root, String(next++))
   const db = await openDuckDB({ memoryBytes: 64 << 20, threads: 1 })
   try {
@@ -48,7 +50,7 @@ async function rowsOf(kind: 'csv' | 'json', files: Files, delimiter?: string): P
       files: { read: async function* (path: unknown, { end }: { end?: number } = {}) { yield bytesOf(path as string).subarray(0, end) } },
     }
     const table = { name: '/t', kind, files: Object.keys(files).map(path => ({
-      path, bytes: bytesOf(path).length, ...delimiter !== undefined && { status: { format: 'csv', delimiter } as FileStatus },
+      path, bytes: bytesOf(path).length, ...claim !== undefined && { status: { format: 'csv', ...claim } as FileStatus },
     })) }
     const shape = await shapeOf(db, await sampleTable(table, 0, tools as never))
     const looked = []
@@ -234,6 +236,23 @@ test('JSON: keys that differ in case only are an error, and not a column without
   expect((await rowsOf('json', { '/t/1.jsonl': '{"a": 1, "a_1": 2}\n' })).rows).toEqual([[1n, 2n]])
 })
 
+test('CSV: whether the first row has names is what the metadata say, and found out by the values only where they say nothing', async () => {
+  const words = 'ann,x\nbob,y\n'
+  expect((await rowsOf('csv', { '/t/1.csv': words })).rows).toEqual([['bob', 'y']])
+  expect((await rowsOf('csv', { '/t/1.csv': words }, { header: true })).columns).toEqual(['ann VARCHAR', 'x VARCHAR'])
+  expect(await rowsOf('csv', { '/t/1.csv': words, '/t/2.csv': [words, 'cy,z\n'] }, { delimiter: ',', header: false })).toEqual({
+    columns: ['column0 VARCHAR', 'column1 VARCHAR'],
+    rows: [['ann', 'x'], ['bob', 'y'], ['ann', 'x'], ['bob', 'y'], ['cy', 'z']],
+  })
+  // Years as names: by the values it is a row.
+  const years = '2024,2025\n1,2\n3,4\n'
+  expect((await rowsOf('csv', { '/t/1.csv': years })).rows).toHaveLength(3)
+  expect(await rowsOf('csv', { '/t/1.csv': years }, { header: true })).toEqual({
+    columns: ['2024 BIGINT', '2025 BIGINT'], rows: [[1n, 2n], [3n, 4n]],
+  })
+  expect((await rowsOf('csv', { '/t/1.csv': 'one\ntwo\n' }, { delimiter: ',', header: false })).rows).toEqual([['one'], ['two']])
+})
+
 test.each([',', ';'])('CSV: the beginning that is looked at ends at the end of a row, also where a cell has hundreds of lines: %j', async delimiter => {
   const row = (i: number, text: string): string => `${i}${delimiter}"${text}"${delimiter}${i / 2}\n`
   const cell = Array.from({ length: 400 }, (_, i) => `line ${i}${delimiter} a ""word""`).join('\n')
@@ -313,10 +332,11 @@ test('CSV: a file whose metadata name the delimiter is read by it, with the quot
     [`x\n'a'\n'b'\n`, 'x VARCHAR', [`'a'`, `'b'`]], ['x\n"a\\"\n"b, c\\"\n', 'x VARCHAR', ['a\\', 'b, c\\']],
     ['x\n\n1\n', 'x BIGINT', [null, 1n]], ['x\n""\n"1"\n', 'x BIGINT', [null, 1n]],
   ] as const)
-    expect(await rowsOf('csv', { '/t/1.csv': text }, ','), text).toEqual({ columns: [column], rows: values.map(value => [value]) })
+    expect(await rowsOf('csv', { '/t/1.csv': text }, { delimiter: ',' }), text)
+      .toEqual({ columns: [column], rows: values.map(value => [value]) })
   // An apostrophe is a character for jobs.
   expect((await rowsOf('csv', { '/t/1.csv': `w,n\nrock 'n',1\n'x','y'\n` })).rows).toEqual([[`rock 'n'`, '1'], [`'x'`, `'y'`]])
-  await expect(rowsOf('csv', { '/t/1.csv': 'sep=;\na;b\n' }, ',')).rejects.toThrow('names the delimiter ";" in its first line')
+  await expect(rowsOf('csv', { '/t/1.csv': 'sep=;\na;b\n' }, { delimiter: ',' })).rejects.toThrow('names the delimiter ";" in its first line')
 })
 
 test('CSV: one column whose values have marks of other delimiters is one column, and no title before a table', async () => {

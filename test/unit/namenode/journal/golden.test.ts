@@ -97,10 +97,10 @@ test('an inlined file has an entry of version 3, and its bytes in a row of their
   const inlined = { ...ada, length: 5, blocks: 0 }
   expect(seal(key, encodeEntry(inlined))).toEqual(inlinedValue)
   expect(decodeEntry(unseal('children', key, inlinedValue))).toEqual(inlined)
-  // What a version that knows no entries of version 5 does with one: an inlined file never passes for an empty one.
+  // What a version that knows no entries of version 6 does with one: an inlined file never passes for an empty one.
   const later = encodeEntry(inlined)
-  later[0] = later[0]! & 0x0f | 5 << 4
-  for (const decode of [decodeEntry, decodeSize]) expect(() => decode(later)).toThrow('an entry of version 5')
+  later[0] = later[0]! & 0x0f | 6 << 4
+  for (const decode of [decodeEntry, decodeSize]) expect(() => decode(later)).toThrow('an entry of version 6')
   const text = Buffer.from('rye\n\n')
   const draft = new Draft({ get: () => undefined, range: () => [], counters: emptyCounters(), memo: new Memo() })
   putContent(draft, inlined.id, { data: text.toString('base64'), crc: crc32c(text) })
@@ -185,14 +185,19 @@ test('entries of every kind come back as they were', () => {
       acl: [{ scope: 'access', type: 'group', perm: 5 }],
     },
     { format: 'csv', delimiter: ';', length: 5, blocks: 0 },
+    { format: 'csv', header: false, length: 5, blocks: 1, blockBytes: 4096 },
+    { format: 'csv', delimiter: '\t', header: true, length: 5, blocks: 0 },
+    { format: 'csv', delimiter: ';', header: false, length: 5, blocks: 0, acl: [{ scope: 'access', type: 'group', perm: 1 }] },
     { mtimeMs: 0, id: inodeId(2 ** 48 - 1), length: 0, blocks: 0, format: 'jsonl' },
   ] as Array<Partial<NameEntry>>) {
     const entry = { ...ada, ...change }
     expect(decodeEntry(encodeEntry(entry))).toEqual(entry)
     const { id, directory, length, replication } = entry
     expect(decodeSize(encodeEntry(entry))).toEqual({ id, directory, length, replication })
-    // An entry without a delimiter has its former bytes; one with a delimiter has the next version number.
-    expect(encodeEntry(entry)[0]! >> 4).toBe(entry.acl ? 4 : isInlined(entry) ? 3 : entry.delimiter === undefined ? 1 : 2)
+    // An entry without what has been added has its former bytes; each addition has the next version number.
+    const { header, acl, delimiter } = entry
+    expect(encodeEntry(entry)[0]! >> 4)
+      .toBe(header !== undefined ? 5 : acl ? 4 : isInlined(entry) ? 3 : delimiter === undefined ? 1 : 2)
     expect(decodeEntry(encodeEntry(entry, 77))).toEqual(entry)
     const status = statusOf('/ö/b', entry)
     expect(recallStatus(Buffer.from(keepStatus(status)), { path: '/ö/b' })).toEqual(status)

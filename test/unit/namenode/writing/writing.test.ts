@@ -376,16 +376,20 @@ test('a writer that may replace a file does not replace one that another user ha
   await bench.do(setAttributes, { path: '/f', owner: 'ann', ...root })
   expect((await bench.do(completing, { lease, blocks: [], ...ann })).status.owner).toBe('ann')
 })
-test('what separates the fields of a CSV file is kept with it, over every change of its lease; other formats have no such thing', async () => {
+test('what separates the fields of a CSV file, and whether it has names, is kept with it, over every change of its lease; other formats have no such thing', async () => {
   const { sim, write } = await writing(95, 2)
-  for (const [path, format, delimiter, kept] of [
-    ['/a.csv', 'csv', ';', ';'], ['/b.csv', 'csv', '\t', '\t'], ['/c.csv', 'csv', undefined, undefined],
-    ['/d.txt', 'lines', ';', undefined],
+  for (const [path, format, said, kept] of [
+    ['/a.csv', 'csv', { delimiter: ';' }, { delimiter: ';' }], ['/b.csv', 'csv', { delimiter: '\t', header: false }, undefined],
+    ['/c.csv', 'csv', {}, {}], ['/d.csv', 'csv', { header: true, unmasked: 0o640 }, { header: true }],
+    ['/e.csv', 'csv', { header: false, delimiter: '|', unmasked: 0o640 }, { header: false, delimiter: '|' }],
+    ['/f.txt', 'lines', { delimiter: ';', header: false }, {}],
   ] as const) {
-    const { lease } = await write(create, { ...ask(), path, format, ...(delimiter && { delimiter }) })
+    const { lease } = await write(create, { ...ask(), path, format, ...said })
     await write(allocate, { ...ask(), lease, count: 1, bytes: 10 })
     const status = await write(complete, { ...ask(), lease, blocks: [] })
-    expect([path, status.format, status.delimiter]).toEqual([path, format, kept])
+    const { delimiter, header } = status
+    expect({ path, format: status.format, ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header } })
+      .toEqual({ path, format, ...kept ?? said })
   }
   for (const delimiter of ['"', '\n', 'é'])
     await expect(write(create, { ...ask(), path: '/e.csv', format: 'csv', delimiter })).rejects.toMatchObject({ code: 'EINVAL' })
