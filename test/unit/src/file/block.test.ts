@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
-import { blockId } from '../../../../src/base/ids.ts'
+import { blockId, nodeId } from '../../../../src/base/ids.ts'
 import { crcOf } from '../../../../src/block/checksum.ts'
 import { encodeMeta, metaBytes } from '../../../../src/block/meta.ts'
+import { localReplica } from '../../../../src/file/inplace.ts'
 import type { Disk } from '../../../../src/ports/disk.ts'
 import { noise } from '../block/kit.ts'
 import { countingDisk, tableOf } from '../../datanode/store/storekit.ts'
@@ -420,4 +421,32 @@ test('files of the same host that cannot be opened are asked of its datanode, at
   await readAll(refusing.reader())
   await readAll(refusing.reader())
   expect([refusing.local, refusing.asked.map(({ node }) => node)]).toEqual([['a'], ['b', 'b']])
+})
+
+test('a program is given the file of a replica of its host once every byte is checked, and none that is damaged, away or of a suspect node', async () => {
+  const find = async (reading: Reading, options = {}): Promise<string | undefined> => localReplica(reading.tools, reading.places, options)
+  const { disk, open: left } = countingDisk()
+  const read: number[] = []
+  let pauses = 0
+  const good = here({}, disk)
+  const onRead = (count: number, _: unknown, inPlace: boolean): void => { read.push(inPlace ? count : -1) }
+  expect(await find(good, { onRead, pause: () => { pauses++ } })).toBe(join(dir, 'data'))
+  expect([read.reduce((sum, count) => sum + count, 0), pauses, left(), good.reported]).toEqual([whole, read.length, 0, []])
+  const damaged = here({ data: Buffer.concat([bytes.subarray(0, whole - 1), Buffer.of(bytes[whole - 1]! ^ 1)]) }, disk)
+  expect(await find(damaged)).toBeUndefined()
+  expect([damaged.reported.map(({ block, address }) => [block, address]), left()]).toEqual([[[7, 'a:1']], 0])
+  for (const code of ['BLOCK_MISSING', 'UNAVAILABLE', 'TIMEOUT'] as const) {
+    const refusing = here()
+    refusing.files = new GristmillError(code, 'no')
+    expect(await find(refusing), code).toBeUndefined()
+  }
+  const denied = here()
+  denied.files = new GristmillError('EACCES', 'no')
+  await expect(find(denied)).rejects.toMatchObject({ code: 'EACCES' })
+  const gone = here()
+  Object.assign(gone.files, { data: join(dir, 'nothing') })
+  expect(await find(gone)).toBeUndefined()
+  const suspect = here()
+  suspect.suspectNodes.add(nodeId('a'))
+  expect([await find(suspect), await find(open()), suspect.local]).toEqual([undefined, undefined, []])
 })

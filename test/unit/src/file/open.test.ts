@@ -76,6 +76,25 @@ test('a complete file is visible, and nothing is held or given back', async () =
   expect(plain.calls.at(-1)!.request).toEqual({ requestId: 'c:1', lease: 5, blocks: [] })
 })
 
+test('a published file is visible elsewhere with what is said of it, and nothing is held or given back', async () => {
+  const { calls, events, create } = bench()
+  const file = await create()
+  expect(await file.publish({ blocks: [] }, { to: '/g', attributes: { a: 'b' } } as never)).toEqual({ path: '/f' })
+  expect(calls.at(-1)!.request).toEqual({ requestId: 'c:1', lease: 5, blocks: [], to: '/g', attributes: { a: 'b' } })
+  expect([events.slice(2), file.signal.aborted]).toEqual([['drop'], true])
+  await expect(file.publish({ blocks: [] }, { to: '/g' } as never)).rejects.toMatchObject({ code: 'ABORTED' })
+  // Its lease may be lost while the answer is on its way.
+  const publishing = bench()
+  const answer = Promise.withResolvers<unknown>()
+  publishing.world.answer = () => answer.promise
+  const other = await publishing.create()
+  const published = other.publish({ blocks: [] }, { to: '/g' } as never)
+  publishing.lose()
+  expect(other.signal.aborted).toBe(false)
+  answer.resolve({ path: '/g' })
+  expect(await published).toEqual({ path: '/g' })
+})
+
 test('a file that is given up gives its lease back, once', async () => {
   const { events, create } = bench()
   const file = await create()

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { address, blockId } from '../../../../src/base/ids.ts'
 import { Locator, readFile, type LocatedFile, type ReadOptions } from '../../../../src/file/read.ts'
+import { contentOf } from '../../../../src/file/small.ts'
 import { noise } from '../block/kit.ts'
 import { Reading, turns } from './reading.ts'
 
@@ -175,4 +176,32 @@ test('a file that is replaced before its first byte came is read as it is now, t
   expect(file.asked).toEqual([
     { offset: 0, length: 1 }, { offset: 0, length: undefined },
   ])
+})
+
+test('a small file comes whole or in part; damaged bytes are asked for once more, and those of another file are not given', async () => {
+  const rye = Buffer.from('rye and oats')
+  const damaged = { ...contentOf(rye), crc: 1 }
+  const answer = (content: object | undefined, id = 1): LocatedFile => ({
+    status: { id, path: '/s', type: 'file', length: rye.length, inlined: true } as never, blocks: [], content: content as never,
+  })
+  const { reading } = new File()
+  const read = async (answers: readonly LocatedFile[], options: ReadOptions = {}, file: string | LocatedFile = '/s') => {
+    const left = [...answers]
+    const caller = { call: async () => left.shift() } as never
+    const locator = new Locator({ namenode: address('n:1'), host: 'client', caller })
+    const text = await collect(readFile(reading.tools, locator, file, options)).then(String, ({ code }: GristmillError) => code)
+    return [text, left.length]
+  }
+  const whole = answer(contentOf(rye))
+  expect(await read([whole, whole])).toEqual(['rye and oats', 1])
+  expect(await read([whole], { start: 4, end: 7 })).toEqual(['and', 0])
+  expect(await read([whole], { start: 12 })).toEqual(['', 0])
+  expect(await read([answer(damaged), whole])).toEqual(['rye and oats', 0])
+  expect(await read([answer(undefined), whole])).toEqual(['rye and oats', 0])
+  expect(await read([answer(damaged), answer(damaged)])).toEqual(['CORRUPT', 0])
+  // The path leads to another file, or to one in blocks: a caller that named the path gets that one, and one that named the file ESTALE.
+  expect(await read([answer(damaged), answer(contentOf(rye), 2), answer(contentOf(Buffer.from('next is oats')), 2)]))
+    .toEqual(['next is oats', 0])
+  expect(await read([answer(contentOf(rye), 2)], {}, answer(damaged))).toEqual(['ESTALE', 0])
+  expect(await read([answer(undefined)], {}, answer(damaged))).toEqual(['ESTALE', 0])
 })

@@ -1,6 +1,7 @@
 // Small files of one process: what is asked for at the same time travels in few calls; each file has its own outcome; the namenode's bound
 // is learnt; bytes that do not match their checksum are not returned.
 
+import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { address, inodeId, requestId } from '../../../../src/base/ids.ts'
@@ -54,6 +55,8 @@ test('a file that is longer than the namenode takes is left to blocks, and the n
   expect(small.takes(3)).toBe(true)
   expect(await small.write('/a', rye, {})).toBeUndefined()
   expect([small.takes(3), small.takes(2), await small.write('/a', rye, {}), calls]).toEqual([false, true, undefined, [1]])
+  const one = against(() => ({}), { own: 1 })
+  expect([one.small.takes(1), one.small.takes(2), against(() => ({}), { own: 0 }).small.takes(0)]).toEqual([true, false, false])
 })
 
 test('a process that inlines nothing, and a namenode of an earlier version, are not asked again', async () => {
@@ -105,6 +108,10 @@ test('a call that answers for some asks again for the others; a failed call is t
   expect(sent).toEqual([[1, 2, 3, 4], [4], [5], [6]])
   await expect(Promise.all([add(9), add(8)])).rejects.toMatchObject({ code: 'UNAVAILABLE' })
   expect(await add(1)).toBe(1)
+  // A signal of many calls keeps none of them.
+  const lasting = new AbortController()
+  expect(await Promise.all([add(1, lasting.signal), add(2, lasting.signal)])).toEqual([1, 2])
+  expect(getEventListeners(lasting.signal, 'abort')).toEqual([])
 })
 
 test('a call is aborted when all who wait for it have given up, and what waits behind it is sent', async () => {
