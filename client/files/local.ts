@@ -7,7 +7,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { PutFileOptions } from '../../src/file/put.ts'
-import type { Disk, DiskReader } from '../../src/ports/disk.ts'
+import type { Disk, DiskReader, DiskStream } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 
@@ -67,16 +67,17 @@ export async function getLocal(
   { source, target, moved }: Got, { overwrite, preserve, signal }: GetOptions,
 ): Promise<void> {
   const mode = source.mode & 0o777
-  const options = { target, source: source.path, overwrite, mode, preserved: preserve ? { mode, mtimeMs: source.mtimeMs } : undefined }
+  const preserved = preserve ? { mode, mtimeMs: source.mtimeMs } : undefined
+  const options = { target, source: source.path, overwrite, mode, preserved, signal }
   await writeLocal({ disk, random }, options, async write => {
     let done = 0
     const small = source.inlined && await files.readSmall(source, signal)
     if (small) {
-      write(small)
+      await write(small)
       return moved(small.length)
     }
     for await (const piece of files.read(source.path, { signal, reuse: true })) {
-      write(piece)
+      await write(piece)
       moved((done += piece.length))
     }
   })
@@ -91,44 +92,51 @@ interface LocalTarget {
   readonly mode: number
   /** Mode and time that the file gets, whatever the umask. */
   readonly preserved?: { readonly mode: number; readonly mtimeMs: number } | undefined
+  readonly signal?: AbortSignal | undefined
 }
+
+/** The bytes may be changed when it has returned, or its promise has resolved. */
+type Write = (piece: Uint8Array) => Promise<void> | undefined
 
 /** Writes a local file: it appears when `work` is done, or not at all. A device or pipe is written to directly, and a link is followed. */
 export async function writeLocal(
   { disk, random }: { disk: Disk; random: Random },
-  { target, source, overwrite, mode, preserved }: LocalTarget, work: (write: (piece: Uint8Array) => void) => Promise<void>,
+  { target, source, overwrite, mode, preserved, signal }: LocalTarget, work: (write: Write) => Promise<void>,
 ): Promise<void> {
   const led = await disk.stat(target, { follow: true })
   const there = led ?? (await disk.stat(target))
   if (there?.kind === 'directory')
     throw new GristmillError('EISDIR', `${target} is a local directory, and ${source} is a file`, { details: { path: target, source } })
   // A pipe or device. A dangling link is no stream; it may only be replaced.
-  const stream = led?.kind === 'other'
-  if (there && !stream && !overwrite)
+  if (led?.kind === 'other' && disk.openStream) return writeStream(await disk.openStream(target, signal), work)
+  if (there && !overwrite)
     throw new GristmillError('EEXIST', `the local file ${target} exists; set overwrite to replace it`, { details: { path: target } })
   const real = there?.path ?? target
   // Not derived from the file's name, which may already have the maximum length.
   const temporary = below(dirname(real), `.gristmill.${random.id().slice(0, 8)}.part`)
   // A replaced file keeps its mode, and never has more permissions in between; the mode of a new file is reduced by the umask.
   const exact = preserved ? preserved.mode : led?.kind === 'file' && led.mode !== undefined ? led.mode & 0o777 : undefined
-  const opening = stream
-    ? disk.create(target, { exclusive: false, follow: true })
-    : disk.create(temporary, { mode: exact === undefined ? mode : 0o600 })
-  const writer = await opening.catch((error: unknown) => {
+  const writer = await disk.create(temporary, { mode: exact === undefined ? mode : 0o600 }).catch((error: unknown) => {
     throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? noDirectory(dirname(real)) : error
   })
   try {
-    await work(piece => writer.writeSync(piece))
+    await work(piece => { writer.writeSync(piece); return undefined })
     await writer.close()
-    if (!stream) {
-      if (exact !== undefined) await disk.setMode(temporary, exact)
-      if (preserved) await disk.setModified(temporary, preserved.mtimeMs)
-      await disk.rename(temporary, real)
-    }
+    if (exact !== undefined) await disk.setMode(temporary, exact)
+    if (preserved) await disk.setModified(temporary, preserved.mtimeMs)
+    await disk.rename(temporary, real)
   } catch (error) {
     await writer.close()
-    if (!stream) await disk.remove(temporary)
+    await disk.remove(temporary)
     throw error
+  }
+}
+
+async function writeStream(stream: DiskStream, work: (write: Write) => Promise<void>): Promise<void> {
+  try {
+    await work(piece => stream.write(piece))
+  } finally {
+    await stream.close()
   }
 }
 

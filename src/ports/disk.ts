@@ -11,10 +11,14 @@ export interface Disk {
   /** Opens for reading without leaving the thread; for small hot files. Throws the same errors. */
   openReadSync(path: string): DiskReader
   /**
-   * Creates a file for writing; `exclusive` (default) fails with EEXIST if it exists, else it is truncated. `follow`: follows
-   * links and opens any target, also a device or a pipe; only for paths that a user named.
+   * Creates a file for writing; `exclusive` (default) fails with EEXIST if it exists, else it is truncated.
    */
-  create(path: string, options?: { exclusive?: boolean; mode?: number; follow?: boolean }): Promise<DiskWriter>
+  create(path: string, options?: { exclusive?: boolean; mode?: number }): Promise<DiskWriter>
+  /**
+   * Opens a pipe or a device for writing, and follows links: only for paths that a user named. Waits for a process that reads a pipe.
+   * Missing on a disk that has none of them.
+   */
+  openStream?(path: string, signal?: AbortSignal): Promise<DiskStream>
   /** Opens an existing file, or a new one, for appending at its end. */
   openAppend(path: string): Promise<DiskWriter>
   readFile(path: string): Promise<Buffer>
@@ -77,6 +81,12 @@ export interface DiskReader {
   readSync(target: Uint8Array, position: number): number
   /** Like readSync, through the thread pool: for large cold reads. */
   read(target: Uint8Array, position: number): Promise<number>
+  close(): Promise<void>
+}
+
+export interface DiskStream {
+  /** Resolves when the pipe or device has the bytes, which may then be changed. Rejects on an abort of the signal it was opened with. */
+  write(bytes: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 

@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import type { Disk, DiskEntry, DiskStat } from '../ports/disk.ts'
 import { makeDirectories } from './directories.ts'
 import { FileAppender, FileReader, FileWriter } from './file.ts'
+import { openStream } from './localstream.ts'
 import { lockDirectory, lockHolder } from './lock.ts'
 
 const { O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = fs.constants
@@ -28,13 +29,12 @@ export const localDisk: Disk = Object.freeze({
   openRead: async (file: string) => new FileReader(checked(await open(file, readFlags), file)),
   openReadSync: (file: string) => new FileReader(checked(fs.openSync(file, readFlags), file)),
 
-  async create(
-    file: string,
-    { exclusive = true, mode = fileMode, follow = false }: { exclusive?: boolean; mode?: number; follow?: boolean } = {},
-  ) {
+  async create(file: string, { exclusive = true, mode = fileMode }: { exclusive?: boolean; mode?: number } = {}) {
     const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC)
-    return new FileWriter(follow ? await open(file, flags, mode) : await openToWrite(file, flags | plain, mode))
+    return new FileWriter(await openToWrite(file, flags | plain, mode))
   },
+
+  openStream: (file: string, signal?: AbortSignal) => openStream(file, signal),
 
   openAppend: async (file: string) => new FileAppender(await openToWrite(file, O_WRONLY | O_CREAT | O_APPEND | plain, fileMode)),
 

@@ -1,8 +1,11 @@
 // put, get, cp and mv of the library and of the command line, over an embedded cluster and a real disk: the same walk, the same rules.
 
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { chmod, lstat, mkdir, mkdtemp, readFile, readdir, realpath, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { constants, existsSync } from 'node:fs'
+import {
+  chmod, lstat, mkdir, mkdtemp, open as openLocal, readFile, readdir, realpath,
+  rm, stat, symlink, utimes, writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
@@ -263,6 +266,21 @@ test('CSV that could be cut in two ways is put, with a line about it; a delimite
   ])
   expect(await ok('put', '-f', '--delimiter', ';', 'prices.csv', at('prices.csv'))).toBe('')
   expect(await mill.stat(at('prices.csv'))).toMatchObject({ format: 'csv', delimiter: ';' })
+})
+
+test('a copy to a pipe that no process reads, or reads on, is ended by an abort', async () => {
+  await mill.writeFile(at('big'), Buffer.alloc(1 << 20))
+  execFileSync('mkfifo', [local('unread')])
+  const ending = new AbortController()
+  const got = mill.get(at('big'), local('unread'), { signal: ending.signal })
+  setTimeout(() => ending.abort(), 50)
+  await expect(got).rejects.toMatchObject({ code: 'ABORTED' })
+  const reader = await openLocal(local('unread'), constants.O_RDONLY | constants.O_NONBLOCK)
+  const again = new AbortController()
+  const stuck = mill.get(at('big'), local('unread'), { signal: again.signal })
+  setTimeout(() => again.abort(), 50)
+  await expect(stuck).rejects.toMatchObject({ code: 'ABORTED' })
+  await reader.close()
 })
 
 test('what is said of the first row of CSV is kept, also by copies, and SQL obeys it', async () => {

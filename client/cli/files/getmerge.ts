@@ -45,7 +45,7 @@ async function runGetmerge(context: CommandContext, operands: readonly string[],
     throw new Refusal('EEXIST', `${to}: file exists; add -f to replace it`, { details: { path: to } })
   if (!found) await checkLocalParent(disk, to, target)
   const { writeLocal } = await import('../../files/local.ts')
-  const file = { target, source: paths[0] ?? to, overwrite: options.overwrite ?? false, mode: 0o666 }
+  const file = { target, source: paths[0] ?? to, overwrite: options.overwrite ?? false, mode: 0o666, signal: context.signal }
   await writeLocal({ disk, random }, file, write => merge(context, mill, paths, options, async bytes => write(bytes)))
 }
 
