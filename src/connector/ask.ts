@@ -1,5 +1,5 @@
 // Requests to servers outside of the cluster: bounds on waiting, repeats of what failed for a passing reason, and errors in words. A
-// request is given up when no byte has come for `stallMs`.
+// request is given up when no byte has come for `stallMs`. A server that asks for a pause (Retry-After) gets it, up to a bound.
 
 import { GristmillError, isTransient } from '../base/errors.ts'
 import { backoffMs } from '../base/backoff.ts'
@@ -19,6 +19,8 @@ export interface AskDeps {
 /** Tries of a request: with the pauses below, a server that restarts within a minute is waited for. */
 const triesMax = 8
 const pauses = { firstMs: 200, maxMs: 15_000 }
+/** A server that asks for more may refuse the next request as well. */
+const askedPauseMsMax = 60_000
 /** Without a byte for so long the connection is given up; object stores take some seconds to answer. */
 const stallMs = 60_000
 /** Characters of a server's message that are repeated in ours. */
@@ -79,8 +81,23 @@ function causeOf(error: unknown): string {
 }
 
 /** Repeats work that may be repeated, while its failure is a passing one. */
-export const again = <T>({ clock, random }: AskDeps, work: (attempt: number) => Promise<T>, signal?: AbortSignal): Promise<T> =>
-  retry(work, { clock, signal, attemptsMax: triesMax, pauseMs: attempt => backoffMs(attempt, pauses, random), again: isTransient })
+export function again<T>({ clock, random }: AskDeps, work: (attempt: number) => Promise<T>, signal?: AbortSignal): Promise<T> {
+  let askedMs = 0
+  return retry(work, {
+    clock, signal, attemptsMax: triesMax, pauseMs: attempt => Math.max(askedMs, backoffMs(attempt, pauses, random)),
+    again(error) {
+      askedMs = error instanceof GristmillError ? Number(error.details['pauseMs'] ?? 0) : 0
+      return isTransient(error)
+    },
+  })
+}
+
+/** Pause that a server asks for, in seconds or until a time of its own clock. */
+function pauseOf({ 'retry-after': asked, date }: HttpReply['headers']): { readonly pauseMs?: number } {
+  if (asked === undefined) return {}
+  const ms = /^\d+$/.test(asked) ? Number(asked) * 1000 : Date.parse(asked) - Date.parse(date ?? '')
+  return ms > 0 ? { pauseMs: Math.min(ms, askedPauseMsMax) } : {}
+}
 
 /** The error that a reply's status stands for; `what`: what was asked for, without credentials. */
 export async function refusal(reply: HttpReply, what: string, words?: (text: string) => string | undefined): Promise<GristmillError> {
@@ -92,7 +109,8 @@ export async function refusal(reply: HttpReply, what: string, words?: (text: str
   if (status === 401) return new GristmillError('UNAUTHENTICATED', `${what} asks for credentials, or has refused those given ${more}`)
   if (status === 403) return new GristmillError('EACCES', `${what} may not be used with these credentials ${more}`)
   if (status === 412) return new GristmillError('ESTALE', `${what} has changed since the transfer began ${more}; begin again`)
-  if (status === 429 || status === 503) return new GristmillError('OVERLOADED', `${what}: the server is overloaded ${more}`)
+  if (status === 429 || status === 503)
+    return new GristmillError('OVERLOADED', `${what}: the server is overloaded ${more}`, { details: pauseOf(reply.headers) })
   if (status === 408 || status >= 500) return new GristmillError('UNAVAILABLE', `${what}: the server has failed ${more}`)
   return new GristmillError('EINVAL', `${what}: the server has refused the request ${more}`)
 }

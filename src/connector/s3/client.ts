@@ -84,7 +84,7 @@ export class S3Client {
     const isElsewhere = there !== undefined && there !== region
     const hint = isElsewhere ? `. The bucket is in the region ${there}: name it with --region or AWS_REGION` : ''
     const status = code === undefined ? error.code : codes[code] ?? error.code
-    return new GristmillError(status, `${error.message}${hint}`, { details: { ...code !== undefined && { s3: code } } })
+    return new GristmillError(status, `${error.message}${hint}`, { details: { ...error.details, ...code !== undefined && { s3: code } } })
   }
 
   /** A service may repeat the request that it has refused. */

@@ -103,6 +103,27 @@ test('refusals have a code and say what to do; passing failures are repeated wit
   expect((await failure(pinOf(new HttpFile(encoded, url)))).code).toBe('EINVAL')
 })
 
+test('a server that is overloaded gets the pause that it asks for, up to a minute', async () => {
+  const date = 'Fri, 27 Nov 2026 10:00:00 GMT'
+  const cases: ReadonlyArray<readonly [headers: Record<string, string>, leastMs: number, mostMs: number]> = [
+    [{ 'retry-after': '9' }, 9000, 9000], [{ 'retry-after': 'Fri, 27 Nov 2026 10:00:20 GMT', date }, 20_000, 20_000],
+    [{ 'retry-after': '86400' }, 60_000, 60_000], [{}, 1, 1000],
+    [{ 'retry-after': 'soon' }, 1, 1000], [{ 'retry-after': date, date }, 1, 1000],
+  ]
+  for (const [headers, leastMs, mostMs] of cases) {
+    for (const status of [429, 503]) {
+      const web = new Web(content)
+      web.fault = (_, count) => (count === 2 ? { status, headers } : undefined)
+      const deps = depsOf(web.fetch)
+      const file = new HttpFile(deps, url)
+      const pieces = await Array.fromAsync(pull(deps, file, await pinOf(file)))
+      expect(Buffer.concat(pieces)).toEqual(content)
+      expect(deps.slept(), JSON.stringify(headers)).toBeGreaterThanOrEqual(leastMs)
+      expect(deps.slept(), JSON.stringify(headers)).toBeLessThanOrEqual(mostMs)
+    }
+  }
+})
+
 test('redirects are followed without the password, never from https to http, and not for ever', async () => {
   const asked: { url: string; authorization: string | undefined }[] = []
   const to: Record<string, string> = {

@@ -37,7 +37,8 @@ interface WebOptions {
 export class Web {
   content: Buffer
   readonly requests: HttpRequest[] = []
-  fault: (request: HttpRequest, count: number) => { status?: number; cut?: number } | undefined = () => undefined
+  fault: (request: HttpRequest, count: number) => { status?: number; cut?: number; headers?: Record<string, string> } | undefined =
+    () => undefined
   readonly #options: WebOptions
 
   constructor(content: string | Buffer, options: WebOptions = {}) {
@@ -58,7 +59,7 @@ export class Web {
     const { method, headers: asked = {} } = request
     if (method === 'HEAD') return head ? reply(200, headers) : reply(405)
     const fault = this.fault(request, this.requests.length)
-    if (fault?.status !== undefined) return reply(fault.status)
+    if (fault?.status !== undefined) return reply(fault.status, fault.headers)
     if (asked['if-match'] !== undefined && etag && asked['if-match'] !== tag) return reply(412)
     const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(asked['range'] ?? '') ?? []
     if (!ranges || first === undefined) return reply(200, headers, this.content, fault?.cut)
