@@ -1,7 +1,8 @@
 // Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts) and of PostgreSQL (pg.ts); and connectors
 // against real servers: PostgreSQL (postgres.ts), Kafka (kafka.ts).
 // `npm run test:interop [-- --install] [--only NAME,…]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
-// node_modules/.cache/interop. A client that is not there is skipped, and the table at the end says so. Exits with 1 if anything failed.
+// node_modules/.cache/interop, with `--only` those of the named jobs. A client that is not there is skipped, and the table at the end says
+// so. Exits with 1 if anything failed.
 
 import { join } from 'node:path'
 import { connect } from '../../client/index.ts'
@@ -14,8 +15,9 @@ import { postgresPeers } from './postgres.ts'
 import { s3Peers } from './s3.ts'
 import { webHdfsPeers } from './webhdfs.ts'
 
-async function installAll(peers: readonly Peers[]): Promise<void> {
-  for (const { install } of peers) await install()
+async function installAll(peers: readonly Peers[], only: readonly string[] | undefined): Promise<void> {
+  for (const { install, jobs } of peers)
+    if (only === undefined || only.some(name => Object.hasOwn(jobs, name))) await install()
 }
 
 async function runAll(peers: readonly Peers[], only: readonly string[] | undefined): Promise<Row[]> {
@@ -43,7 +45,7 @@ async function main(words: readonly string[]): Promise<void> {
       kafkaPeers({ mill }),
       s3Peers({ endpoint: endpoints!['s3']!, key, dir: join(cluster.dir, 's3') }),
     ]
-    if (words.includes('--install')) await installAll(peers)
+    if (words.includes('--install')) await installAll(peers, only)
     rows = await runAll(peers, only)
     if (rows.some(row => row.failed)) console.log(gateway.errors.slice(-8000))
   } finally {
