@@ -5,6 +5,7 @@
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { ByteFeed } from './bytefeed.ts'
+import { isAvroCodec, type AvroCodec } from './avrocodec.ts'
 import { recordError } from './records.ts'
 import { sniff } from './sniff.ts'
 
@@ -15,7 +16,7 @@ const numberBytesMax = 10
 
 export interface AvroHeader {
   readonly schema: unknown
-  readonly codec: 'null' | 'deflate'
+  readonly codec: AvroCodec
   readonly marker: Buffer
   /** Position of the first block. */
   readonly end: number
@@ -36,8 +37,8 @@ export async function readHeader(feed: ByteFeed, path: string): Promise<AvroHead
   feed.skip(magic.length)
   const entries = await metadataOf(feed, fault)
   const codec = entries.get('avro.codec')?.toString() ?? 'null'
-  if (codec !== 'null' && codec !== 'deflate')
-    throw fault(`its blocks are packed with ${codec.slice(0, 40)}, which is not supported`, '; write it with the codec deflate, or null')
+  if (!isAvroCodec(codec))
+    throw fault(`its blocks are packed with ${codec.slice(0, 40)}, which is not supported`, '; write it with deflate or zstandard')
   const text = entries.get('avro.schema')?.toString()
   let schema: unknown
   try {

@@ -2,11 +2,11 @@
 // that ends the header or the block before. A reader of a range inside of the file reads the header first, and looks for the first marker.
 // INVARIANT: adjacent ranges give each record exactly once, whatever their ends are, unless a value holds the marker of its own file.
 
-import { inflateRawSync } from 'node:zlib'
 import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import type { Avro, AvroType, LoadAvro } from '../ports/avro.ts'
 import { asWrongUse } from '../base/wronguse.ts'
+import { unpackAvro, type AvroCodec } from './avrocodec.ts'
 import { markerBytes, numberIn, readHeader, type AvroHeader } from './avrofile.ts'
 import { ByteFeed } from './bytefeed.ts'
 import { recordError, type Batch, type ReadCounters, type RecordRange } from './records.ts'
@@ -111,7 +111,7 @@ async function* blockAt(feed: ByteFeed, { path, header, type, options }: BlockOp
   const isPlain = header.codec === 'null'
   let done = 0
   try {
-    for (const { values, starts } of batchesIn(isPlain ? stored : unpacked(stored, broken), count, type)) {
+    for (const { values, starts } of batchesIn(unpacked(stored, header.codec, broken), count, type)) {
       options.counters.records += values.length
       done += values.length
       yield { values, path, offset: index => (isPlain ? at + starts[index]! : offset) }
@@ -147,9 +147,9 @@ function * batchesIn(bytes: Buffer, count: number, type: AvroType): Generator<{ 
   if (position !== bytes.length) throw new Broken(`would be behind the last one, where ${bytes.length - position} bytes are left`)
 }
 
-function unpacked(stored: Buffer, broken: (text: string) => GristmillError): Buffer {
+function unpacked(stored: Buffer, codec: AvroCodec, broken: (text: string) => GristmillError): Buffer {
   try {
-    return inflateRawSync(stored, { maxOutputLength: blockBytesMax })
+    return unpackAvro(stored, codec, blockBytesMax)
   } catch (error) {
     const isLarge = (error as { code?: unknown }).code === 'ERR_BUFFER_TOO_LARGE'
     throw broken(
