@@ -7,15 +7,25 @@
 export type AvroUse = 'message' | 'read' | 'write'
 
 export interface AvroType {
-  /** Throws Error for bytes that are not one value of this type. */
+  /** Throws Error for bytes that are not one value of this type, and for texts and keys of maps that are not UTF-8. */
   fromBuffer(bytes: Buffer): unknown
-  /** The value that begins at an offset, and the offset behind it. Throws Error for bytes that are none. */
-  read(bytes: Buffer, offset: number): { readonly value: unknown; readonly end: number }
+  /** The value that begins at an offset. Throws Error for bytes that are none. */
+  read(bytes: Buffer, offset: number): AvroRead
   /**
    * Throws EINVAL that names the part of the value that does not fit, as a field that the schema does not have, or a text that UTF-8 does
    * not have. Any Uint8Array is bytes, and a bigint any number that holds it.
    */
   encode(value: unknown): Uint8Array
+}
+
+interface AvroRead {
+  readonly value: unknown
+  /** Offset behind it. */
+  readonly end: number
+  /** False: a text or a key of a map is not UTF-8, and has U+FFFD in its place. */
+  readonly isUtf8: boolean
+  /** Items of lists that have no bytes, such as `null`: memory that the length of the bytes does not bound. */
+  readonly emptyItems: number
 }
 
 export interface Avro {

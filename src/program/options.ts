@@ -41,7 +41,7 @@ const texts = inputFormats.filter(format => !isBinary(format))
 /** Options of `input` and `output` beside `path` and `format`. */
 const inputRules: Readonly<Record<string, OptionRule>> = {
   encoding: { formats: texts, values: textEncodings },
-  invalidUtf8: { formats: texts, values: invalidUtf8Modes },
+  invalidUtf8: { formats: [...texts, 'avro'], values: invalidUtf8Modes },
   badRecords: { values: badRecordsModes },
   schema: { kind: ["a schema with the property ~standard, such as one of Zod's, Valibot's or ArkType's", isSchema] },
   delimiter: { formats: inputsWith('delimiter'), kind: oneAscii },

@@ -13,7 +13,7 @@ import { recordError, type Batch, type ReadCounters, type RecordRange } from './
 import type { InputOptions } from '../base/formats.ts'
 
 interface AvroReadOptions {
-  readonly input: Pick<InputOptions, 'badRecords'>
+  readonly input: Pick<InputOptions, 'badRecords' | 'invalidUtf8'>
   readonly counters: ReadCounters
   readonly signal?: AbortSignal | undefined
   readonly loadAvro?: LoadAvro | undefined
@@ -24,10 +24,13 @@ interface AvroReadOptions {
 /** A block is in memory as a whole, as it is stored and unpacked. Writers make them of 16 KiB to some MiB. */
 const blockBytesMax = 256 * MiB
 const recordsAtOnce = 1000
+/** Items without bytes in the records of one batch, and records without bytes in a block. */
+const emptyMax = 2 ** 20
 
 /**
  * Throws EINVAL with path and offset for what is no Avro, CORRUPT if the source ends early. With `badRecords: 'skip'`, the records of a
- * block from the first one on that cannot be read are left out and counted.
+ * block from the first one on that cannot be read are left out and counted. Texts that are not UTF-8 have U+FFFD in them and are counted,
+ * or refused.
  */
 export async function* avroBatches(range: RecordRange, options: AvroReadOptions): AsyncGenerator<Batch> {
   const { path, start, end } = range
@@ -110,38 +113,62 @@ async function* blockAt(feed: ByteFeed, { path, header, type, options }: BlockOp
   // Records that are compressed have no place of their own.
   const isPlain = header.codec === 'null'
   let done = 0
+  const offsetOf = (start: number): number => (isPlain ? at + start : offset)
+  let refused: GristmillError | undefined
   try {
-    for (const { values, starts } of batchesIn(unpacked(stored, header.codec, broken), count, type)) {
+    for (const { values, starts, invalid } of batchesIn(unpacked(stored, header.codec, broken), count, type)) {
+      const [first] = invalid
+      if (first !== undefined && options.input.invalidUtf8 === 'error') {
+        refused = recordError(
+          `a text or a key of a map in record ${done + first + 1} of the block is not UTF-8; write the file again, or read it by a program `
+          + 'with invalidUtf8: "replace"', { path, offset: offsetOf(starts[first]!) },
+        )
+        break
+      }
       options.counters.records += values.length
+      options.counters.invalidUtf8Records += invalid.length
       done += values.length
-      yield { values, path, offset: index => (isPlain ? at + starts[index]! : offset) }
+      yield { values, path, offset: index => offsetOf(starts[index]!) }
     }
   } catch (error) {
     if (!(error instanceof Broken) && !(error instanceof GristmillError)) throw error
     if (options.input.badRecords === 'skip') options.counters.badRecords += count - done
     else throw error instanceof Broken ? broken(`record ${done + 1} of ${count} ${error.message}`) : error
   }
+  if (refused) throw refused
 }
 
 class Broken extends Error {}
 
-function * batchesIn(bytes: Buffer, count: number, type: AvroType): Generator<{ values: unknown[]; starts: number[] }> {
+interface Decoded {
+  readonly values: unknown[]
+  readonly starts: number[]
+  /** Records with texts that are not UTF-8, by their places. */
+  readonly invalid: number[]
+}
+
+function * batchesIn(bytes: Buffer, count: number, type: AvroType): Generator<Decoded> {
   let position = 0
+  let emptyRecords = 0
   for (let left = count; left > 0;) {
-    const values: unknown[] = []
-    const starts: number[] = []
+    const decoded: Decoded = { values: [], starts: [], invalid: [] }
+    const { values, starts, invalid } = decoded
     let broken: Broken | undefined
-    for (; left > 0 && values.length < recordsAtOnce && !broken; left--) {
+    let emptyItems = 0
+    for (; left > 0 && values.length < recordsAtOnce && emptyItems < emptyMax && !broken; left--) {
       try {
-        const { value, end } = type.read(bytes, position)
+        const { value, end, isUtf8, emptyItems: own } = type.read(bytes, position)
+        if (end === position && ++emptyRecords > emptyMax) throw new Error(`the block has more than ${emptyMax} records without bytes`)
+        if (!isUtf8) invalid.push(values.length)
         starts.push(position)
         values.push(value)
+        emptyItems += own
         position = end
       } catch (error) {
         broken = new Broken(`is not of its schema: ${(error as Error).message}`)
       }
     }
-    if (values.length > 0) yield { values, starts }
+    if (values.length > 0) yield decoded
     if (broken) throw broken
   }
   if (position !== bytes.length) throw new Broken(`would be behind the last one, where ${bytes.length - position} bytes are left`)

@@ -4,7 +4,7 @@ import type * as Package from 'avsc'
 import { GristmillError } from '../base/errors.ts'
 import { showValue } from '../base/show.ts'
 import type { Avro, AvroType, AvroUse, LoadAvro } from '../ports/avro.ts'
-import { isPlain, ownTypes, reasonOf } from './avrotypes.ts'
+import { isPlain, ownTypes, reasonOf, type ReadNotes } from './avrotypes.ts'
 import {
   dateText, daysOf, decimalBytes, decimalText, instantOf, instantText, isUuid, timeOf, timeText, uuidText, type Digits,
 } from './avrotexts.ts'
@@ -33,12 +33,18 @@ function avroOf(avsc: typeof Package): Avro {
       return bytes
     },
     fromJSON: BigInt, toJSON: Number, compare: (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0),
-    isValid: (value: unknown) => typeof value === 'bigint' ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value),
+    // -0 is a floating-point number alone, for unions of both.
+    isValid: (value: unknown) => typeof value === 'bigint' ? isLong(value) : Number.isSafeInteger(value) && !Object.is(value, -0),
   })
   const exact = longOf(value => value)
   const short = longOf(value => (isSafe(value) ? Number(value) : value))
-  const logicalTypes = logicalTypesOf(avsc, exact)
-  const { registry, typeHook } = ownTypes(avsc)
+  const notes: ReadNotes = { badTexts: 0, emptyItems: 0 }
+  const { registry, typeHook } = ownTypes(avsc, notes)
+  const logicalTypes = logicalTypesOf(avsc, { long: exact, string: registry['string']! })
+  const noting = <T>(read: () => T): T => {
+    notes.badTexts = notes.emptyItems = 0
+    return read()
+  }
   return {
     typeOf(schema, use = 'message') {
       const long = use === 'message' ? exact : short
@@ -48,11 +54,15 @@ function avroOf(avsc: typeof Package): Avro {
       const converted = (use === 'message' ? undefined : converterOf(type, 'read')) ?? same
       const fitting = (use === 'read' ? undefined : converterOf(type, 'write')) ?? same
       return {
-        fromBuffer: bytes => converted(type.fromBuffer(bytes)),
+        fromBuffer(bytes) {
+          const value: unknown = noting(() => type.fromBuffer(bytes))
+          if (notes.badTexts > 0) throw new Error('a text or a key of a map is not UTF-8')
+          return converted(value)
+        },
         read(bytes, offset) {
-          const { value, offset: end } = type.decode(bytes, offset) as { value: unknown; offset: number }
+          const { value, offset: end } = noting(() => type.decode(bytes, offset)) as { value: unknown; offset: number }
           if (end < 0) throw new Error('the bytes end within a value')
-          return { value: converted(value), end }
+          return { value: converted(value), end, isUtf8: notes.badTexts === 0, emptyItems: notes.emptyItems }
         },
         encode(given) {
           const value = fitting(given)
@@ -64,6 +74,8 @@ function avroOf(avsc: typeof Package): Avro {
     },
   }
 }
+
+const isLong = (value: bigint): boolean => BigInt.asIntN(64, value) === value
 
 const isSafe = (value: bigint): boolean => value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER
 
@@ -113,7 +125,8 @@ const logicals: Readonly<Record<string, Logical>> = {
   'local-timestamp-nanos': instant('long', 9, ''),
 }
 
-function logicalTypesOf({ types }: typeof Package, long: Package.Type): object {
+/** `own`: types below the logical ones in place of the package's. */
+function logicalTypesOf({ types }: typeof Package, own: Readonly<Record<string, Package.Type>>): object {
   return Object.fromEntries(Object.entries(logicals).map(([name, { over, of, from, to }]) => [name, class extends types.LogicalType {
     readonly #from: (value: never) => unknown
     readonly #to: (given: unknown) => unknown
@@ -121,11 +134,12 @@ function logicalTypesOf({ types }: typeof Package, long: Package.Type): object {
       super(schema as never, options as never)
       // The package makes another type of it without a logical type.
       if (!over.includes(schema['type'])) throw new Error(`${name} does not stand over ${String(schema['type'])}`)
-      const own = of?.(schema) ?? { from, to }
-      this.#from = own.from!
-      this.#to = own.to!
+      const facts = of?.(schema) ?? { from, to }
+      this.#from = facts.from!
+      this.#to = facts.to!
       // The package's own integers of 64 bits are refused beyond 2^53: in microseconds, the year 2255.
-      if (schema['type'] === 'long') Object.assign(this, { _underlyingType: long })
+      const below = own[schema['type'] as string]
+      if (below) Object.assign(this, { _underlyingType: below })
     }
     override _fromValue(value: unknown): unknown { return this.#from(value as never) }
     override _toValue(given: unknown): unknown { return this.#to(given) }
@@ -156,7 +170,7 @@ type Convert = (value: unknown) => unknown
 const same: Convert = value => value
 
 /**
- * Makes records plain objects, bytes buffers, and bigints that are written as smaller numbers these. Undefined: there are none. A value
+ * Makes records plain objects, bytes buffers, and numbers those of the type by which they are written. Undefined: there are none. A value
  * that does not fit stays one.
  */
 function converterOf(root: Package.Type, use: 'read' | 'write'): Convert | undefined {
@@ -168,6 +182,7 @@ function converterOf(root: Package.Type, use: 'read' | 'write'): Convert | undef
     const { typeName } = type
     if (typeName === 'bytes' || typeName === 'fixed') return asBuffer
     if (use === 'write' && numbers.has(typeName)) return asNumber
+    if (use === 'write' && typeName === longName) return asLong
     if (typeName === 'record' || typeName === 'error') return made.get(type) ?? ofRecord(type as Package.types.RecordType)
     if (typeName === 'array') {
       const item = of((type as Package.types.ArrayType).itemsType)
@@ -204,10 +219,11 @@ function converterOf(root: Package.Type, use: 'read' | 'write'): Convert | undef
     // At most one branch has lists, and one has objects.
     const [object, list] = [['record', 'error', 'map'], ['array']].map(names => types.find(type => names.includes(type.typeName)))
     const [ofObject, ofList] = [object && of(object), list && of(list)]
-    // A branch of 64 bits takes bigints itself.
-    const hasNumber = use === 'write' && types.some(type => numbers.has(type.typeName)) && !types.some(type => type.typeName === longName)
+    const has = (isOne: (name: string) => boolean): boolean => use === 'write' && types.some(type => isOne(type.typeName))
+    const [hasNumber, hasLong] = [has(name => numbers.has(name)), has(name => name === longName)]
+    const ofNumber: Convert = hasNumber ? hasLong ? asNumberOrLong : asNumber : hasLong ? asLong : same
     return value => {
-      if (hasNumber && typeof value === 'bigint') return asNumber(value)
+      if (typeof value === 'bigint' || typeof value === 'number') return ofNumber(value)
       if (Array.isArray(value)) return ofList?.(value) ?? value
       if (value instanceof Uint8Array) return asBuffer(value)
       return typeof value === 'object' && value !== null ? ofObject?.(value) ?? value : value
@@ -226,6 +242,14 @@ const asNumber: Convert = value => {
   const number = Number(value)
   return Number.isFinite(number) && BigInt(number) === value ? number : value
 }
+
+/** A long has no -0. */
+const asLong: Convert = value => (value === 0 ? 0 : value)
+
+/** In a union with both, integers are bigints, which only the branch of 64 bits takes, and others only the branch of the other numbers. */
+const asNumberOrLong: Convert = value =>
+  (typeof value === 'bigint' ? isLong(value) ? value : asNumber(value)
+    : Number.isSafeInteger(value) && !Object.is(value, -0) ? BigInt(value as number) : value)
 
 const asBuffer: Convert = value =>
   value instanceof Uint8Array && !Buffer.isBuffer(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value

@@ -1,8 +1,10 @@
 // Types of Avro in place of those of the package avsc, which changes or drops some values without an error: a text with half of a
 // surrogate pair becomes bytes that are no UTF-8, the key `__proto__` of a map is lost, and any object is a record, or a map of its
-// enumerable fields.
+// enumerable fields. Bytes that are no UTF-8 become U+FFFD, and the number of items of a list is believed.
 // INVARIANT: a value that passes the check of its type is written as it is. Only a `float` is rounded.
+// INVARIANT: what is read takes memory in proportion to its bytes, and to a bounded number of items without bytes.
 
+import { isUtf8 } from 'node:buffer'
 import type * as Package from 'avsc'
 import { showValue } from '../base/show.ts'
 
@@ -10,7 +12,6 @@ interface Tap {
   pos: number
   readonly buf: Buffer
   readLong(): number
-  readString(): string
   writeLong(value: number): void
   writeString(text: string): void
 }
@@ -34,8 +35,18 @@ interface OwnTypes {
   readonly typeHook: (schema: unknown, options: unknown) => Package.Type | undefined
 }
 
+/** Counters that the types add to while they read a value. The caller sets them back before each value. */
+export interface ReadNotes {
+  /** Texts and keys that are not UTF-8. */
+  badTexts: number
+  emptyItems: number
+}
+
+/** A list of 2^20 `null` takes 8 MiB. */
+const emptyItemsMax = 2 ** 20
+
 /** REQUIRES: the registry and the hook are given to the package together. */
-export function ownTypes(avsc: typeof Package): OwnTypes {
+export function ownTypes(avsc: typeof Package, notes: ReadNotes): OwnTypes {
   const { types } = avsc
   /** A primitive type that refuses some of its values. */
   const stricter = (base: unknown, isHeld: (value: unknown) => boolean): Package.Type =>
@@ -47,6 +58,15 @@ export function ownTypes(avsc: typeof Package): OwnTypes {
       }
     }({}, {})
   const isNumber = (value: unknown): value is number => typeof value === 'number'
+  const string = new class extends (types.StringType as unknown as MadeOf) {
+    override _check(value: unknown, flags: number, hook?: Hook): boolean {
+      if (typeof value !== 'string' || value.isWellFormed()) return super._check(value, flags, hook)
+      hook?.(value, this)
+      return false
+    }
+
+    override _read(tap: Tap): string { return textIn(tap, notes) }
+  }({}, {})
 
   class RecordType extends (types.RecordType as unknown as MadeOf<{ _createChecker(): Check }>) {
     constructor(schema: unknown, options: unknown) {
@@ -73,11 +93,12 @@ export function ownTypes(avsc: typeof Package): OwnTypes {
     }
   }
 
-  const own: Readonly<Record<string, MadeOf>> = { record: RecordType, error: RecordType, map: mapTypeOf(avsc), enum: EnumType }
+  const own: Readonly<Record<string, MadeOf>> = {
+    record: RecordType, error: RecordType, map: mapTypeOf(avsc, notes), enum: EnumType, array: arrayTypeOf(avsc, notes),
+  }
   return {
     registry: {
-      string: stricter(types.StringType, value => typeof value === 'string' && value.isWellFormed()),
-      int: stricter(types.IntType, isNumber), double: stricter(types.DoubleType, isNumber),
+      string, int: stricter(types.IntType, isNumber), double: stricter(types.DoubleType, isNumber),
       float: stricter(types.FloatType, value => isNumber(value) && Number.isFinite(value) === Number.isFinite(Math.fround(value))),
     },
     typeHook(schema, options) {
@@ -88,8 +109,43 @@ export function ownTypes(avsc: typeof Package): OwnTypes {
   }
 }
 
+/** Bytes that are not UTF-8 become U+FFFD. */
+function textIn(tap: Tap, notes: ReadNotes): string {
+  const length = tap.readLong()
+  if (length < 0) throw new Error('a text has a length below 0')
+  const from = tap.pos
+  tap.pos += length
+  // The caller sees that the bytes end before.
+  if (tap.pos > tap.buf.length) return ''
+  const text = tap.buf.toString('utf8', from, tap.pos)
+  if (text.includes('\ufffd') && !isUtf8(tap.buf.subarray(from, tap.pos))) notes.badTexts++
+  return text
+}
+
+/** Lists that end with their bytes, whatever their number of items says. */
+function arrayTypeOf({ types }: typeof Package, notes: ReadNotes): MadeOf {
+  return class ArrayType extends (types.ArrayType as unknown as MadeOf<{ readonly itemsType: Inner }>) {
+    override _read(tap: Tap): unknown {
+      const read: unknown[] = []
+      for (;;) {
+        const count = tap.readLong()
+        if (count === 0) return read
+        // A negative number of items has their size behind it.
+        if (count < 0) tap.readLong()
+        for (let left = Math.abs(count); left > 0; left--) {
+          const from = tap.pos
+          read.push(this.itemsType._read(tap))
+          if (tap.pos > tap.buf.length) throw new Error('the bytes end within a list')
+          if (tap.pos === from && ++notes.emptyItems > emptyItemsMax)
+            throw new Error(`its lists have more than ${emptyItemsMax} items without bytes`)
+        }
+      }
+    }
+  }
+}
+
 /** Maps with each of their keys, as plain objects; they are written from a Map too. */
-function mapTypeOf({ types }: typeof Package): MadeOf {
+function mapTypeOf({ types }: typeof Package, notes: ReadNotes): MadeOf {
   return class MapType extends (types.MapType as unknown as MadeOf<{ readonly valuesType: Inner }>) {
     override _check(value: unknown, flags: number, hook?: Hook, path?: string[]): boolean {
       const map = value instanceof Map ? value : isPlain(value) ? new Map(Object.entries(value)) : undefined
@@ -116,7 +172,7 @@ function mapTypeOf({ types }: typeof Package): MadeOf {
         // A negative number of entries has their size behind it.
         if (count < 0) tap.readLong()
         for (let left = Math.abs(count); left > 0; left--) {
-          const key = tap.readString()
+          const key = textIn(tap, notes)
           const value = this.valuesType._read(tap)
           if (tap.pos > tap.buf.length) throw new Error('the bytes end within a map')
           if (key === '__proto__') Object.defineProperty(read, key, { value, enumerable: true, configurable: true, writable: true })

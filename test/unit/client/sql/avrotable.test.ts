@@ -49,6 +49,12 @@ function load(i: number): object {
   }
 }
 
+test.each(['snappy', 'zstandard'])('a file with the codec %s is a table', async codec => {
+  on.write(`packed/${codec}.avro`, readFileSync(join(import.meta.dirname, `../../src/record/avro/flat.${codec}.avro`)))
+  expect(await on.rows(`SELECT count(*) AS n, sum(id) AS ids, max(note) AS note FROM './packed/${codec}.avro'`))
+    .toEqual([{ n: 500n, ids: 124_750n, note: 'note 99' }])
+})
+
 test.each(['null', 'deflate'])('a file of another implementation has all its values, with the codec %s', async codec => {
   on.write(`${codec}/loads.avro`, golden(`loads.${codec}.avro`))
   expect(await on.rows(`FROM './${codec}' ORDER BY small`)).toEqual(Array.from({ length: 12 }, (_, i) => load(i)))
@@ -160,6 +166,12 @@ test('what is no Avro file, is damaged, or has no place in SQL is refused by its
   half[half.indexOf('abc')] = 0xff
   on.write('bad/half.avro', half)
   await expect(on.rows(`FROM './bad/half.avro'`)).rejects.toThrow(/the field t of .*half\.avro has a text that is no UTF-8/)
+  const keyed = await avroWriter({ schema: fields(['m', { type: 'map', values: 'int' }]), codec: 'null' }, loadAvro)
+  keyed.write(null, { m: { kkk: 1 } })
+  const broken = Buffer.from(keyed.take())
+  broken[broken.indexOf('kkk')] = 0xff
+  on.write('bad/key.avro', broken)
+  await expect(on.rows(`FROM './bad/key.avro'`)).rejects.toThrow(/bad\/key\.avro.*a key of a map in record 1 of the block is not UTF-8/)
   on.write('bad/x.avro.gz', good)
   await expect(on.rows(`FROM './bad/x.avro.gz'`)).rejects.toThrow('is no table that SQL reads')
 })

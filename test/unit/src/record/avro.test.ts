@@ -5,14 +5,31 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { deflateRawSync, gzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import type { OutputOptions } from '../../../../src/base/formats.ts'
+import { magic, numberBytes, numberIn } from '../../../../src/record/avrofile.ts'
 import { avroWriter } from '../../../../src/record/avrowriter.ts'
+import { ByteFeed } from '../../../../src/record/bytefeed.ts'
+import { readRecords } from '../../../../src/record/reader.ts'
 import { newReadCounters } from '../../../../src/record/records.ts'
 import { loadAvro } from '../../../../src/world/avro.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
 import { rangeOf, readAll } from './ranges.ts'
+
+/** The one block of a file without compression, packed with deflate. */
+async function repacked(plain: Buffer, schema: object): Promise<Buffer> {
+  const marker = plain.subarray(-16)
+  const begin = plain.indexOf(marker) + 16
+  const feed = new ByteFeed((async function* () { yield plain.subarray(begin) })(), 0)
+  const [count, size] = [await numberIn(feed), await numberIn(feed)]
+  const stored = deflateRawSync((await feed.take(size!))!)
+  const header = ['avro.codec', 'deflate', 'avro.schema', JSON.stringify(schema)]
+    .flatMap(text => [numberBytes(Buffer.byteLength(text)), Buffer.from(text)])
+  return Buffer.concat([
+    magic, numberBytes(2), ...header, numberBytes(0), marker, numberBytes(count!), numberBytes(stored.length), stored, marker,
+  ])
+}
 
 const fields = (...all: Array<[name: string, type: unknown]>) =>
   ({ type: 'record', name: 'Row', fields: all.map(([name, type]) => ({ name, type })) })
@@ -38,7 +55,9 @@ const order = (i: number) => ({
   counts: { a: i, b: 9_007_199_254_740_993n }, kind: 'B', next: null,
 })
 
-test.each(['null', 'deflate'])('a file of another implementation has all its digits, with the codec %s', async codec => {
+const codecsRead = ['null', 'deflate', 'snappy', 'zstandard']
+
+test.each(codecsRead)('a file of another implementation has all its digits, with the codec %s', async codec => {
   const bytes = await readFile(join(import.meta.dirname, `avro/orders.${codec}.avro`))
   const orders = await valuesOf(bytes)
   expect(orders).toEqual([order(0), { ...order(1), next: order(2) }])
@@ -86,8 +105,8 @@ test('what is no Avro, and what is broken, is named with its place', async () =>
   const patched = (at: number, value: number) => Buffer.concat([bytes.subarray(0, at), Buffer.from([value]), bytes.subarray(at + 1)])
   expect(await failure(Buffer.from('id\n1\n'))).toContain('/file, byte 0: the file is no Avro container file')
   expect(await failure(gzipSync(bytes))).toContain('packed with gzip: unpack it')
-  expect(await failure(Buffer.from(bytes.toString('latin1').replace('\u0008null', '\u000csnappy'), 'latin1')))
-    .toContain('packed with snappy, which is not supported; write it with the codec deflate, or null')
+  expect(await failure(Buffer.from(bytes.toString('latin1').replace('\u0008null', '\u0004xz'), 'latin1')))
+    .toContain('packed with xz, which is not supported; write it with deflate or zstandard')
   expect(await failure(bytes.subarray(0, 30))).toContain('the file ends in its header')
   expect(await failure(bytes.subarray(0, -1))).toContain('the file ends, in the block that begins here')
   expect(await failure(patched(bytes.length - 1, bytes.at(-1)! ^ 1))).toContain('the marker that ends each block is not there')
@@ -123,7 +142,12 @@ test('a record that does not fit is refused with the field, and nothing is round
     ['float', [1e300, 2n ** 1000n], [[-(2n ** 60n), -(2 ** 60)], [Infinity, Infinity]]],
     // A bigint is never a text.
     [['double', 'string'], [2n ** 64n + 1n], [['1', '1'], [5n, 5]]],
-    [['null', 'long', 'double'], ['5'], [[2n ** 60n + 1n, 2n ** 60n + 1n], [0.5, 0.5]]],
+    [['null', 'long', 'double'], ['5', 2n ** 64n + 1n], [
+      [2n ** 60n + 1n, 2n ** 60n + 1n], [0.5, 0.5], [5, 5], [5n, 5], [-(2 ** 53) + 1, -(2 ** 53) + 1], [2 ** 60, 2 ** 60], [-0, -0],
+      [2n ** 64n, 2 ** 64], [Number.NaN, Number.NaN], [null, null],
+    ]],
+    [['int', 'long'], [0.5], [[5, 5], [2 ** 40, 2 ** 40]]], [{ type: 'map', values: ['float', 'long'] }, [], [[{ a: 7 }, { a: 7 }]]],
+    [['null', 'long'], [], [[-0, 0]]],
     [{ type: 'long', logicalType: 'unknown' }, [2n ** 63n], [[2n ** 60n, 2n ** 60n]]],
     [{ type: 'enum', name: 'Kind', symbols: ['A'] }, [['A'], 'toString', 'B'], [['A', 'A']]],
     [decimal, ['1.234', '123.45', 'x', 1e21, [1], true], [['1.20', '1.20'], [-99.99, '-99.99'], [7n, '7.00'], ['1.500', '1.50']]],
@@ -151,7 +175,8 @@ test('a record that does not fit is refused with the field, and nothing is round
       await expect(written([{ v: value }], schema), JSON.stringify(type)).rejects.toThrow('fit the schema of the Avro output: v is ')
     expect(await valuesOf(await written(kept.map(([given]) => ({ v: given })), schema))).toEqual(kept.map(([, read]) => ({ v: read })))
   }
-  await expect(written([{ v: 5 }], fields(['v', ['null', 'long', 'double']]))).rejects.toThrow('{"v":5} does not fit one branch of its')
+  const text = ['string', { type: 'int', logicalType: 'date' }]
+  await expect(written([{ v: '2026-01-01' }], fields(['v', text]))).rejects.toThrow('{"v":"2026-01-01"} does not fit one branch of its')
   await expect(written([{ v: 1, w: 2 }], fields(['v', 'long']))).rejects.toThrow('has the field "w", which the schema does not have')
   await expect(written([], { type: 'recrod' })).rejects.toThrow('the schema of the Avro output cannot be read')
 })
@@ -185,6 +210,87 @@ test('a map keeps each key, may be a Map, and no other object is taken for a map
   // The bytes end within a map: a count that is not true is no reason to go on.
   const type = (await loadAvro()).typeOf({ type: 'map', values: 'null' })
   expect(() => type.fromBuffer(Buffer.from('feffffffffffff0f', 'hex'))).toThrow(/the bytes end within a map/)
+})
+
+test('an integer is written as the long of a union with other numbers, and other numbers are not', async () => {
+  const type = (await loadAvro()).typeOf(['null', 'double', 'long'], 'write')
+  const branches = [5, 5n, 0, -(2 ** 53) + 1, 2 ** 63, 0.5, -0, Infinity].map(value => type.encode(value)[0]! / 2)
+  expect(branches).toEqual([2, 2, 2, 2, 1, 1, 1, 1])
+})
+
+test('texts and keys of maps that are no UTF-8 are counted with their records, or refused', async () => {
+  const schema = fields(['t', ['null', 'string']], ['m', { type: 'map', values: 'int' }], ['u', { type: 'string', logicalType: 'uuid' }])
+  const id = '12345678-9abc-def0-1234-56789abcdef0'
+  const rows = [
+    { t: '\ufffd', m: {}, u: id }, { t: 'qqq', m: {}, u: id }, { t: null, m: { kkk: 1, a: 2 }, u: id },
+    { t: 'fine', m: {}, u: `f${id.slice(1)}` },
+  ]
+  for (const codec of ['null', 'deflate'] as const) {
+    const plain = await written(rows, schema, 'null')
+    for (const found of ['qqq', 'kkk', 'f2345']) plain[plain.indexOf(found)] = 0xff
+    const bytes = codec === 'null' ? plain : await repacked(plain, schema)
+    const counters = newReadCounters()
+    const read = await readAll([rangeOf(bytes, {}, dice(1))], { format: 'avro' }, counters)
+    expect(read.map(({ value }) => value)).toEqual([
+      rows[0], { ...rows[1], t: '\ufffdqq' }, { ...rows[2], m: { '\ufffdkk': 1, a: 2 } }, { ...rows[3], u: `\ufffd${id.slice(1)}` },
+    ])
+    expect([counters.records, counters.invalidUtf8Records]).toEqual([4, 3])
+    for (const badRecords of ['error', 'skip'] as const) {
+      const refused = readAll([rangeOf(bytes, {}, dice(1))], { format: 'avro', invalidUtf8: 'error', badRecords })
+      const place = codec === 'null' ? `byte ${read[1]!.offset}: ` : ''
+      await expect(refused).rejects.toThrow(`${place}a text or a key of a map in record 2 of the block is not UTF-8; write the file again`)
+    }
+  }
+  const avro = await loadAvro()
+  for (const [type, bytes] of [['string', '02ff'], [{ type: 'map', values: 'null' }, '0202ff00']] as const)
+    expect(() => avro.typeOf(type).fromBuffer(Buffer.from(bytes, 'hex'))).toThrow(/is not UTF-8/)
+})
+
+test('memory of what is read does not follow a number of items that is not true', async () => {
+  const avro = await loadAvro()
+  const none = { type: 'record', name: 'None', fields: [] }
+  const much = Buffer.concat([Buffer.from('feffffffffffff0f', 'hex'), Buffer.alloc(8)])
+  for (const items of ['null', none, { type: 'fixed', name: 'F', size: 0 }]) {
+    for (const use of ['message', 'read'] as const) {
+      const type = avro.typeOf({ type: 'array', items }, use)
+      expect(() => type.read(much, 0)).toThrow(/more than 1048576 items without bytes/)
+      expect(() => type.fromBuffer(much)).toThrow(/more than 1048576 items without bytes/)
+    }
+  }
+  for (const items of ['int', 'string', { type: 'array', items: 'null' }, { type: 'map', values: 'long' }])
+    expect(() => avro.typeOf({ type: 'array', items }).fromBuffer(much)).toThrow(/the bytes end within a list/)
+  // Several lists of one value count together.
+  const half = [...numberBytes(2 ** 19 + 1), 0]
+  const lists = Buffer.from([4, ...half, ...half, 0])
+  expect(() => avro.typeOf({ type: 'array', items: { type: 'array', items: 'null' } }).fromBuffer(lists)).toThrow(/items without bytes/)
+  const held = fields(['l', { type: 'array', items: 'null' }])
+  const rows = Array.from({ length: 5 }, () => ({ l: Array.from({ length: 400_000 }, () => null) }))
+  const sizes: number[] = []
+  const bytes = await written(rows, held)
+  const options = { input: { format: 'avro' }, counters: newReadCounters(), loadAvro } as const
+  for await (const { values } of readRecords([rangeOf(bytes, {}, dice(1))], options)) sizes.push(values.length)
+  expect(sizes).toEqual([3, 2])
+  // A block of records without bytes.
+  const empty = await written([{}], none, 'null')
+  const end = empty.subarray(-16)
+  const claimed = Buffer.concat([empty.subarray(0, -18), numberBytes(2 ** 40), numberBytes(0), end])
+  await expect(valuesOf(claimed)).rejects.toThrow(/more than 1048576 records without bytes/)
+  expect(await valuesOf(empty)).toEqual([{}])
+})
+
+test('a block that cannot be unpacked is an error with its place', async () => {
+  const whole = await readFile(join(import.meta.dirname, 'avro/orders.snappy.avro'))
+  const end = whole.length - 16
+  const failure = (at: number, value: number): Promise<unknown> => {
+    const bytes = Buffer.from(whole)
+    bytes[at] = bytes[at]! ^ value
+    return valuesOf(bytes).then(() => undefined, (error: Error) => error.message)
+  }
+  expect(await failure(end - 1, 1)).toMatch(/its bytes cannot be unpacked \(their checksum is another one\), in the block that begins here/)
+  expect(await failure(end - 6, 1)).toMatch(/its bytes cannot be unpacked \(the/)
+  const zstd = await readFile(join(import.meta.dirname, 'avro/orders.zstandard.avro'))
+  zstd[zstd.length - 40] = zstd[zstd.length - 40]! ^ 1
+  await expect(valuesOf(zstd)).rejects.toThrow(/its bytes cannot be unpacked|is not of its schema|would be behind/)
 })
 
 test('half of a surrogate pair is refused with its place in texts, keys of maps and names', async () => {
