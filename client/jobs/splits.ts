@@ -82,18 +82,14 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   // A single task reads the whole file and inspects it by itself. A file that most readers refuse is inspected before the job starts.
   const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, claimed))
   if (input.bytes || (single && (isBinary(format) || !isDoubtful(file.path)))) return whole()
-  // A reader looks at the bytes before its range, and reads on to the end of its last record.
-  const wider = (index: number) => blocks.slice(Math.max(0, index - 1), index + 2)
-  const unaligned = (): SplitPiece[] =>
-    blocks.map(({ offset, length }, index) => piece(file, wider(index), { start: offset, end: offset + length, aligned: false }))
-  if (isBinary(format)) return unaligned()
+  if (isBinary(format)) return unalignedPieces(file, blocks)
   const bytes = await head(file, Math.min(headBytes, file.length), signal)
   const { divisible, dialect } = inspect(bytes, { path: file.path, isAll: bytes.length >= file.length, input, delimiter: claimed })
   if (single || !divisible || !splittable(format, aligned && fits(file, input, dialect.delimiter))) return whole()
   const separated =
     isDelimited(format) && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}
   const kept = aligned && fits(file, input, dialect.delimiter)
-  if (!kept) return unaligned()
+  if (!kept) return unalignedPieces(file, blocks)
   return blocks.map(block =>
     piece(file, [block], { start: block.offset, end: block.offset + block.length, aligned: true, ...separated }))
 }
@@ -120,6 +116,11 @@ function fits(file: FileStatus, { format, delimiter: asked }: InputOptions, deli
     default: return true
   }
 }
+
+/** A piece for each block, whose reader looks at the bytes before its range, and reads on to the end of its last record. */
+export const unalignedPieces = (file: FileStatus, blocks: readonly LocatedBlock[]): SplitPiece[] =>
+  blocks.map(({ offset, length }, index) =>
+    piece(file, blocks.slice(Math.max(0, index - 1), index + 2), { start: offset, end: offset + length, aligned: false }))
 
 export function piece(
   file: FileStatus, blocks: readonly LocatedBlock[],

@@ -6,7 +6,7 @@ import { retry } from '../../src/base/retry.ts'
 import { quotedName } from '../../src/base/sql.ts'
 import type { JobId, ProgramId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
-import { isLineKind } from '../../src/operator/linefile.ts'
+import { isDividedKind, isLineKind } from '../../src/operator/linefile.ts'
 import { partsOf, tailOf, type RowGroup } from '../../src/operator/parquet.ts'
 import { compressionOf, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import { sqlProgram, type SqlWork } from '../../src/operator/sqlwork.ts'
@@ -25,7 +25,7 @@ import { originOf, PinCollector } from '../jobs/pins.ts'
 import { dropResult } from '../jobs/results.ts'
 import type { SplitPiece } from '../jobs/pack.ts'
 import { pagesOf, sendPages } from '../jobs/send.ts'
-import { blocksOf, piece } from '../jobs/splits.ts'
+import { blocksOf, piece, unalignedPieces } from '../jobs/splits.ts'
 import { nameOfQuery } from './queryname.ts'
 import type { LaidStage } from './stages.ts'
 import type { SqlTable } from './tables.ts'
@@ -146,7 +146,7 @@ export function asQueryError(error: unknown): unknown {
 export const forgetRows = (cluster: Cluster, job: JobId): Promise<void> => dropResult(cluster, job)
 
 interface FilePieces {
-  /** Parts that are read by themselves: row groups of Parquet, blocks of a text that end at records, else the whole. */
+  /** Parts that are read by themselves: row groups of Parquet, blocks of Avro and of a text that end at records, else the whole. */
   readonly parts: readonly SplitPiece[]
   /** Parts for a task that reads all of them: a file of row groups as a whole. */
   readonly whole: readonly SplitPiece[]
@@ -166,7 +166,8 @@ export async function piecesOf(
       (offset < end && offset + length > start) || offset + length > tail)
     return { parts: parts.map(([start, end]) => piece(file, near(start, end), { start, end, aligned: true })), whole }
   }
-  if (isLineKind(format.kind)) return { parts: whole, whole }
+  if (isLineKind(format.kind))
+    return { parts: isDividedKind(format.kind) && blocks.length > 1 ? unalignedPieces(file, blocks) : whole, whole }
   const isCut = blocks.length > 1 && blocks.every(({ aligned }) => aligned) && compressionOf(file.path) === undefined
     && (format.kind === 'csv'
       ? file.format === 'csv' && (file.delimiter ?? ',') === format.delimiter

@@ -10,7 +10,7 @@ import { formats } from '../../src/base/formats.ts'
 import { literalsOf, quotedName, type SqlValue } from '../../src/base/sql.ts'
 import { GiB, KiB } from '../../src/base/units.ts'
 import { copyText } from '../../src/operator/copytext.ts'
-import { isLineKind, writeLines, type LineKind } from '../../src/operator/linefile.ts'
+import { isDividedKind, isLineKind, writeLines, writeLinesOf, type LineKind } from '../../src/operator/linefile.ts'
 import { lookAt } from '../../src/operator/look.ts'
 import { withLine, type ReadPart } from '../../src/operator/misfit.ts'
 import { tableSelect, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
@@ -234,6 +234,11 @@ export class QueryAttempt {
   ): Promise<Pick<TablePart, 'local' | 'rows'>> {
     const isWhole = range.start === 0 && range.end === range.fileBytes
     const { kind } = shape.format
+    if (isLineKind(kind) && isDividedKind(kind) && !isWhole) {
+      const target = await this.#partLines(kind, source, range, { shape, index })
+      this.#placed(target, range, total)
+      return { local: target }
+    }
     if (isLineKind(kind)) {
       const placed = await this.#place(source, range, index, total)
       return { local: await this.#lines({ kind, path: range.path, local: placed }, shape, index) }
@@ -262,6 +267,29 @@ export class QueryAttempt {
       throw isDiskFull(error) ? diskFull(error) : await this.#explained(error)
     }
     this.#names.set(target, path)
+    return target
+  }
+
+  /** The rows that begin in a part of a file as JSON lines. Bytes before and behind the part are read as they are needed. */
+  async #partLines(
+    kind: LineKind, source: SplitSource, range: SplitRange, { shape, index }: { readonly shape: TableShape; readonly index: number },
+  ): Promise<string> {
+    const { disk, loadAvro } = this.#options.session
+    const { path, start, end, fileBytes } = range
+    const target = `${this.#directory}/${index}.jsonl`
+    const read = async (from: number, to: number): Promise<Buffer> => {
+      const bytes = Buffer.alloc(to - from)
+      let at = 0
+      for await (const piece of source.partOf(range, from, to)) at += piece.copy(bytes, at)
+      if (at < bytes.length) throw new GristmillError('CORRUPT', `${path} ended at byte ${from + at}, before byte ${to}`)
+      return bytes
+    }
+    const part = { path, bytes: fileBytes, part: { start, end }, read }
+    try {
+      await writeLinesOf(part, { kind, disk, loadAvro }, { target, columns: shape.columns, pause: () => this.#pause() })
+    } catch (error) {
+      throw isDiskFull(error) ? diskFull(error) : await this.#explained(error)
+    }
     return target
   }
 

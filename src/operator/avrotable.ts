@@ -1,4 +1,4 @@
-// Container files of Avro as tables: their columns, by the schema in the header, and their rows as texts of JSON. A file is read whole.
+// Container files of Avro as tables: their columns, by the schema in the header, and their rows as texts of JSON.
 
 import { GristmillError } from '../base/errors.ts'
 import { readHeader } from '../record/avrofile.ts'
@@ -10,7 +10,7 @@ import { piecesOf, type LineBatch, type LineFile, type LineSource, type LineTool
 
 /** Throws EINVAL for a file that is no Avro, and for fields that SQL has no types for. */
 export async function openAvro(source: LineSource, { loadAvro }: LineTools): Promise<LineFile> {
-  const { path, bytes } = source
+  const { path, bytes, part = { start: 0, end: bytes } } = source
   if (!loadAvro) throw new GristmillError('CONFIG_INVALID', 'this process reads no Avro')
   const feed = new ByteFeed(piecesOf(source), 0)
   let schema: unknown
@@ -24,9 +24,10 @@ export async function openAvro(source: LineSource, { loadAvro }: LineTools): Pro
     columns,
     async *batches(wanted) {
       const own = wanted.map(at => columns[at]!)
-      const range = { path, start: 0, end: bytes, aligned: true, open: () => piecesOf(source) }
+      const range = { path, ...part, aligned: false, open: (from: number) => piecesOf(source, from) }
       const records = avroBatches(range, {
-        input: {}, counters: newReadCounters(), loadAvro, typeIn: avro => avro.typeOf(rawSchema(schema), 'message'),
+        // Texts are read as bytes, and refused with their field; keys of maps are not.
+        input: { invalidUtf8: 'error' }, counters: newReadCounters(), loadAvro, typeIn: avro => avro.typeOf(rawSchema(schema), 'message'),
       })
       for await (const { values } of records) {
         const textOf = (row: number, place: number): string => {

@@ -16,6 +16,9 @@ export type LineKind = keyof typeof formats
 
 export const isLineKind = (kind: string): kind is LineKind => Object.hasOwn(formats, kind)
 
+/** Kinds whose files several tasks may read, each the rows that begin in a part of the file. */
+export const isDividedKind = (kind: LineKind): boolean => kind === 'avro'
+
 /** Lines that are given at a time. */
 const textChars = 1 * MiB
 
@@ -36,9 +39,12 @@ export function lineColumn(name: string, type: string): ShapeColumn {
   return { name, type, read: { type: 'JSON', sql: texts === type ? sql : `CAST(${sql} AS ${texts})` } }
 }
 
-interface Placed extends LineTools {
+interface Tools extends LineTools {
   readonly kind: LineKind
   readonly disk: Pick<Disk, 'openRead' | 'create'>
+}
+
+interface Placed extends Tools {
   /** Path as the user knows it. */
   readonly path: string
   readonly local: string
@@ -49,24 +55,31 @@ export async function localColumns(placed: Placed): Promise<ShapeColumn[]> {
   return withSource(placed, source => lineColumns(placed.kind, source, placed))
 }
 
+interface Wanted {
+  /** Path of the new file. */
+  readonly target: string
+  /** Columns of the table. */
+  readonly columns: readonly ShapeColumn[]
+  readonly pause: () => Promise<void> | undefined
+}
+
 /** Writes the rows of a file of this machine into a new file, as JSON lines with the columns of the table. */
-export async function writeLines(
-  placed: Placed, { target, columns, pause }: {
-    readonly target: string; readonly columns: readonly ShapeColumn[]; readonly pause: () => Promise<void> | undefined
-  },
-): Promise<void> {
-  await withSource(placed, async source => {
-    const writer = await placed.disk.create(target, { mode: 0o600 })
-    try {
-      if (source.bytes === 0) return
-      for await (const piece of linesOf(source.path, await opened(placed.kind, source, placed), columns)) {
-        writer.writeSync(piece)
-        await pause()
-      }
-    } finally {
-      await writer.close()
+export async function writeLines(placed: Placed, wanted: Wanted): Promise<void> {
+  await withSource(placed, source => writeLinesOf(source, placed, wanted))
+}
+
+/** Writes the rows of a file, or of its part, into a new file of this machine. */
+export async function writeLinesOf(source: LineSource, tools: Tools, { target, columns, pause }: Wanted): Promise<void> {
+  const writer = await tools.disk.create(target, { mode: 0o600 })
+  try {
+    if (source.bytes === 0) return
+    for await (const piece of linesOf(source.path, await opened(tools.kind, source, tools), columns)) {
+      writer.writeSync(piece)
+      await pause()
     }
-  })
+  } finally {
+    await writer.close()
+  }
 }
 
 async function withSource<T>({ disk, path, local }: Placed, work: (source: LineSource) => Promise<T>): Promise<T> {

@@ -8,6 +8,8 @@ import type { LoadAvro } from '../ports/avro.ts'
 export interface LineSource {
   readonly path: string
   readonly bytes: number
+  /** The rows that begin in this part of the file, for kinds that are divided (linefile.ts). Default: all. */
+  readonly part?: { readonly start: number; readonly end: number } | undefined
   /** REQUIRES: the range lies in the file. */
   read(start: number, end: number): Promise<Buffer>
 }
@@ -26,7 +28,7 @@ export interface LineFile {
 
 const pieceBytes = 256 * KiB
 
-/** All bytes of the file. */
-export async function* piecesOf(source: LineSource): AsyncGenerator<Buffer, void, void> {
-  for (let at = 0; at < source.bytes; at += pieceBytes) yield source.read(at, Math.min(source.bytes, at + pieceBytes))
+/** The bytes of the file from a position on. */
+export async function* piecesOf(source: LineSource, from = 0): AsyncGenerator<Buffer, void, void> {
+  for (let at = from; at < source.bytes; at += pieceBytes) yield source.read(at, Math.min(source.bytes, at + pieceBytes))
 }

@@ -18,6 +18,7 @@ import type { Division } from '../../client/sql/division.ts'
 import type { SqlExplanation } from '../../client/sql/explained.ts'
 import { SqlQuery, type SqlOptions, type SqlRow } from '../../client/sql/query.ts'
 import type { QueryColumn, QueryPlan } from '../../src/sql/query.ts'
+import { avroWriter } from '../../src/record/avrowriter.ts'
 import { loadAvro } from '../../src/world/avro.ts'
 import { localDisk } from '../../src/world/disk.ts'
 import { systemRandom } from '../../src/world/random.ts'
@@ -444,6 +445,19 @@ test('Avro files are tables, in this process, in a job, in stages, and by a name
   expect(expected).toHaveLength(4)
   expect((await queryOf(query, { distribute: 'never' }).collect()).map(textOf)).toEqual(expected)
   expect((await divided(query, exchanged)).rows.map(textOf)).toEqual(expected)
+  // The groups of records end anywhere in the blocks of the file.
+  const writer = await avroWriter({ codec: 'null', schema: {
+    type: 'record', name: 'Cut', fields: [{ name: 'id', type: 'int' }, { name: 'word', type: 'string' }],
+  } }, loadAvro)
+  const groups = Array.from({ length: 60 }, (_, group) => {
+    for (let id = group * 50; id < group * 50 + 50; id++) writer.write(null, { id, word: words[id % words.length]! })
+    return Buffer.from(writer.take())
+  })
+  await store('/cut.avro', Buffer.concat(groups))
+  const { rows, job } = await divided(`SELECT word, count(*) AS n, sum(id) AS s FROM '/cut.avro' GROUP BY word`, exchanged)
+  const sums = words.map((word, at) => [word, 375n, BigInt(375 * at + 8 * 375 * 374 / 2)])
+  expect(rows.map(row => Object.values(row)).sort()).toEqual(sums.sort())
+  expect(job.stages[0]!.tasks).toBeGreaterThan(2)
   await queryOf(`CREATE EXTERNAL TABLE loads LOCATION '/avro'`, {}).collect()
   for (const localBytes of [0, 1 << 24])
     expect((await queryOf(query.replace(`'/avro'`, 'loads'), { localBytes }).collect()).map(textOf)).toEqual(expected)
