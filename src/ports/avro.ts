@@ -31,9 +31,9 @@ interface AvroRead {
 export interface Avro {
   /**
    * Throws Error for what is no schema. For `read` and `write`, records are plain objects, and integers of 64 bits are numbers up to 2^53;
-   * `read` does not look at defaults of fields.
+   * `read` does not look at defaults of fields. `named`: schemas whose types it names, each behind those that it names itself.
    */
-  typeOf(schema: unknown, use?: AvroUse): AvroType
+  typeOf(schema: unknown, use?: AvroUse, named?: readonly unknown[]): AvroType
 }
 
 /** Throws CONFIG_INVALID if the package is not there. */

@@ -46,11 +46,13 @@ function avroOf(avsc: typeof Package): Avro {
     return read()
   }
   return {
-    typeOf(schema, use = 'message') {
+    typeOf(schema, use = 'message', named = []) {
       const long = use === 'message' ? exact : short
       // A new registry for each schema: the package adds its names, and two versions of a schema have the same ones.
       const options = { registry: { ...registry, long }, logicalTypes, typeHook }
-      const type = Type.forSchema(plain(schema, use) as Package.Schema, options as never)
+      const typeFor = (each: unknown): Package.Type => Type.forSchema(plain(each, use) as Package.Schema, options as never)
+      for (const each of named) typeFor(each)
+      const type = typeFor(schema)
       const converted = (use === 'message' ? undefined : converterOf(type, 'read')) ?? same
       const fitting = (use === 'read' ? undefined : converterOf(type, 'write')) ?? same
       return {

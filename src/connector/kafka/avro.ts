@@ -1,6 +1,7 @@
 // Values of Avro with a schema registry, as Confluent's, Apicurio's and Redpanda's have it: GET /schemas/ids/N gives the schema that a
-// message names. A value becomes JSON: integers of 64 bits with all digits, decimals as texts of digits, times in ISO 8601, bytes in
-// base64; a union is the value itself, and an object with the name of its branch where two branches look the same in JSON.
+// message names, GET /subjects/S/versions/V one to which a schema refers. A value becomes JSON: integers of 64 bits with all digits,
+// decimals as texts of digits, times in ISO 8601, bytes in base64; a union is the value itself, and an object with the name of its branch
+// where two branches look the same in JSON.
 // The package avsc is loaded with the first schema.
 
 import { GristmillError, hasCode } from '../../base/errors.ts'
@@ -18,7 +19,20 @@ interface RegistryOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+/** Schemas to which one schema refers, with those to which they refer. */
+const referencesMax = 100
+
 interface Told { readonly schema?: unknown; readonly schemaType?: unknown; readonly references?: unknown; readonly id?: unknown }
+
+/** Throws EINVAL for a schema of another kind, and for what is no JSON. */
+function schemaIn({ schema, schemaType = 'AVRO' }: Told): unknown {
+  if (schemaType !== 'AVRO') throw misfit(`its schema is of the type ${String(schemaType)}, and not of Avro`)
+  try {
+    return JSON.parse(String(schema))
+  } catch (error) {
+    throw misfit(`its schema cannot be read: ${(error as Error).message}`)
+  }
+}
 
 export class SchemaRegistry {
   readonly #deps: RegistryDeps
@@ -76,15 +90,31 @@ export class SchemaRegistry {
     return type
   }
 
-  async #parsed({ schema, schemaType = 'AVRO', references }: Told): Promise<AvroType> {
-    if (schemaType !== 'AVRO') throw misfit(`its schema is of the type ${String(schemaType)}, and not of Avro`)
-    if (Array.isArray(references) && references.length > 0)
-      throw misfit('its schema refers to other schemas, which is not supported; register it with the types that it uses written out')
+  async #parsed(told: Told): Promise<AvroType> {
+    const named: unknown[] = []
+    await this.#refer(told, named, new Set())
     const avro = await (this.#avro ??= this.#deps.loadAvro())
     try {
-      return avro.typeOf(JSON.parse(String(schema)))
+      return avro.typeOf(schemaIn(told), 'message', named)
     } catch (error) {
+      if (error instanceof GristmillError) throw error
       throw misfit(`its schema cannot be read: ${(error as Error).message}`)
+    }
+  }
+
+  /** Adds the schemas to which one refers, each behind those to which it refers itself. */
+  async #refer({ references }: Told, named: unknown[], seen: Set<string>): Promise<void> {
+    if (!Array.isArray(references)) return
+    for (const { subject, version } of references as Array<{ readonly subject?: unknown; readonly version?: unknown }>) {
+      const path = `/subjects/${encodeURIComponent(String(subject))}/versions/${encodeURIComponent(String(version))}`
+      if (seen.has(path)) continue
+      seen.add(path)
+      if (seen.size > referencesMax) throw misfit(`its schema refers to more than ${referencesMax} others`)
+      const told = await this.#get(path)
+      const other = `version ${String(version)} of ${String(subject)}`
+      if (!told) throw misfit(`its schema refers to ${other}, which the schema registry does not have`)
+      await this.#refer(told, named, seen)
+      named.push(schemaIn(told))
     }
   }
 

@@ -189,7 +189,25 @@ test('Avro is read in the schema that each message names; a wrong frame, schema 
     '/schemas/ids/1': { schema: JSON.stringify(schema) }, '/subjects/t-value/versions/latest': { id: 1, schema: JSON.stringify(schema) },
     '/schemas/ids/3': { schema: 'message X {}', schemaType: 'PROTOBUF' }, '/schemas/ids/4': { schema: '{"type":"recor"}' },
     '/schemas/ids/5': 401,
-    '/schemas/ids/6': { schema: '"Other"', references: [{ name: 'Other' }] },
+    '/schemas/ids/6': { schema: '"Other"', references: [{ name: 'Other', subject: 'other', version: 3 }] },
+    // A schema that refers to two others, one of which refers to the second, too.
+    '/schemas/ids/7': {
+      schema: JSON.stringify({
+        type: 'record', name: 'Visit', fields: [{ name: 'at', type: 'geo.Place' }, { name: 'from', type: 'geo.Point' }],
+      }),
+      references: [{ name: 'geo.Place', subject: 'a/place', version: 2 }, { name: 'geo.Point', subject: 'point', version: 1 }],
+    },
+    '/subjects/a%2Fplace/versions/2': {
+      schema: JSON.stringify({
+        type: 'record', name: 'Place', namespace: 'geo', fields: [{ name: 'name', type: 'string' }, { name: 'point', type: 'Point' }],
+      }),
+      references: [{ name: 'geo.Point', subject: 'point', version: 1 }],
+    },
+    '/subjects/point/versions/1': {
+      schema: JSON.stringify({ type: 'record', name: 'geo.Point', fields: [{ name: 'x', type: 'long' }] }),
+    },
+    '/schemas/ids/8': { schema: '"Sent"', references: [{ name: 'Sent', subject: 'sent', version: 1 }] },
+    '/subjects/sent/versions/1': { schema: 'message X {}', schemaType: 'PROTOBUF' },
   })
   const { id, encode } = await registry.latest('t-value')
   const framed = (schemaId: number, bytes: Uint8Array) => {
@@ -219,7 +237,15 @@ test('Avro is read in the schema that each message names; a wrong frame, schema 
   await expect(of(good, Buffer.concat([good, binary]))).rejects.toMatchObject(message('not of schema 1'))
   await expect(of(good, framed(3, Buffer.from('x')))).rejects.toMatchObject(message('PROTOBUF'))
   await expect(of(good, framed(4, Buffer.from('x')))).rejects.toMatchObject(message('cannot be read'))
-  await expect(of(good, framed(6, Buffer.from('x')))).rejects.toMatchObject(message('refers to other schemas'))
+  await expect(of(good, framed(6, Buffer.from('x')))).rejects.toMatchObject(message('refers to version 3 of other, which the .* not have'))
+  await expect(of(good, framed(8, Buffer.from('x')))).rejects.toMatchObject(message('PROTOBUF'))
+  expect(await of(framed(7, Buffer.from('0455 6c02 04'.replaceAll(' ', ''), 'hex'))))
+    .toContain('"value":{"at":{"name":"Ul","point":{"x":1}},"from":{"x":2}}')
+  expect(asked.filter(each => each.startsWith('http://r/subjects/point/'))).toHaveLength(1)
+  // A text that is not UTF-8.
+  const latin = Buffer.from(encode(value))
+  latin[latin.lastIndexOf('x')] = 0xff
+  await expect(of(good, framed(1, latin))).rejects.toMatchObject(message('schema 1: a text or a key of a map is not UTF-8'))
   await expect(of(good, framed(5, Buffer.from('x')))).rejects.toMatchObject({ code: 'UNAUTHENTICATED' })
   expect(() => encode({ ...value, id: 'x' })).toThrow('id is "x", and not')
   // No field is left out; a text is UTF-8.
