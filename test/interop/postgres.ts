@@ -120,6 +120,33 @@ async function writes(bench: Bench): Promise<void> {
   equal(await rowsOf(bench, `SELECT relname FROM pg_class WHERE relname LIKE '\\_gristmill\\_stage%' AND relkind = 'r'`), [])
 }
 
+/** Numbers that the table gives go on, whatever the mode; a swap leaves the table to its owner. */
+async function numbers({ db, mill, url }: Bench): Promise<void> {
+  const bench = { db } as Bench
+  await db.query(`CREATE ROLE app; CREATE TABLE "Own" ("Id" int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, nr serial, player text UNIQUE);
+    GRANT CREATE ON SCHEMA public TO app; ALTER TABLE "Own" OWNER TO app; ALTER TABLE "Own" SET (fillfactor = 70); INSERT INTO "Own" (player) VALUES ('ada'), ('bob')`)
+  const rows = (): Promise<unknown[]> => rowsOf(bench, 'SELECT "Id", nr, player FROM "Own" ORDER BY 1')
+  await mill.writeFile('/own/a.jsonl', '{"player":"cleo"}\n', { parents: true })
+  await mill.export('/own/a.jsonl', url('Own'), { mode: 'append' })
+  equal(await rows(), [['1', '1', 'ada'], ['2', '2', 'bob'], ['3', '3', 'cleo']])
+  await mill.writeFile('/own/b.csv', 'player\nbob\ndan\n')
+  await mill.export('/own/b.csv', url('Own'), { mode: 'upsert', key: ['player'] })
+  await db.query(`INSERT INTO "Own" (player) VALUES ('eve')`)
+  equal((await rowsOf(bench, `SELECT count(DISTINCT "Id"), count(*), max("Id") FROM "Own"`))[0], ['5', '5', '6'])
+  await mill.writeFile('/own/c.csv', 'player\nfay\ngus\n')
+  await mill.export('/own/c.csv', url('Own'))
+  equal(await rows(), [['7', '7', 'fay'], ['8', '8', 'gus']])
+  equal(await rowsOf(bench, `SELECT reltuples, reloptions FROM pg_class WHERE relname = 'Own'`), [['2', '{fillfactor=70}']])
+  await db.query(`SET ROLE app; INSERT INTO "Own" (player) VALUES ('hal'); RESET ROLE`)
+  equal((await rows()).at(-1), ['9', '9', 'hal'])
+  // The table before goes on with its own numbers, and the next one behind both.
+  await db.query(`INSERT INTO "Own_old" (player) VALUES ('ian')`)
+  await mill.writeFile('/own/d.jsonl', '{"Id":100,"player":"joe"}\n{"Id":101,"player":"kim"}\n')
+  await mill.export('/own/d.jsonl', url('Own'))
+  await db.query(`INSERT INTO "Own" (player) VALUES ('lea')`)
+  equal((await rows()).map(row => (row as string[])[0]), ['10', '100', '101'])
+}
+
 /** Each record is there, and what the table does not hold any more is loaded again. */
 async function whole(bench: Bench): Promise<void> {
   const { db, mill, url } = bench
@@ -200,6 +227,18 @@ async function badInput(bench: Bench): Promise<void> {
   await db.query('CREATE VIEW seen AS SELECT * FROM scores')
   await rejects(mill.export('/out', url('scores')), /cannot be swapped: the view seen/)
   await db.query('DROP VIEW seen')
+  const holders: ReadonlyArray<readonly [make: string, drop: string, words: RegExp]> = [
+    ['CREATE RULE none AS ON DELETE TO scores DO INSTEAD NOTHING', 'DROP RULE none ON scores', /the rule none/],
+    ['CREATE PUBLICATION sent FOR TABLE scores', 'DROP PUBLICATION sent', /the publication sent/],
+    ['CREATE TABLE child () INHERITS (scores)', 'DROP TABLE child', /the inheritance of child/],
+    ['CREATE TABLE above (LIKE scores); ALTER TABLE scores INHERIT above', 'ALTER TABLE scores NO INHERIT above; DROP TABLE above',
+      /its place in above/],
+  ]
+  for (const [make, drop, words] of holders) {
+    await db.query(make)
+    await rejects(mill.export('/out', url('scores')), words)
+    await db.query(drop)
+  }
 }
 
 /** Files of an export that is killed, without a cluster. */
@@ -270,10 +309,10 @@ export function postgresPeers({ mill }: { readonly mill: Mill }): Peers {
       const db = await openPostgres({ host: '127.0.0.1', port: server.port, user: 'mill', password: 'geheim!', database: 'postgres' })
       const bench = { db, mill, url, server }
       const from = performance.now()
-      for (const part of [reads, writes, whole, badInput, kills]) await part(bench)
+      for (const part of [reads, writes, numbers, whole, badInput, kills]) await part(bench)
       await queries({ db, mill, port: server.port })
       await db.close()
-      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, each record, bad input, kills, SQL (${Math.round(performance.now() - from)} ms)` }
+      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, numbers, each record, bad input, kills, SQL (${Math.round(performance.now() - from)} ms)` }
     } catch (error) {
       console.log(error)
       return { client: 'PostgreSQL', result: `FAILED: ${(error as Error).message}`, failed: true }

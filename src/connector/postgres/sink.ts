@@ -12,8 +12,10 @@ import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
 import type { Committed, FilePart, OutsideSink } from '../connector.ts'
 import { CopyText } from './copytext.ts'
 import { headed } from './header.ts'
+import { heldBy } from './held.ts'
 import { inFile, JsonDocuments } from './documents.ts'
 import { literal, qualified, quoted, type TableAddress } from './names.ts'
+import { goOn, ownNumbers, takeNumbers } from './numbers.ts'
 
 export const loadModes = ['swap', 'append', 'upsert'] as const
 export type LoadMode = (typeof loadModes)[number]
@@ -113,7 +115,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       const stage = this.#own(stageName(token))
       const [[rows] = []] = await connection.query(`SELECT count(*) FROM ${stage}`)
       if (this.#options.mode === 'swap') await this.#swap(connection, token)
-      else await connection.query(this.#adding(stage, await this.#columns(connection)))
+      else await connection.query(this.#adding(stage, await this.#columns(connection), await ownNumbers(connection, this.#live)))
       if (this.#options.mode !== 'swap') await connection.query(`DROP TABLE ${stage}`)
       await connection.query(`DELETE FROM ${this.#own('_gristmill_parts')} WHERE token = $1`, [token])
       await connection.query(
@@ -181,9 +183,12 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
   /** A swap makes the table that will take the name, with its keys, indexes and checks: rows that break them fail when they are staged. */
   async #makeStage(connection: PostgresConnection, token: string): Promise<void> {
     const stage = this.#own(stageName(token))
-    const like = this.#options.mode === 'swap' ? 'INCLUDING ALL' : 'INCLUDING DEFAULTS INCLUDING GENERATED'
+    const isSwap = this.#options.mode === 'swap'
+    const like = isSwap ? 'INCLUDING ALL' : 'INCLUDING DEFAULTS INCLUDING GENERATED'
     await connection.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtext('gristmill'));
-      CREATE TABLE IF NOT EXISTS ${stage} (LIKE ${this.#live} ${like}); COMMENT ON TABLE ${stage} IS ${literal(this.shown)}; COMMIT`)
+      CREATE TABLE IF NOT EXISTS ${stage} (LIKE ${this.#live} ${like}); COMMENT ON TABLE ${stage} IS ${literal(this.shown)}`)
+    await (isSwap ? goOn(connection, this.#live, stage) : takeNumbers(connection, this.#live, stage))
+    await connection.query('COMMIT')
   }
 
   async #copyCsv(connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>): Promise<void> {
@@ -211,12 +216,13 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     return rows.map(([name]) => name!)
   }
 
-  #adding(stage: string, columns: readonly string[]): string {
+  /** `own`: columns that keep the numbers of rows that are there. */
+  #adding(stage: string, columns: readonly string[], own: readonly string[]): string {
     const list = columns.map(quoted).join(', ')
     const insert = `INSERT INTO ${this.#live} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${stage}`
     const { mode, key = [] } = this.#options
     if (mode === 'append') return insert
-    const others = columns.filter(name => !key.includes(name))
+    const others = columns.filter(name => !key.includes(name) && !own.includes(name))
     const changes = others.map(name => `${quoted(name)} = excluded.${quoted(name)}`)
     const change = changes.length === 0 ? 'NOTHING' : `UPDATE SET ${changes.join(', ')}`
     return `${insert} ON CONFLICT (${key.map(quoted).join(', ')}) DO ${change}`
@@ -224,24 +230,29 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
 
   async #swap(connection: PostgresConnection, token: string): Promise<void> {
     const { schema, table } = this.#address
-    const [held] = await connection.query(
-      `SELECT 'the foreign key ' || conname FROM pg_constraint WHERE confrelid = to_regclass($1) AND conrelid <> confrelid
-       UNION ALL SELECT 'the view ' || r.ev_class::regclass FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid
-         WHERE d.refobjid = to_regclass($1) AND r.ev_class <> d.refobjid
-       UNION ALL SELECT 'the trigger ' || tgname FROM pg_trigger WHERE tgrelid = to_regclass($1) AND NOT tgisinternal
-       UNION ALL SELECT 'the policy ' || polname FROM pg_policy WHERE polrelid = to_regclass($1)
-       UNION ALL SELECT 'the foreign key ' || conname FROM pg_constraint WHERE conrelid = to_regclass($1) AND contype = 'f' LIMIT 1`,
-      [this.#live],
-    )
-    if (held)
-      throw new GristmillError('EINVAL', `${this.#address.shown} cannot be swapped: ${held[0]} would stay with the table before; use upsert`)
+    const held = await heldBy(connection, this.#live)
+    if (held !== undefined)
+      throw new GristmillError('EINVAL', `${this.#address.shown} cannot be swapped: ${held} would stay with the table before; use upsert`)
     const stage = this.#own(stageName(token))
+    // Without statistics, queries have other plans until the server looks at the table by itself.
+    await connection.query(`ANALYZE ${stage}`)
     for (const [grant] of await connection.query(
       `SELECT format('GRANT %s ON ${stage.replaceAll('%', '%%').replaceAll('\'', '\'\'')} TO %s', privilege_type,
          CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
        FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass($1) AND grantee <> relowner`, [this.#live],
     )) await connection.query(grant!)
-    await connection.query(`DROP TABLE IF EXISTS ${qualified(schema, `${table}_old`)}`)
+    const [[settings] = []] = await connection.query(
+      `SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass($1) AND reloptions IS NOT NULL`, [this.#live],
+    )
+    if (settings) await connection.query(`ALTER TABLE ${stage} SET (${settings})`)
+    // Behind the grants, which the owner until now makes, and before the sequences, whose owner the table must have.
+    const [[owner] = []] = await connection.query(
+      `SELECT quote_ident(pg_get_userbyid(live.relowner)) FROM pg_class AS live, pg_class AS stage
+       WHERE live.oid = to_regclass($1) AND stage.oid = to_regclass($2) AND live.relowner <> stage.relowner`, [this.#live, stage],
+    )
+    if (owner) await connection.query(`ALTER TABLE ${stage} OWNER TO ${owner}`)
+    const old = qualified(schema, `${table}_old`)
+    await connection.query(`DROP TABLE IF EXISTS ${old}`)
     // Numbers of a serial column go on: its sequence moves to the new table.
     for (const [move] of await connection.query(
       `SELECT format('ALTER SEQUENCE %s OWNED BY ${stage.replaceAll('%', '%%').replaceAll('\'', '\'\'')}.%I', s.oid::regclass, a.attname)
@@ -253,6 +264,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     await connection.query(`COMMENT ON TABLE ${stage} IS ${comment === null || comment === undefined ? 'NULL' : literal(comment)}`)
     await connection.query(`ALTER TABLE ${this.#live} RENAME TO ${quoted(`${table}_old`)}`)
     await connection.query(`ALTER TABLE ${stage} RENAME TO ${quoted(table)}`)
+    await goOn(connection, old, this.#live)
   }
 }
 
