@@ -124,19 +124,23 @@ async function writes(bench: Bench): Promise<void> {
 async function numbers({ db, mill, url }: Bench): Promise<void> {
   const bench = { db } as Bench
   await db.query(`CREATE ROLE app; CREATE TABLE "Own" ("Id" int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, nr serial, player text UNIQUE);
-    GRANT CREATE ON SCHEMA public TO app; ALTER TABLE "Own" OWNER TO app; ALTER TABLE "Own" SET (fillfactor = 70); INSERT INTO "Own" (player) VALUES ('ada'), ('bob')`)
+    GRANT CREATE ON SCHEMA public TO app; ALTER TABLE "Own" OWNER TO app; ALTER TABLE "Own" SET (fillfactor = 70);
+    CREATE ROLE auditor; GRANT SELECT ("Id") ON "Own" TO auditor WITH GRANT OPTION; INSERT INTO "Own" (player) VALUES ('ada'), ('bob')`)
   const rows = (): Promise<unknown[]> => rowsOf(bench, 'SELECT "Id", nr, player FROM "Own" ORDER BY 1')
   await mill.writeFile('/own/a.jsonl', '{"player":"cleo"}\n', { parents: true })
   await mill.export('/own/a.jsonl', url('Own'), { mode: 'append' })
   equal(await rows(), [['1', '1', 'ada'], ['2', '2', 'bob'], ['3', '3', 'cleo']])
   await mill.writeFile('/own/b.csv', 'player\nbob\ndan\n')
   await mill.export('/own/b.csv', url('Own'), { mode: 'upsert', key: ['player'] })
+  equal((await rows()).slice(0, 3), [['1', '1', 'ada'], ['2', '2', 'bob'], ['3', '3', 'cleo']])
   await db.query(`INSERT INTO "Own" (player) VALUES ('eve')`)
   equal((await rowsOf(bench, `SELECT count(DISTINCT "Id"), count(*), max("Id") FROM "Own"`))[0], ['5', '5', '6'])
   await mill.writeFile('/own/c.csv', 'player\nfay\ngus\n')
   await mill.export('/own/c.csv', url('Own'))
   equal(await rows(), [['7', '7', 'fay'], ['8', '8', 'gus']])
   equal(await rowsOf(bench, `SELECT reltuples, reloptions FROM pg_class WHERE relname = 'Own'`), [['2', '{fillfactor=70}']])
+  equal(await rowsOf(bench, `SELECT has_column_privilege('auditor', '"Own"', 'Id', 'SELECT WITH GRANT OPTION'),
+    has_column_privilege('auditor', '"Own"', 'nr', 'SELECT')`), [['t', 'f']])
   await db.query(`SET ROLE app; INSERT INTO "Own" (player) VALUES ('hal'); RESET ROLE`)
   equal((await rows()).at(-1), ['9', '9', 'hal'])
   // The table before goes on with its own numbers, and the next one behind both.
@@ -145,6 +149,8 @@ async function numbers({ db, mill, url }: Bench): Promise<void> {
   await mill.export('/own/d.jsonl', url('Own'))
   await db.query(`INSERT INTO "Own" (player) VALUES ('lea')`)
   equal((await rows()).map(row => (row as string[])[0]), ['10', '100', '101'])
+  await mill.writeFile('/own/e.csv', 'player,Id\njoe,7\n')
+  await rejects(mill.export('/own/e.csv', url('Own'), { mode: 'upsert', key: ['player'] }), /"Id" can only be updated to DEFAULT/)
 }
 
 /** Each record is there, and what the table does not hold any more is loaded again. */

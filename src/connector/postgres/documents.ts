@@ -39,8 +39,8 @@ export class JsonDocuments {
     text.check(this.#count, name)
   }
 
-  /** Adds the rows. Columns that no line has take their defaults. Throws EINVAL. */
-  async addTo(table: string, known: readonly string[]): Promise<void> {
+  /** Adds the rows. Columns that no line has take their defaults; returns the others. Throws EINVAL. */
+  async addTo(table: string, known: readonly string[]): Promise<readonly string[]> {
     const { live, name, shown } = this.#of
     const query = this.#connection.query.bind(this.#connection)
     await query('SAVEPOINT gristmill_rows')
@@ -50,10 +50,11 @@ export class JsonDocuments {
       const strange = columns.find(column => !known.includes(column))
       if (strange !== undefined)
         throw new GristmillError('EINVAL', `${name}: ${shown} has no column ${JSON.stringify(strange)}`)
-      if (columns.length === 0) return
+      if (columns.length === 0) return columns
       await query(`INSERT INTO ${table} (${columns.map(quoted).join(', ')}) OVERRIDING SYSTEM VALUE
         SELECT ${columns.map(column => `r.${quoted(column)}`).join(', ')}
         FROM ${lines}, json_populate_record(NULL::${live}, line) AS r WHERE line IS NOT NULL`)
+      return columns
     } catch (error) {
       const { sqlstate } = error instanceof GristmillError ? error.details : {}
       if (typeof sqlstate !== 'string' || !sqlstate.startsWith('22')) throw inFile(error, name, 0)

@@ -22,9 +22,3 @@ export async function takeNumbers(connection: PostgresConnection, live: string, 
      WHERE own.attrelid = to_regclass($1) AND own.attidentity <> '' AND NOT staged.atthasdef`, [live, stage],
   )) await connection.query(alter!)
 }
-
-/** Columns whose numbers the server alone gives: no statement may change them. */
-export async function ownNumbers(connection: PostgresConnection, live: string): Promise<string[]> {
-  const rows = await connection.query(`SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attidentity = 'a'`, [live])
-  return rows.map(([name]) => name!)
-}

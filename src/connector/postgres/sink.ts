@@ -2,7 +2,7 @@
 //   swap    the rows replace those of the table: they are loaded into a new table of the same shape, which takes the name in the
 //           commit; the table before stays as NAME_old
 //   append  the rows are added
-//   upsert  a row takes the place of the one with the same key, or is added
+//   upsert  a row changes the one with the same key, in the columns that the files have, or is added
 // Parts are staged by COPY into a table beside, _gristmill_stage_TOKEN, each in one transaction with a row in _gristmill_parts that says
 // so: a part whose reply was lost is staged once. A commit is one transaction, with the token in _gristmill_commits.
 // INVARIANT: the table is locked in the commit only, and no longer than `lockMs` are waited for the lock.
@@ -12,10 +12,10 @@ import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
 import type { Committed, FilePart, OutsideSink } from '../connector.ts'
 import { CopyText } from './copytext.ts'
 import { headed } from './header.ts'
-import { heldBy } from './held.ts'
 import { inFile, JsonDocuments } from './documents.ts'
 import { literal, qualified, quoted, type TableAddress } from './names.ts'
-import { goOn, ownNumbers, takeNumbers } from './numbers.ts'
+import { goOn, takeNumbers } from './numbers.ts'
+import { swapIn } from './swap.ts'
 
 export const loadModes = ['swap', 'append', 'upsert'] as const
 export type LoadMode = (typeof loadModes)[number]
@@ -96,7 +96,13 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
         await connection.query('ROLLBACK')
         return { name }
       }
-      await (kind === 'csv' ? this.#copyCsv(connection, token, name, items) : this.#copyJson(connection, token, name, items))
+      const columns = await (kind === 'csv'
+        ? this.#copyCsv(connection, token, name, items) : this.#copyJson(connection, token, name, items))
+      // The commit may be another process.
+      const list = columns.map(literal).join(', ')
+      await connection.query(
+        `UPDATE ${this.#own('_gristmill_parts')} SET columns = ARRAY[${list}]::text[] WHERE token = $1 AND part = $2`, [token, name],
+      )
       await connection.query('COMMIT')
       return { name }
     }, signal)
@@ -114,8 +120,8 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
         throw new GristmillError('ESTALE', `${this.shown}: ${staged} of ${receipts.length} parts are staged; begin again`)
       const stage = this.#own(stageName(token))
       const [[rows] = []] = await connection.query(`SELECT count(*) FROM ${stage}`)
-      if (this.#options.mode === 'swap') await this.#swap(connection, token)
-      else await connection.query(this.#adding(stage, await this.#columns(connection), await ownNumbers(connection, this.#live)))
+      if (this.#options.mode === 'swap') await swapIn(connection, this.#address, stage)
+      else await connection.query(this.#adding(stage, await this.#columns(connection), await this.#given(connection, token)))
       if (this.#options.mode !== 'swap') await connection.query(`DROP TABLE ${stage}`)
       await connection.query(`DELETE FROM ${this.#own('_gristmill_parts')} WHERE token = $1`, [token])
       await connection.query(
@@ -177,7 +183,12 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_commits')}
         (destination text, token text, mode text NOT NULL, at timestamptz NOT NULL, relation oid, rows bigint,
         PRIMARY KEY (destination, token));
-      CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_parts')} (token text, part text, PRIMARY KEY (token, part)); COMMIT`)
+      CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_parts')} (token text, part text, columns text[], PRIMARY KEY (token, part)); COMMIT`)
+    // Tables of earlier versions. The lock is taken only if the column is not there: it waits for all that stage.
+    const [known] = await connection.query(
+      `SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'columns'`, [this.#own('_gristmill_parts')],
+    )
+    if (!known) await connection.query(`ALTER TABLE ${this.#own('_gristmill_parts')} ADD COLUMN IF NOT EXISTS columns text[]`)
   }
 
   /** A swap makes the table that will take the name, with its keys, indexes and checks: rows that break them fail when they are staged. */
@@ -191,20 +202,26 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     await connection.query('COMMIT')
   }
 
-  async #copyCsv(connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>): Promise<void> {
+  /** Returns the columns of the file. */
+  async #copyCsv(
+    connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>,
+  ): Promise<readonly string[]> {
     const { columns, lines, rows } = await headed(items, name)
-    if (!columns) return
+    if (!columns) return []
     const list = columns.map(quoted).join(', ')
     const text = new CopyText()
     const copy = `COPY ${this.#own(stageName(token))} (${list}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')`
     text.check(await connection.copyIn(copy, text.csv(rows)).catch((error: unknown) => { throw inFile(error, name, lines) }), name)
+    return columns
   }
 
-  /** The lines go into a table of documents first, from which PostgreSQL makes rows of the right types. */
-  async #copyJson(connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>): Promise<void> {
+  /** The lines go into a table of documents first, from which PostgreSQL makes rows of the right types. Returns the columns of the file. */
+  async #copyJson(
+    connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>,
+  ): Promise<readonly string[]> {
     const documents = new JsonDocuments(connection, { name, live: this.#live, shown: this.#address.shown })
     await documents.take(items)
-    await documents.addTo(this.#own(stageName(token)), await this.#columns(connection))
+    return documents.addTo(this.#own(stageName(token)), await this.#columns(connection))
   }
 
   /** Columns that are written: all but those that PostgreSQL computes. */
@@ -216,55 +233,25 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     return rows.map(([name]) => name!)
   }
 
-  /** `own`: columns that keep the numbers of rows that are there. */
-  #adding(stage: string, columns: readonly string[], own: readonly string[]): string {
+  /** Columns that a part has. Undefined: a part was staged by a version that does not say so, and counts as having all. */
+  async #given(connection: PostgresConnection, token: string): Promise<readonly string[] | undefined> {
+    const parts = this.#own('_gristmill_parts')
+    const [old] = await connection.query(`SELECT part FROM ${parts} WHERE token = $1 AND columns IS NULL LIMIT 1`, [token])
+    if (old) return undefined
+    const rows = await connection.query(`SELECT DISTINCT unnest(columns) FROM ${parts} WHERE token = $1`, [token])
+    return rows.map(([name]) => name!)
+  }
+
+  /** `given`: columns that an upsert changes in rows that are there; default: all. */
+  #adding(stage: string, columns: readonly string[], given: readonly string[] = columns): string {
     const list = columns.map(quoted).join(', ')
     const insert = `INSERT INTO ${this.#live} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${stage}`
     const { mode, key = [] } = this.#options
     if (mode === 'append') return insert
-    const others = columns.filter(name => !key.includes(name) && !own.includes(name))
+    const others = columns.filter(name => !key.includes(name) && given.includes(name))
     const changes = others.map(name => `${quoted(name)} = excluded.${quoted(name)}`)
     const change = changes.length === 0 ? 'NOTHING' : `UPDATE SET ${changes.join(', ')}`
     return `${insert} ON CONFLICT (${key.map(quoted).join(', ')}) DO ${change}`
-  }
-
-  async #swap(connection: PostgresConnection, token: string): Promise<void> {
-    const { schema, table } = this.#address
-    const held = await heldBy(connection, this.#live)
-    if (held !== undefined)
-      throw new GristmillError('EINVAL', `${this.#address.shown} cannot be swapped: ${held} would stay with the table before; use upsert`)
-    const stage = this.#own(stageName(token))
-    // Without statistics, queries have other plans until the server looks at the table by itself.
-    await connection.query(`ANALYZE ${stage}`)
-    for (const [grant] of await connection.query(
-      `SELECT format('GRANT %s ON ${stage.replaceAll('%', '%%').replaceAll('\'', '\'\'')} TO %s', privilege_type,
-         CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END)
-       FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass($1) AND grantee <> relowner`, [this.#live],
-    )) await connection.query(grant!)
-    const [[settings] = []] = await connection.query(
-      `SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass($1) AND reloptions IS NOT NULL`, [this.#live],
-    )
-    if (settings) await connection.query(`ALTER TABLE ${stage} SET (${settings})`)
-    // Behind the grants, which the owner until now makes, and before the sequences, whose owner the table must have.
-    const [[owner] = []] = await connection.query(
-      `SELECT quote_ident(pg_get_userbyid(live.relowner)) FROM pg_class AS live, pg_class AS stage
-       WHERE live.oid = to_regclass($1) AND stage.oid = to_regclass($2) AND live.relowner <> stage.relowner`, [this.#live, stage],
-    )
-    if (owner) await connection.query(`ALTER TABLE ${stage} OWNER TO ${owner}`)
-    const old = qualified(schema, `${table}_old`)
-    await connection.query(`DROP TABLE IF EXISTS ${old}`)
-    // Numbers of a serial column go on: its sequence moves to the new table.
-    for (const [move] of await connection.query(
-      `SELECT format('ALTER SEQUENCE %s OWNED BY ${stage.replaceAll('%', '%%').replaceAll('\'', '\'\'')}.%I', s.oid::regclass, a.attname)
-       FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-       JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-       WHERE d.refobjid = to_regclass($1) AND d.deptype = 'a'`, [this.#live],
-    )) await connection.query(move!)
-    const [[comment] = []] = await connection.query('SELECT obj_description(to_regclass($1))', [this.#live])
-    await connection.query(`COMMENT ON TABLE ${stage} IS ${comment === null || comment === undefined ? 'NULL' : literal(comment)}`)
-    await connection.query(`ALTER TABLE ${this.#live} RENAME TO ${quoted(`${table}_old`)}`)
-    await connection.query(`ALTER TABLE ${stage} RENAME TO ${quoted(table)}`)
-    await goOn(connection, old, this.#live)
   }
 }
 
