@@ -96,6 +96,8 @@ async function lookOf(
       : csv.delimiter !== undefined || layout.isEven ? [`quote = '"'`, `escape = '"'`] : [],
     ...header === undefined ? [] : [`header = ${header}`],
     ...told.nulls === undefined ? [] : [`nullstr = ${literalsOf(told.nulls)}`],
+    ...told.dateFormat === undefined ? [] : [`dateformat = ${literalOf(told.dateFormat)}`],
+    ...told.timestampFormat === undefined ? [] : [`timestampformat = ${literalOf(told.timestampFormat)}`],
   ]
   const sql = `SELECT to_json(s) FROM sniff_csv(${literalOf(escapedPath(local))}, sample_size = -1, ${options.join(', ')}) s`
   const row = await db.query(sql).then(async result => {
@@ -108,12 +110,19 @@ async function lookOf(
     format: {
       delimiter: row.Delimiter, ...quote !== '' && { quote, escape: escape || quote }, comment: given(row.Comment),
       header: row.HasHeader, skip: Math.max(layout.skip, Number(row.SkipRows)),
-      ...row.DateFormat !== null && { dateFormat: row.DateFormat },
-      ...row.TimestampFormat !== null && { timestampFormat: row.TimestampFormat },
+      ...formsOf(row, told),
       ...told.nulls !== undefined && { nulls: told.nulls },
     },
     columns: row.Columns,
   }
+}
+
+/** Forms of dates and timestamps. */
+function formsOf(
+  { DateFormat: date, TimestampFormat: timestamp }: Row, told: CsvReading,
+): Pick<FoundFormat, 'dateFormat' | 'timestampFormat'> {
+  const [dateFormat, timestampFormat] = [told.dateFormat ?? date, told.timestampFormat ?? timestamp]
+  return { ...dateFormat !== null && { dateFormat }, ...timestampFormat !== null && { timestampFormat } }
 }
 
 /** The first row is the header if it has the names that the query gives to the columns. undefined: it gives none. */
@@ -147,6 +156,6 @@ function isSame({ first }: CsvLayout, { header, columns }: Pick<CsvLook, 'column
 }
 
 const unlike = (path: string): GristmillError => new GristmillError(
-  'EINVAL', `${path} has no clear layout: its rows are not those that its delimiter gives; name the delimiter in its first line (sep=;), or `
-  + 'by --delimiter of put', { details: { path } },
+  'EINVAL', `${path} has no clear layout: its rows are not those that its delimiter gives; name the delimiter in its first line (sep=;), `
+  + 'or by --delimiter of put', { details: { path } },
 )

@@ -6,6 +6,7 @@ import type { SqlColumn } from '../../src/base/sql.ts'
 import { tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { lookAtSample, type FoundFormat } from './csvlook.ts'
+import { roomyType, widerDecimal } from './decimals.ts'
 import { declaredTypes, notDeclared } from './declared.ts'
 import type { CsvReading } from './readcalls.ts'
 import { textIn, unbent } from './wholenumbers.ts'
@@ -33,9 +34,14 @@ type CsvFormat = Extract<TableShape['format'], { kind: 'csv' }>
 interface Sniffed {
   readonly sample: FileSample
   readonly format: FoundFormat
-  /** A column without values has no type. */
-  readonly columns: ReadonlyArray<{ readonly name: string; readonly type: string | undefined }>
+  readonly columns: readonly SniffedColumn[]
 }
+
+/**
+ * A column without values has no type. `forms`: two orders of day and month, in both of which its values are dates or timestamps: it is a
+ * VARCHAR, unless another sample tells which one is meant.
+ */
+interface SniffedColumn { readonly name: string; readonly type: string | undefined; readonly forms?: readonly string[] }
 
 /** Throws EINVAL for files that have no common layout, or not the one that the query says. */
 export async function csvShape(
@@ -53,8 +59,11 @@ export async function csvShape(
   const { delimiter, comment, header, skip, nulls } = first.format
   const { firstLine } = first.sample
   const columns = first.columns.map(({ name }, i): SqlColumn => {
-    const types = found.flatMap(({ columns: own }) => own[i]!.type ?? [])
-    return { name, type: { kind: 'plain', name: types.length === 0 || told.allVarchar ? 'VARCHAR' : types.reduce(widest) } }
+    const own = found.map(({ columns: those }) => those[i]!)
+    const isMeant = ({ type, forms }: SniffedColumn): boolean => forms === undefined
+      || (own.some(each => each.type === type && !each.forms) && forms.includes((type === 'DATE' ? dateFormat : timestampFormat) ?? ''))
+    const types = own.flatMap(column => (isMeant(column) ? column.type ?? [] : 'VARCHAR'))
+    return { name, type: { kind: 'plain', name: types.length === 0 || told.allVarchar ? 'VARCHAR' : roomyType(types.reduce(widest)) } }
   })
   return {
     format: {
@@ -117,16 +126,37 @@ function widest(a: string, b: string): string {
   const both = [a, b].sort().join(' ')
   if (both === 'BIGINT DOUBLE') return 'DOUBLE'
   if (both === 'BIGINT HUGEINT') return 'HUGEINT'
-  return both === 'DATE TIMESTAMP' ? 'TIMESTAMP' : 'VARCHAR'
+  return both === 'DATE TIMESTAMP' ? 'TIMESTAMP' : widerDecimal(a, b) ?? 'VARCHAR'
 }
 
 async function sniffed(db: Database, sample: FileSample, told: CsvReading): Promise<Sniffed> {
+  const found = await lookedAt(db, sample, told)
+  const isUsed = (kind: RegExp): boolean => found.columns.some(({ type, forms }) => !forms && kind.test(type ?? ''))
+  const { dateFormat, timestampFormat, ...format } = found.format
+  const isDated = told.dateFormat !== undefined || isUsed(/^DATE$/)
+  const isStamped = told.timestampFormat !== undefined || isUsed(/^TIMESTAMP/)
+  const own: Sniffed = {
+    ...found,
+    format: {
+      ...format, ...dateFormat !== undefined && isDated && { dateFormat },
+      ...timestampFormat !== undefined && isStamped && { timestampFormat },
+    },
+  }
+  if (dateFormat === undefined || own.format.dateFormat !== undefined || !isUsed(/^TIMESTAMP/)) return own
+  // The engine takes dates of ISO 8601 beside those of another form for timestamps.
+  const { columns } = await lookedAt(db, sample, { ...told, header: format.header, dateFormat: '%Y-%m-%d' })
+  return { ...own, columns: own.columns.map((column, i) => (column.forms ? column : columns[i]!)) }
+}
+
+/** The sample as the engine finds it, with types that hold all values. */
+async function lookedAt(db: Database, sample: FileSample, told: CsvReading): Promise<Sniffed> {
   const { path, local, isWhole, delimiter, header } = sample
   const csv = { path, bytes: sample.head ?? Buffer.alloc(0), isWhole, delimiter, header }
   const { format, columns } = await lookAtSample(db, csv, local, told)
   const counts = columns.some(({ type }) => type === 'VARCHAR') ? await valuesIn(db, sample, format, columns) : []
-  const types = await unbent(db, columns, () => textsOf(sample, format, columns), format)
-  return { sample, format, columns: types.map(({ name, type }, i) => ({ name, type: counts[i] === 0 ? undefined : type })) }
+  const forms = { ...format, told: [told.dateFormat, told.timestampFormat] }
+  const types = await unbent(db, columns, () => textsOf(sample, format, columns), forms)
+  return { sample, format, columns: types.map((column, i) => (counts[i] === 0 ? { name: column.name, type: undefined } : column)) }
 }
 
 /** The number of values of each column. Empty texts are none: files with quotes around every field have them for NULL. */

@@ -7,6 +7,8 @@ import { literalOf } from '../../src/base/sql.ts'
 export interface DateForms {
   readonly dateFormat?: string | undefined
   readonly timestampFormat?: string | undefined
+  /** Forms that the query gives, which values need not prove. */
+  readonly told?: ReadonlyArray<string | undefined>
   /** A timestamp may end in Z, which says that it is one of UTC, as all of JSON are. */
   readonly isUtc?: boolean
 }
@@ -43,6 +45,18 @@ export function exactValue(type: string, text: string, { dateFormat, timestampFo
     case zoned: return moment(isoMoment + zone, timestampFormat)
     default: return undefined
   }
+}
+
+/** True for a form whose order of year, month and day nothing else is written in. */
+export const isOrdered = (format: string): boolean => /^%Y([-/. ])%m\1%d/.test(format)
+
+/**
+ * The form with day and month in each other's places, in which the same values may be meant. undefined: the form has no such order, or says
+ * too little of it, as with years of two digits, whose century no value tells.
+ */
+export function otherOrder(format: string): string | undefined {
+  const [, first, mark, second, rest] = /^%([dm])(\D)%([dm])(\2%Y.*)$/.exec(format) ?? []
+  return first === undefined || first === second ? undefined : `%${second!}${mark!}%${first}${rest!}`
 }
 
 /** SQL: true for a text that strptime reads as it is meant: no word such as `epoch`, and no year of two digits for one of four. */

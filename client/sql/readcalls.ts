@@ -14,6 +14,9 @@ export interface CsvReading {
   readonly nulls?: readonly string[]
   readonly columns?: ReadonlyArray<{ readonly name: string; readonly type: string }>
   readonly allVarchar?: boolean
+  /** Forms of dates and timestamps, for strptime. */
+  readonly dateFormat?: string
+  readonly timestampFormat?: string
 }
 
 interface ReadCall {
@@ -144,7 +147,7 @@ function readValue([first = '', ...others]: readonly string[]): Value {
   return first === '{' ? Array.from({ length: texts.length / 2 }, (_, i) => [texts[2 * i]!, texts[2 * i + 1]!] as const) : first === 'true'
 }
 
-const known = ['header', 'delim', 'sep', 'quote', 'nullstr', 'columns', 'all_varchar']
+const known = ['header', 'delim', 'sep', 'quote', 'nullstr', 'columns', 'all_varchar', 'dateformat', 'timestampformat']
 
 function checkOption(call: string, option: string): void {
   if (functions[call] !== 'csv') throw fault(`${call} has no options here, such as ${option}; leave them out`)
@@ -168,6 +171,12 @@ function csvReading(call: string, options: ReadonlyMap<string, Value>): CsvReadi
     return char
   }
   if (options.has('delim') && options.has('sep')) throw fault(`${call} has both delim and sep; give one of them`)
+  const form = (option: string, parts: readonly RegExp[], wanted: string): string | undefined => {
+    const value = options.get(option)
+    if (value === undefined) return undefined
+    if (typeof value !== 'string' || !isForm(value) || !parts.every(part => part.test(value))) throw refused(option, wanted)
+    return value
+  }
   const [header, allVarchar, quote] = [flag('header'), flag('all_varchar'), mark('quote', true)]
   const delimiter = mark('delim') ?? mark('sep')
   if (quote !== undefined && quote !== '' && quote === (delimiter ?? ',')) throw refused('quote', 'another character than the delimiter')
@@ -176,12 +185,23 @@ function csvReading(call: string, options: ReadonlyMap<string, Value>): CsvReadi
   if (columns !== undefined && (!isPairs(columns) || columns.length === 0))
     throw refused('columns', `types by names: {'day': 'DATE', 'n': 'BIGINT'}`)
   if (columns !== undefined && allVarchar) throw fault(`${call} has both columns and all_varchar; give one of them`)
+  const dateFormat = form('dateformat', [...dayParts, /^(?!.*%-?[HIMSfgp])/], `a form with day, month and year: '%d/%m/%Y'`)
+  const timestampFormat = form(
+    'timestampformat', [...dayParts, /%-?[HI]/], `a form with day, month, year and hour: '%d/%m/%Y %H:%M:%S'`,
+  )
   return {
+    ...dateFormat !== undefined && { dateFormat }, ...timestampFormat !== undefined && { timestampFormat },
     ...header !== undefined && { header }, ...delimiter !== undefined && { delimiter }, ...quote !== undefined && { quote },
     ...nulls !== undefined && { nulls: typeof nulls === 'string' ? [nulls] : nulls },
     ...columns !== undefined && { columns: columns.map(([name, type]) => ({ name, type })) }, ...allVarchar && { allVarchar },
   }
 }
+
+/** Parts that are read exactly: nanoseconds would be cut off, and hours of a clock of twelve be those before noon. */
+const isForm = (text: string): boolean =>
+  /^(?:%(?:-?[dmyHIMSj]|[YbBaApfg%])|[^%])+$/.test(text) && (!/%-?I/.test(text) || text.includes('%p'))
+
+const dayParts = [/%-?[dj]/, /%(?:-?[mj]|[bB])/, /%(?:Y|-?y)/]
 
 const isTexts = (value: Value): value is readonly string[] =>
   Array.isArray(value) && value.length > 0 && value.every(item => typeof item === 'string')

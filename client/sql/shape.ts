@@ -7,6 +7,7 @@ import { isLineKind, lineColumn } from '../../src/operator/linefile.ts'
 import { escapedPath, partitionsIn, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { csvShape, oneValue, type FileSample } from './csvshape.ts'
+import { roomyType } from './decimals.ts'
 import { aboutFile } from './localnames.ts'
 import type { SampledTable } from './sample.ts'
 import { strictColumns } from './strict.ts'
@@ -104,7 +105,7 @@ async function unbentJson(
   const types = await unbent(db, columns.map(({ name, type }) => ({ name, type: typeText(type) })), asTexts)
   const plain = columns.map(({ name, type }, i): SqlColumn => {
     const found = types[i]!.type
-    return { name, type: found === typeText(type) ? type : { kind: 'plain', name: found } }
+    return { name, type: found === typeText(type) ? type : { kind: 'plain', name: roomyType(found) } }
   })
   const unbentColumns: SqlColumn[] = []
   for (const column of plain) unbentColumns.push(await withTexts(db, column, from))

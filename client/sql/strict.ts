@@ -5,8 +5,9 @@
 import { literalOf, quotedName, typeText, type SqlColumn, type SqlType } from '../../src/base/sql.ts'
 import { misfitSql } from '../../src/operator/misfit.ts'
 import type { ShapeColumn } from '../../src/operator/sqltable.ts'
+import { decimalValue } from './decimals.ts'
 import { exactValue, type DateForms } from './exacttexts.ts'
-import { integers, isBent, isBeyond, isPadded, isWhole, textIn } from './wholenumbers.ts'
+import { integers, isBent, isPadded, isShort, isWhole, textIn } from './wholenumbers.ts'
 
 interface Strict { readonly type: string; readonly sql: string }
 
@@ -23,7 +24,7 @@ export function strictColumns(
   return columns.map(({ name, type }) => {
     const fault = (text: string, wanted: string): string =>
       misfitSql(name, { text, type: wanted, file: isNamed ? 'filename' : undefined, isAll: wanted === typeText(type) })
-    const isFree = isAll && format === 'json' && !/DOUBLE|DATE|TIME/.test(typeText(type))
+    const isFree = isAll && format === 'json' && !/DOUBLE|DECIMAL|DATE|TIME/.test(typeText(type))
     const sql = format === 'csv' ? textIn(name) : quotedName(name)
     const read = isFree ? undefined : strictOf(type, { format, forms, sql, fault, depth: 0 })
     return { name, type: typeText(type), ...read && { read } }
@@ -79,6 +80,8 @@ function leafOf(type: string, { format, forms, sql, fault }: Value): Strict | un
     const other = format === 'json' ? '' : ` WHEN ${isWhole(text)} AND TRY_${value} IS NOT NULL THEN ${value}`
     return { type: format === 'json' ? 'JSON' : 'VARCHAR', sql: checked(own + other) }
   }
+  const exact = decimalValue(type, text)
+  if (exact !== undefined) return { type: format === 'json' ? 'JSON' : 'VARCHAR', sql: valueOr(exact, text, fault(text, type)) }
   if (format === 'csv') {
     if (type === 'DOUBLE') return { type: 'VARCHAR', sql: doubleOf(text, fault(text, type), { isCsv: true }) }
     return exactly(type, text, { forms, fault })
@@ -95,14 +98,16 @@ function leafOf(type: string, { format, forms, sql, fault }: Value): Strict | un
 function exactly(type: string, text: string, { forms, fault }: Pick<Value, 'forms' | 'fault'>): Strict | undefined {
   const value = exactValue(type, text, forms)
   return value === undefined ? undefined
-    : { type: 'VARCHAR', sql: `coalesce(${value}, CASE WHEN ${text} IS NOT NULL THEN ${fault(text, type)} END)` }
+    : { type: 'VARCHAR', sql: valueOr(value, text, fault(text, type)) }
 }
 
-/** Whole numbers beyond 2^53 are others as a DOUBLE, and 1e999 is infinite. Most texts are short or have a point, and are read at once. */
+const valueOr = (value: string, text: string, fault: string): string =>
+  `coalesce(${value}, CASE WHEN ${text} IS NOT NULL THEN ${fault} END)`
+
+/** Most texts are short, or the shortest ones of their values, and are read at once. */
 function doubleOf(text: string, fault: string, { isCsv = false } = {}): string {
   const value = `TRY_CAST(${text} AS DOUBLE)`
   const read = `coalesce(${isCsv ? `CASE WHEN NOT ${isPadded(text)} THEN ${value} END` : value}, ${fault})`
-  const isPlain = `(contains(${text}, '.') OR strlen(${text}) <= 15) AND NOT contains(${text}, 'e') AND NOT contains(${text}, 'E')`
-  return `CASE WHEN ${isPlain} THEN ${read} WHEN ${text} IS NULL THEN NULL`
-    + ` WHEN NOT (${isBent(text)} OR ${isBeyond(text)}) THEN ${read} ELSE ${fault} END`
+  return `CASE WHEN ${isShort(text)} OR CAST(${value} AS VARCHAR) = ${text} THEN ${read} WHEN ${text} IS NULL THEN NULL`
+    + ` WHEN NOT ${isBent(text)} THEN ${read} ELSE ${fault} END`
 }

@@ -61,6 +61,8 @@ function isValue({ text, isQuoted }: Field, value: string | null, type: string):
   if (value === null) return text === '' && (!isQuoted || type !== 'VARCHAR')
   if (type === 'VARCHAR') return value === text
   if (type === 'DOUBLE') return Object.is(Number(value.replace('inf', 'Infinity')), Number(text.replace('inf', 'Infinity')))
+  // Every value of the column has as many digits behind the point.
+  if (type.startsWith('DECIMAL')) return /\.\d+$/.test(value) && value.replace(/\.?0+$/, '') === text.replace(/\.0*$|(\.\d*?)0+$/, '$1')
   return /TIME|DATE|BOOLEAN/.test(type) ? meant(value, type) === meant(text, type) : value === text
 }
 

@@ -13,6 +13,7 @@ on.write('quoted.txt', `id;name\n007;'a;b'\n8;'"c"'\n`)
 on.write('none.csv', 'a,b\nNA,1\n-,2\n,3\n"NA",4\n')
 on.write('lines.json.bak', '{"n": 1}\n{"n": 2}\n')
 on.write('one.csv', 'd\n1;2\n3|4\n')
+on.write('days.csv', 'n,day,seen,sum\na,01/02/2024,1.2.24 3 PM,1.50\n')
 
 const rowsOf = async (text: string, params?: Parameters<Local['rows']>[1]): Promise<unknown[][]> =>
   (await on.rows(text, params)).map(row => Object.values(row))
@@ -32,6 +33,11 @@ test.each([
   [`FROM read_csv('./texts.csv', delim = '|', header = false)`, [['rye,ulm'], ['oats,bern']]],
   [`FROM read_csv('./one.csv', columns = {'d': 'VARCHAR'})`, [['1;2'], ['3|4']]],
   [`FROM read_csv('./one.csv', columns = {'v': 'VARCHAR'})`, [['d'], ['1;2'], ['3|4']]],
+  [`SELECT typeof(day), day FROM read_csv('./days.csv', dateformat = '%m/%d/%Y')`, [['DATE', '2024-01-02']]],
+  [`SELECT day, seen FROM read_csv('./days.csv', dateformat = '%d/%m/%Y', timestampformat = '%d.%m.%y %I %p')`, [['2024-02-01', '2024-02-01 15:00:00']]],
+  [`SELECT day, seen FROM read_csv('./days.csv')`, [['01/02/2024', '1.2.24 3 PM']]],
+  [`SELECT day, typeof(sum), sum FROM read_csv('./days.csv', columns = {'day': 'DATE', 'sum': 'DECIMAL(9, 3)'}, dateformat = '%d/%m/%Y')`,
+    [['2024-02-01', 'DECIMAL(9,3)', '1.500']]],
   [`FROM read_json('./lines.json.bak')`, [[1n], [2n]]],
   [`SELECT count(*) FROM read_csv('./t*.csv', header = false) a, read_csv('./t*.csv', header = false) b, './texts.csv' c`, [[4n]]],
   [`WITH t AS (FROM read_csv('./texts.csv', header = false)) SELECT column0 FROM t WHERE column0 IN (SELECT column0 FROM t)`, [['rye'], ['oats']]],
@@ -46,13 +52,17 @@ test('a path and options may be parameters', async () => {
 })
 
 test.each([
-  ['skip = 1', 'read_csv has no option skip here; it has header, delim, sep, quote, nullstr, columns and all_varchar'],
+  ['skip = 1', 'read_csv has no option skip here; it has header, delim, sep, quote, nullstr, columns, all_varchar, dateformat and timestampformat'],
   ['header = 1', 'the option header of read_csv is a text, true or false'], [`header = 'x'`, 'the option header of read_csv is true or false'],
   [`delim = ';;'`, 'is one ASCII character'], [`delim = ''`, 'is one ASCII character'], [`quote = 'é'`, 'is one ASCII character, or empty'],
   [`quote = ','`, 'is another character than the delimiter'], [`sep = ';', delim = ','`, 'both delim and sep'],
-  [`header = true, header = false`, 'the option header twice'], [`columns = {'a': 'DECIMAL(4, 1)'}`, 'a is declared as DECIMAL(4, 1)'],
+  [`header = true, header = false`, 'the option header twice'], [`columns = {'a': 'UUID'}`, 'a is declared as UUID'],
   [`columns = ['a']`, 'is types by names'], [`columns = {'a': 'DATE'}, all_varchar = true`, 'both columns and all_varchar'],
   [`columns = {'x': 'VARCHAR'}`, 'has to name all 2'], [`header = true, columns = {'x': 'VARCHAR'}`, 'has no column x; its header has rye, ulm'],
+  [`dateformat = '%d/%m'`, 'dateformat of read_csv is a form with day, month and year'], [`dateformat = '%d/%m/%Y %H'`, 'is a form with'],
+  [`dateformat = 'auto'`, 'is a form with'], [`dateformat = true`, 'is a form with'], [`dateformat = '%d/%m/%Q/%Y'`, 'is a form with'],
+  [`timestampformat = '%d/%m/%Y'`, 'a form with day, month, year and hour'], [`timestampformat = '%d/%m/%Y %I:%M'`, 'year and hour'],
+  [`timestampformat = '%d/%m/%Y %H:%M:%S.%n'`, 'year and hour'],
   [`nullstr = true`, 'is a text, or a list of texts'], [`'./numbers.csv'`, 'reads one path'],
   [`header = lower('x')`, 'is a text, true or false'],
 ])('read_csv(…, %s) is refused: %s', async (options, message) => {

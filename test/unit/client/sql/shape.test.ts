@@ -382,15 +382,86 @@ test('CSV and JSON: whole numbers beyond 2^53 are what they are, also beside fra
       return [column, ...rows.map(([id]) => id)]
     }
     expect(await of(...wide)).toEqual(['id HUGEINT', ...wide.map(BigInt)])
-    expect(await of('1.5', wide[2]!)).toEqual(['id VARCHAR', '1.5', wide[2]])
+    expect(await of('1.5', wide[2]!)).toEqual(['id DECIMAL(38,1)', '1.5', `${wide[2]}.0`])
     // Texts of doubles, as programs write them.
     expect(await of('0.1', '12345678901234567000', '1e22', '-5')).toEqual(['id DOUBLE', 0.1, 12_345_678_901_234_567_000, 1e22, -5])
     const later = behind(text('1.5'), text(wide[2]!), kind === 'csv' ? 'csv' : 'jsonl')
     await expect(rowsOf(kind, later)).rejects.toThrow(/"9007199254740993" of the column "id" to DOUBLE/)
-    await expect(of('1.5', '1e999')).rejects.toThrow(/"1e999" of the column "id" to DOUBLE/)
+    expect(await of('1.5', '1e999')).toEqual(['id VARCHAR', '1.5', '1e999'])
+    await expect(rowsOf(kind, behind(text('1.5'), text('1e999'), kind === 'csv' ? 'csv' : 'jsonl')))
+      .rejects.toThrow(/"1e999" of the column "id" to DOUBLE/)
   }
   await expect(rowsOf('json', { '/t/1.jsonl': '{"s":{"n":[0.5,9007199254740993]}}\n' })).rejects.toThrow(/9007199254740993/)
   expect((await rowsOf('csv', { '/t/1.csv': 'x\n1.5\ninf\n-Infinity\nNaN\n' })).rows).toEqual([[1.5], [Infinity], [-Infinity], [NaN]])
+})
+
+test.each([
+  [['12345678901234567.25', '12345678901234567.75'], 'DECIMAL(38,2)'],
+  [['0.12345678901234567891', '-0.12345678901234567892'], 'DECIMAL(38,20)'],
+  [['99999999999999999999999999999999999999.', '0.5'], 'VARCHAR'], [['0.12345678901234567891', '1e5'], 'VARCHAR'],
+  [['0.12345678901234567891', 'inf'], 'VARCHAR'], [['0.5', '1e-400'], 'VARCHAR'], [['0.5', '1234567890123456.75e-3'], 'VARCHAR'],
+])('CSV: fractions of more digits than a DOUBLE holds, %j, are exact: %s', async (values, type) => {
+  const { columns: [column], rows } = await rowsOf('csv', { '/t/1.csv': `x\n${values.map(value => `${value}\n`).join('')}` })
+  expect([column, ...rows.map(([x]) => x)]).toEqual([`x ${type}`, ...values])
+})
+
+test('CSV: texts with which programs print a DOUBLE are one, and a later value of more digits is an error', async () => {
+  // Shortest texts, and those of 17 digits, 19 digits and all digits.
+  const texts = ['0.30000000000000004', '0.10000000000000001', '1.000000000000000056e-01', '0.1000000000000000055511151231257827', '1e22', '4.94e-324']
+  const { columns, rows } = await rowsOf('csv', { '/t/1.csv': `x\n${texts.map(text => `${text}\n`).join('')}` })
+  expect([columns, rows]).toEqual([['x DOUBLE'], texts.map(text => [Number(text)])])
+  for (const later of ['0.10000000000000002', '0.12345678901234567891', '1e-400'])
+    await expect(rowsOf('csv', behind('x,y\n0.5,a\n', `x,y\n${later},a\n`)), later).rejects.toThrow(`"${later}" of the column "x" to DOUBLE`)
+  const head = 'x,y\n0.12345678901234567891,a\n'
+  const later = await rowsOf('csv', behind(head, 'x,y\n7,a\n-.5,a\n123456789012345678,a\n0.50000000000000000000000,a\n'))
+  expect(later.rows.slice(16).map(([x]) => String(x).replace(/\.?0+$/, ''))).toEqual(['7', '-0.5', '123456789012345678', '0.5'])
+  for (const value of ['0.123456789012345678912', '1e5', '007', '+5', '1234567890123456789'])
+    await expect(rowsOf('csv', behind(head, `x,y\n${value},a\n`)), value).rejects.toThrow('of the column "x" to DECIMAL(38,20)')
+})
+
+test('CSV: files with numbers of different digits have one DECIMAL for all of them', async () => {
+  const files = (...texts: string[]): Files => Object.fromEntries(texts.map((text, i) => [`/t/${i}.csv`, `x,y\n${text},a\n`]))
+  const [long, wider] = ['0.12345678901234567891', '12345678901234567.25']
+  const { columns, rows } = await rowsOf('csv', files(long, wider))
+  expect([columns[0], ...rows.map(([x]) => x)]).toEqual(['x DECIMAL(38,20)', long, `${wider}${'0'.repeat(18)}`])
+  expect((await rowsOf('csv', files(wider, '7'))).columns[0]).toBe('x DECIMAL(38,2)')
+  // 19 digits before the point and 20 behind it are too many.
+  expect((await rowsOf('csv', files(long, '7'))).rows.map(([x]) => x)).toEqual([long, '7'])
+})
+
+/** A file for each list of values in the column d. */
+const days = (...files: ReadonlyArray<readonly string[]>): Files =>
+  Object.fromEntries(files.map((values, i) => [`/t/${i}.csv`, `n,d\n${values.map(value => `a,${value}\n`).join('')}`]))
+
+test.each([
+  [['01/02/2024', '03/04/2024']], [['1.2.2024']], [['01-02-2024', '']], [['10-11-12', '01-02-03']], [['31/12/99']], [['99-12-31']],
+  [['01/02/2024 10:00:00 PM']], [['12/31/99 10:00:00 AM']],
+])('CSV: dates in one of several forms, none of which the values exclude, are texts: %j', async values => {
+  const { columns, rows } = await rowsOf('csv', days(values))
+  expect([columns[1], ...rows.map(([, d]) => d)]).toEqual(['d VARCHAR', ...values.map(value => value || null)])
+})
+
+test('CSV: a date has the form that values of its column prove, in any of the files that are looked at', async () => {
+  const found = async (...files: ReadonlyArray<readonly string[]>) => {
+    const { columns, rows } = await rowsOf('csv', days(...files))
+    return [columns[1], ...rows.map(([, d]) => d)]
+  }
+  expect(await found(['01/02/2024', '13/02/2024'])).toEqual(['d DATE', '2024-02-01', '2024-02-13'])
+  expect(await found(['01/02/2024', '02/13/2024'])).toEqual(['d DATE', '2024-01-02', '2024-02-13'])
+  expect(await found(['01/02/2024 10:00:00 PM', '02/13/2024 10:00:00 AM'])).toEqual(['d TIMESTAMP', '2024-01-02 22:00:00', '2024-02-13 10:00:00'])
+  expect(await found(['2024/01/02'])).toEqual(['d DATE', '2024-01-02'])
+  // The first file is read in the form that the second one proves.
+  expect(await found(['01/02/2024'], ['02/13/2024'])).toEqual(['d DATE', '2024-01-02', '2024-02-13'])
+  expect(await found(['01/02/2024'], ['13/02/2024'])).toEqual(['d DATE', '2024-02-01', '2024-02-13'])
+  expect(await found(['01/02/2024'], ['2024-02-13'])).toEqual(['d VARCHAR', '01/02/2024', '2024-02-13'])
+  expect(await found(['01.02.2024'], ['02/13/2024'])).toEqual(['d VARCHAR', '01.02.2024', '02/13/2024'])
+  await expect(rowsOf('csv', behind('n,d\na,13/02/2024\n', 'n,d\na,02/13/2024\n'))).rejects.toThrow('"02/13/2024" of the column "d" to DATE')
+})
+
+test('CSV: a column proves nothing about another one, whose dates of ISO 8601 stay dates', async () => {
+  const { columns, rows } = await rowsOf('csv', { '/t/1.csv': 'a,b,c\n01/02/2024,2024-01-02,2024-01-02 10:00:00\n' })
+  expect([columns, rows]).toEqual([['a VARCHAR', 'b DATE', 'c TIMESTAMP'], [['01/02/2024', '2024-01-02', '2024-01-02 10:00:00']]])
+  expect((await rowsOf('csv', { '/t/1.csv': 'n,a,b\nx,01/02/2024,14/02/2024\n' })).columns).toEqual(['n VARCHAR', 'a VARCHAR', 'b DATE'])
 })
 
 test.each(['\n', '\r\n'])('CSV: blocks with other line ends in quotes than behind rows, %j', async end => {
