@@ -1,6 +1,7 @@
 // A query in this process: files of this machine are read in place, small ones of the cluster are fetched first, with every byte checked.
 // CSV and JSON are read as tasks read them; Parquet as the engine reads it, once its files are known to have columns that agree.
 
+import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, literalsOf, quotedName, typeText } from '../../src/base/sql.ts'
 import type { FileClient } from '../../src/file/client.ts'
@@ -89,16 +90,20 @@ function parquetSelect(files: ReadonlyArray<{ readonly named: string; readonly l
   return `SELECT ${list} FROM read_parquet(${paths}, hive_partitioning = ${isPartitioned})`
 }
 
-interface Places { readonly disk: Disk; readonly space: Pick<Workspace, 'reads'> }
+interface Places { readonly disk: Disk; readonly space: Pick<Workspace, 'reads'>; readonly signal: AbortSignal | undefined }
 
 interface NamedFile { readonly named: string; readonly local: string }
 
 /** As a task reads it. */
-async function fixedSelect(db: Database, shape: TableShape, files: readonly NamedFile[], { disk, space }: Places): Promise<string> {
+async function fixedSelect(db: Database, shape: TableShape, files: readonly NamedFile[], { disk, space, signal }: Places): Promise<string> {
+  const pause = (): undefined => {
+    throwIfAborted(signal)
+    return undefined
+  }
   const parts: TablePart[] = []
   for (const { named: path, local } of files) {
     const part = { path, local, isFirst: true }
-    parts.push({ ...part, ...await lookAt(part, { db, disk, shape, pause: () => undefined }) })
+    parts.push({ ...part, ...await lookAt(part, { db, disk, shape, pause }) })
   }
   space.reads(parts.map(part => ({ shape, part })))
   return tableSelect(shape, parts)

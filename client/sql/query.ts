@@ -272,7 +272,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const running = new RunningQuery(await space.open(openDatabase, memoryBytes), space, signal)
     return running.begin(async db => {
       await db.confine([...pathsOf(placed), space.result])
-      await defineTables(db, placed, { disk: this.#tools.disk, space })
+      await defineTables(db, placed, { disk: this.#tools.disk, space, signal })
       await listTables(db, { tools: this.#tools, columns: columnsIn(this.#tools, signal), signal }, statement)
       return { sql: statement.sql, columns: await db.columnsOf(statement.sql) }
     })

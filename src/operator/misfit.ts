@@ -2,10 +2,9 @@
 // stands. The query that fails does not know the line, because it reads the columns as texts: the file is looked through once more.
 
 import { literalOf, quotedName } from '../base/sql.ts'
-import { MiB } from '../base/units.ts'
 import type { Disk } from '../ports/disk.ts'
-import { decompressed } from '../record/decompress.ts'
-import { compressionOf, type TablePart, type TableShape } from './sqltable.ts'
+import { partBytes } from './partbytes.ts'
+import type { TablePart, TableShape } from './sqltable.ts'
 
 /** SQL that throws the error of a value. `text`: the value, as SQL; `file`: its file; `isAll`: the column itself has this type. */
 export function misfitSql(
@@ -66,30 +65,13 @@ async function lineOf(
   { path, local, isFirst }: ReadPart['part'], { shape, column, value, disk, pause }: Wanted,
 ): Promise<number | undefined> {
   const finder = new ValueFinder(shape.format as CsvFormat, { column, value: Buffer.from(value), isFirst })
-  const compression = compressionOf(path)
-  const pieces = piecesOf(disk, local)
-  for await (const piece of compression === undefined ? pieces : decompressed(pieces, compression, path)) {
+  for await (const piece of partBytes(disk, { path, local })) {
     finder.add(piece)
     if (finder.line !== undefined) return finder.line
     await pause()
   }
   finder.end()
   return finder.line
-}
-
-async function* piecesOf(disk: Disk, local: string): AsyncGenerator<Buffer, void, void> {
-  const file = await disk.openRead(local)
-  try {
-    for (let at = 0; at < file.bytes;) {
-      const piece = Buffer.alloc(Math.min(1 * MiB, file.bytes - at))
-      const count = await file.read(piece, at)
-      if (count === 0) return
-      at += count
-      yield piece.subarray(0, count)
-    }
-  } finally {
-    await file.close()
-  }
 }
 
 type CsvFormat = Extract<TableShape['format'], { kind: 'csv' }>
