@@ -16,7 +16,7 @@ import type { Disk } from '../../src/ports/disk.ts'
 import type { FileSample } from './csvshape.ts'
 import { aboutFile } from './localnames.ts'
 import { sampleHere } from './sample.ts'
-import { shapeOf } from './shape.ts'
+import { partitionsOf, shapeOf } from './shape.ts'
 import type { SqlTable } from './tables.ts'
 import type { Workspace } from './workspace.ts'
 
@@ -80,15 +80,18 @@ export const pathsOf = (tables: readonly PlacedTable[]): string[] =>
     .flatMap(local => [local, escapedPath(local)]))]
 
 /** Directories of the form name=value count in the part of a path that the statement names, not above it. */
-function parquetSelect(files: ReadonlyArray<{ readonly named: string; readonly local: string }>): string {
-  const keysOf = (path: string): string[] => [...hivePartitions(path).keys()]
-  const [first, ...others] = files.map(({ named }) => keysOf(named))
-  const isPartitioned = first!.length > 0 && others.every(keys => keys.join('/') === first!.join('/'))
+function parquetSelect(files: readonly NamedFile[], partitions: TableShape['partitions']): string {
   const paths = literalsOf(files.map(({ local }) => escapedPath(local)))
-  const above = isPartitioned ? [...new Set(files.flatMap(({ local }) => keysOf(local)))].filter(key => !first!.includes(key)) : []
+  if (partitions.length === 0) return `SELECT * FROM read_parquet(${paths}, hive_partitioning = false)`
+  const isOwn = (key: string): boolean => partitions.some(({ name }) => name === key)
+  const above = [...new Set(files.flatMap(({ local }) => keysIn(local)))].filter(key => !isOwn(key))
   const list = above.length === 0 ? '*' : `* EXCLUDE (${above.map(quotedName).join(', ')})`
-  return `SELECT ${list} FROM read_parquet(${paths}, hive_partitioning = ${isPartitioned})`
+  // As tasks read them: the engine would take further texts for timestamps and numbers.
+  const types = [...partitions, ...above.map(name => ({ name, type: 'VARCHAR' }))].map(({ name, type }) => `${literalOf(name)}: ${type}`)
+  return `SELECT ${list} FROM read_parquet(${paths}, hive_partitioning = true, hive_types = {${types.join(', ')}})`
 }
+
+const keysIn = (path: string): string[] => [...hivePartitions(path).keys()]
 
 interface Places { readonly disk: Disk; readonly space: Pick<Workspace, 'reads'>; readonly signal: AbortSignal | undefined }
 
@@ -112,16 +115,19 @@ async function fixedSelect(db: Database, shape: TableShape, files: readonly Name
 async function selectOf(db: Database, { table, locals, samples }: PlacedTable, places: Places): Promise<string> {
   const files = table.files.map(({ path, named = path }, i) => ({ named, local: locals[i]! }))
   if (table.kind !== 'parquet' || files.length === 0) return fixedSelect(db, await shapeOf(db, { table, samples }), files, places)
+  const partitions = partitionsOf(table)
   if (files.length > 1) {
     const [{ local }] = files as [NamedFile]
     const columns = await db.columnsOf(`SELECT * FROM read_parquet(${literalOf(escapedPath(local))}, hive_partitioning = false)`)
     const shape: TableShape = {
-      name: table.name, format: { kind: 'parquet' }, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })),
-      partitions: [...hivePartitions(files[0]!.named).keys()].map(name => ({ name, type: 'VARCHAR' })),
+      name: table.name, format: { kind: 'parquet' }, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })), partitions,
     }
+    // The engine reads files below other directories by itself only if all have the same keys.
+    if (partitions.length > 0 && files.some(({ named }) => keysIn(named).join('/') !== keysIn(files[0]!.named).join('/')))
+      return fixedSelect(db, shape, files, places)
     for (const { named: path, local: other } of files.slice(1)) await lookAtParquet({ path, local: other }, { db, shape })
   }
-  return parquetSelect(files)
+  return parquetSelect(files, partitions)
 }
 
 /** Makes the tables of a query views over local files. */

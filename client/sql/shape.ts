@@ -151,7 +151,7 @@ async function layoutOf(db: Database, { local, path, isWhole }: FileSample): Pro
 }
 
 /** Columns whose values are in names of directories: those that all files have. */
-function partitionsOf({ files }: SqlTable): Column[] {
+export function partitionsOf({ files }: Pick<SqlTable, 'files'>): Column[] {
   const all = files.map(({ path, named = path }) => partitionsIn(named))
   return [...all[0]!.keys()].filter(name => all.every(each => each.has(name))).map(name => {
     const values = all.map(each => each.get(name)!).filter(value => value !== '__HIVE_DEFAULT_PARTITION__')

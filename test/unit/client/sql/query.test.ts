@@ -6,6 +6,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
+import type { SqlRow } from '../../../../client/sql/query.ts'
 import { Workspace } from '../../../../client/sql/workspace.ts'
 import type { Disk } from '../../../../src/ports/disk.ts'
 import { Local } from './kit.ts'
@@ -204,6 +205,31 @@ test('Parquet files of one table: types that hold the values of others are cast,
     })
     await expect(from(`DATE '2024-01-01' AS a`, `TIMESTAMP '2024-01-01 10:00:00' AS a`)).rejects.toThrow(/is TIMESTAMP/)
     await expect(from('1 AS a, 2 AS b', '1 AS a')).rejects.toThrow('p/1.parquet has no column b')
+  } finally {
+    db.close()
+  }
+})
+
+test('Parquet: values of directories have the types that they have in tasks, which read them by the shape of the table', async () => {
+  using on = new Local()
+  const db = await openDuckDB({ memoryBytes: 64 << 20 })
+  const keys = ['n', 'day', 'ts', 'short', 'padded', 'blank']
+  const table = async (name: string, ...directories: string[]): Promise<SqlRow[]> => {
+    for (const directory of directories) {
+      on.write(`${name}/${directory}/a.parquet`, '')
+      await db.run(`COPY (SELECT 1 AS x) TO '${on.dir}/${name}/${directory}/a.parquet' (FORMAT parquet)`)
+    }
+    return on.rows(`FROM './${name}' ORDER BY n`)
+  }
+  try {
+    const of = (n: number): string => `n=${n}/day=2024-01-31/ts=2024-01-01 10:00:00/short=2024-1-31/padded=07/blank= 5`
+    const values = { x: 1, day: '2024-01-31', ts: '2024-01-01 10:00:00', short: '2024-1-31', padded: '07', blank: ' 5' }
+    expect(await table('parts', of(7), of(8))).toEqual([{ ...values, n: 7n }, { ...values, n: 8n }])
+    const types = `SELECT DISTINCT ${keys.map(key => `typeof(${key}) AS ${key}`).join(', ')} FROM './parts'`
+    const texts = { ts: 'VARCHAR', short: 'VARCHAR', padded: 'VARCHAR', blank: 'VARCHAR' }
+    expect(await on.rows(types)).toEqual([{ n: 'BIGINT', day: 'DATE', ...texts }])
+    // Keys that only some of the files have are no columns.
+    expect(await table('some', 'n=1/k=2', 'n=2')).toEqual([{ x: 1, n: 1n }, { x: 1, n: 2n }])
   } finally {
     db.close()
   }
