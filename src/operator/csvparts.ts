@@ -3,8 +3,11 @@
 // from one in quotes.
 
 import { GristmillError } from '../base/errors.ts'
-import { MiB } from '../base/units.ts'
+import { KiB, MiB } from '../base/units.ts'
 import { literalOf } from '../base/sql.ts'
+import { namedSeparator } from '../record/separator.ts'
+import { markBytes } from '../record/utf8.ts'
+import { partBytes } from './partbytes.ts'
 import { compressionOf, escapedPath, type TablePart, type TableShape } from './sqltable.ts'
 import type { Database } from '../ports/database.ts'
 import type { Disk, DiskReader } from '../ports/disk.ts'
@@ -33,6 +36,7 @@ export async function lookAtCsv(
     const head = Buffer.alloc(isPacked ? 0 : Math.min(pieceBytes, file.bytes))
     await file.read(head, 0)
     if (isFirst && format.header && !beginsWith(head, format.headerLine)) await checkHeader(db, shape, { path, local })
+    if (isFirst && !format.header) await checkSkipped(disk, shape, { path, local })
     if (isPacked || format.quote === '') return {}
     return { lineEnd: await lineEndOf(file, head, { path, format, pause }) }
   } finally {
@@ -60,6 +64,25 @@ async function checkHeader(db: Database, shape: TableShape, { path, local }: Pic
     )
 }
 
+/** Without a header, lines before the first row are blank ones, and the line that names the delimiter. */
+async function checkSkipped(
+  disk: Disk, { name, format }: TableShape, { path, local }: Pick<TablePart, 'path' | 'local'>,
+): Promise<void> {
+  const { skip } = format as CsvFormat
+  for await (const piece of partBytes(disk, { path, local })) {
+    const head = piece.subarray(markBytes(piece))
+    const lines = head.toString('latin1', 0, skippedBytesMax).split(/\r\n|\n|\r/).slice(0, skip)
+    const isNamed = namedSeparator(head) !== undefined
+    if ((!isNamed || skip > 0) && lines.every((line, i) => line === '' || (i === 0 && isNamed))) return
+    throw new GristmillError(
+      'PROGRAM_INVALID', `${path} has other lines before its first row than the first files of ${name}; name files that are alike`,
+    )
+  }
+}
+
+/** More than the lines have that are skipped. */
+const skippedBytesMax = 64 * KiB
+
 interface LineEnds { readonly path: string; readonly format: CsvFormat; readonly pause: () => Promise<void> | undefined }
 
 /** The end of all lines, if it is another one than the first line end in the part. */
@@ -78,7 +101,8 @@ async function lineEndOf(file: DiskReader, head: Buffer, { path, format, pause }
     ends.add(piece)
     await pause()
   }
-  if (ends.isMixed) throw new GristmillError('PROGRAM_INVALID', `${path} has lines of different ends; end all with a line feed, or all with CR LF`)
+  if (ends.isMixed)
+    throw new GristmillError('PROGRAM_INVALID', `${path} has lines of different ends; end all with a line feed, or all with CR LF`)
   return end === '\n' ? '\\n' : end === '\r' ? '\\r' : '\\r\\n'
 }
 

@@ -382,6 +382,7 @@ test('CSV and JSON: whole numbers beyond 2^53 are what they are, also beside fra
       return [column, ...rows.map(([id]) => id)]
     }
     expect(await of(...wide)).toEqual(['id HUGEINT', ...wide.map(BigInt)])
+    expect(await of(wide[0]!, kind === 'csv' ? '' : 'null')).toEqual(['id HUGEINT', BigInt(wide[0]!), null])
     expect(await of('1.5', wide[2]!)).toEqual(['id DECIMAL(38,1)', '1.5', `${wide[2]}.0`])
     // Texts of doubles, as programs write them.
     expect(await of('0.1', '12345678901234567000', '1e22', '-5')).toEqual(['id DOUBLE', 0.1, 12_345_678_901_234_567_000, 1e22, -5])
@@ -407,11 +408,14 @@ test.each([
 
 test('CSV: texts with which programs print a DOUBLE are one, and a later value of more digits is an error', async () => {
   // Shortest texts, and those of 17 digits, 19 digits and all digits.
-  const texts = ['0.30000000000000004', '0.10000000000000001', '1.000000000000000056e-01', '0.1000000000000000055511151231257827', '1e22', '4.94e-324']
+  const texts = [
+    '0.30000000000000004', '0.10000000000000001', '1.000000000000000056e-01', '0.1000000000000000055511151231257827', '1e22', '4.94e-324',
+  ]
   const { columns, rows } = await rowsOf('csv', { '/t/1.csv': `x\n${texts.map(text => `${text}\n`).join('')}` })
   expect([columns, rows]).toEqual([['x DOUBLE'], texts.map(text => [Number(text)])])
-  for (const later of ['0.10000000000000002', '0.12345678901234567891', '1e-400'])
-    await expect(rowsOf('csv', behind('x,y\n0.5,a\n', `x,y\n${later},a\n`)), later).rejects.toThrow(`"${later}" of the column "x" to DOUBLE`)
+  for (const later of ['0.10000000000000004', '0.12345678901234567891', '1e-400'])
+    await expect(rowsOf('csv', behind('x,y\n0.5,a\n', `x,y\n${later},a\n`)), later).rejects
+      .toThrow(`"${later}" of the column "x" to DOUBLE`)
   const head = 'x,y\n0.12345678901234567891,a\n'
   const later = await rowsOf('csv', behind(head, 'x,y\n7,a\n-.5,a\n123456789012345678,a\n0.50000000000000000000000,a\n'))
   expect(later.rows.slice(16).map(([x]) => String(x).replace(/\.?0+$/, ''))).toEqual(['7', '-0.5', '123456789012345678', '0.5'])
@@ -427,6 +431,22 @@ test('CSV: files with numbers of different digits have one DECIMAL for all of th
   expect((await rowsOf('csv', files(wider, '7'))).columns[0]).toBe('x DECIMAL(38,2)')
   // 19 digits before the point and 20 behind it are too many.
   expect((await rowsOf('csv', files(long, '7'))).rows.map(([x]) => x)).toEqual([long, '7'])
+})
+
+test('CSV: a text that no DOUBLE is makes its column one of texts', async () => {
+  const rows = [['1.5', 'a'], ['0x1F', 'b']]
+  expect(await rowsOf('csv', { '/t/1.csv': 'x,y\n1.5,a\n0x1F,b\n' })).toEqual({ columns: ['x VARCHAR', 'y VARCHAR'], rows })
+})
+
+test.each(['sep=;\n', '\n', '\n\n'])('CSV: without a header, %j before the first row is skipped in files that have it, and no row of others', async lines => {
+  const rows = 'f;1\nf;2\n'
+  const files = behind(lines + rows, lines + rows)
+  expect((await rowsOf('csv', files, { delimiter: ';', header: false })).rows.length).toBe(34)
+  await expect(rowsOf('csv', behind(lines + rows, rows), { delimiter: ';', header: false })).rejects
+    .toThrow('/t/26.csv has other lines before its first row than the first files of /t')
+  if (lines.startsWith('sep'))
+    await expect(rowsOf('csv', behind(rows, lines + rows), { delimiter: ';', header: false })).rejects
+      .toThrow('other lines before its first row')
 })
 
 /** A file for each list of values in the column d. */
@@ -448,7 +468,8 @@ test('CSV: a date has the form that values of its column prove, in any of the fi
   }
   expect(await found(['01/02/2024', '13/02/2024'])).toEqual(['d DATE', '2024-02-01', '2024-02-13'])
   expect(await found(['01/02/2024', '02/13/2024'])).toEqual(['d DATE', '2024-01-02', '2024-02-13'])
-  expect(await found(['01/02/2024 10:00:00 PM', '02/13/2024 10:00:00 AM'])).toEqual(['d TIMESTAMP', '2024-01-02 22:00:00', '2024-02-13 10:00:00'])
+  expect(await found(['01/02/2024 10:00:00 PM', '02/13/2024 10:00:00 AM']))
+    .toEqual(['d TIMESTAMP', '2024-01-02 22:00:00', '2024-02-13 10:00:00'])
   expect(await found(['2024/01/02'])).toEqual(['d DATE', '2024-01-02'])
   // The first file is read in the form that the second one proves.
   expect(await found(['01/02/2024'], ['02/13/2024'])).toEqual(['d DATE', '2024-01-02', '2024-02-13'])
