@@ -13,7 +13,7 @@ import type { Failure } from '../../src/protocol/fields.ts'
 import { isSchedule, type TaskWork } from '../../src/protocol/task.ts'
 import { idOf } from '../../src/program/bundle.ts'
 import { Caller } from '../../src/rpc/call.ts'
-import { failed, type AttemptOutcome, type Setup, type ToExecutor } from '../../datanode/executor/messages.ts'
+import { failed, type AttemptOutcome, type ToExecutor } from '../../datanode/executor/messages.ts'
 import { clusterOf } from '../call/cluster.ts'
 import { callerParts, credentialsFor } from '../connect.ts'
 import type { Compiler } from '../jobs/compile.ts'
@@ -23,7 +23,9 @@ import { runProgram, type RunTools } from '../jobs/run.ts'
 import { Plans } from '../load/plans.ts'
 import { stepQueries } from '../sql/stepquery.ts'
 import { followStored } from '../workflows/detached.ts'
+import { namenodeClock } from './namenodeclock.ts'
 import { patient } from './overload.ts'
+import { withParent } from './parent.ts'
 
 interface DriveOptions {
   readonly print: (text: string, stream: 'stdout' | 'stderr') => void
@@ -37,14 +39,16 @@ export async function driveTask(
 ): Promise<AttemptOutcome> {
   try {
     const onWait = (why: string): void => print(`the program waits, because the cluster takes no more from it now: ${why}\n`, 'stderr')
-    await drive({ ...toolsOf(world, setup, onWait), compiler }, work, print)
+    const atMs = await drive({ ...toolsOf(world, { work, setup }, onWait), compiler }, work, print)
+    if (atMs !== undefined) return { kind: 'later', atMs, counters: {} }
     return { kind: 'done', counters: {}, output: { kind: 'files', files: [] } }
   } catch (error) {
     return outcomeOf(asError(error))
   }
 }
 
-async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print']): Promise<void> {
+/** Resolves to the time at which a schedule builds next; undefined: the program has ended. */
+async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print']): Promise<number | undefined> {
   const { program, env = {}, job } = work
   const { id: run, nowMs } = work.driver!
   const pieces: Buffer[] = []
@@ -52,12 +56,12 @@ async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print
   const bytes = Buffer.concat(pieces)
   if (idOf(bytes) !== program.id)
     throw new GristmillError('CORRUPT', `the stored program ${program.path} is not the one that ${job} drives`)
-  if (isSchedule(work)) return followStored(tools, { params: work.params, stored: bytes }, print)
+  if (isSchedule(work)) return followStored(tools, { params: work.params, dueMs: work.dueMs, stored: bytes }, print)
   const log = await DriveLog.open({ ...tools, ask: tools.cluster.ask, clock: tools.cluster.clock }, { job, run })
   if (log.end) {
     const { failure } = log.end
     if (failure) throw new GristmillError(failure.code as ErrorCode, failure.message, { details: { failure } })
-    return
+    return undefined
   }
   const { name, run: options } = drivenRun(work)
   const running = await runProgram(
@@ -66,15 +70,19 @@ async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print
     { stored: { id: program.id, bytes, name }, nowMs, driven: { run, log } },
   )
   await running.wait()
+  return undefined
 }
 
 function toolsOf(
-  world: World, { secret, user, cluster: id, node, namenode, host, scratch }: Setup, onWait: (why: string) => void,
+  world: World, { work, setup }: Pick<ToExecutor, 'work' | 'setup'>, onWait: (why: string) => void,
 ): RunTools {
-  const { clock, random, disk, log, net, processes, openDatabase, loadAvro } = world
+  const { secret, user, cluster: id, node, namenode, host, scratch } = setup
+  const { random, disk, log, net, processes, openDatabase, loadAvro } = world
+  const clock = work.dueMs === undefined ? world.clock : namenodeClock(world.clock, setup.nowMs)
   const caller = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, id)), who: node, patient: true })
   const background = new Background()
-  const cluster = patient(clusterOf({ caller, namenode: () => namenode, clock, random, user, background }), onWait)
+  const own = patient(clusterOf({ caller, namenode: () => namenode, clock, random, user, background }), onWait)
+  const cluster = isSchedule(work) ? withParent(own, work.job) : own
   const files = new FileClient({
     caller, net, clock, random, disk, log, namenode, cluster: id, host, spoolDir: join(scratch, 'spool'), background,
   })

@@ -6,7 +6,7 @@ import { normalise } from '../../src/base/paths.ts'
 import type { WorkflowDataset, WorkflowDefinition } from '../../src/program/workflow.ts'
 import { isPattern } from '../glob/expand.ts'
 import { isBuiltin } from '../jobs/builtins.ts'
-import { parseDay } from './day.ts'
+import { parseDay, yesterday } from './day.ts'
 import { expandTemplate, hasDay, isPerDay, parseTemplate, type DayScope, type Template } from './template.ts'
 
 export interface DeclaredDataset extends Pick<WorkflowDataset, 'encoding' | 'delimiter' | 'reducers' | 'replication'> {
@@ -29,6 +29,8 @@ export interface Declaration {
 
 /** `file`: of the workflow. Throws EINVAL for what cannot be meant. */
 export function checkDeclaration({ datasets, start, timeZone = 'UTC', schedule }: WorkflowDefinition, file: string): Declaration {
+  // Throws for a time zone that is not known.
+  yesterday(0, timeZone)
   const first = start === undefined ? undefined : parseDay(start, 'the start of the workflow')
   const declared = Object.entries(datasets).map(([path, dataset]) => checkDataset(path, dataset, first, dirname(file)))
   const twice = declared.find(({ path }, i) => declared.findIndex(other => other.path.text === path.text) < i)

@@ -31,6 +31,8 @@ interface ScheduleDeps {
   readonly read: () => Promise<Scheduled>
   readonly build: () => Promise<BuildResult>
   readonly signal: AbortSignal | undefined
+  /** Time of the schedule for which the first build is; default: none, it begins now. */
+  readonly dueMs?: number | undefined
 }
 
 /** Each build, when it has ended. Ends only by the abort of the signal, or if the workflow is wrong at the start. */
@@ -41,9 +43,11 @@ export const buildOnSchedule = (
   read: () => readWorkflow(tools, file, options.signal), build: () => buildWorkflow(tools, file, options),
 })
 
-export async function* followSchedule({ clock, read, build, signal }: ScheduleDeps): AsyncGenerator<ScheduledBuild, void, undefined> {
+export async function* followSchedule(
+  { clock, read, build, signal, dueMs: firstMs }: ScheduleDeps,
+): AsyncGenerator<ScheduledBuild, void, undefined> {
   let times = timesOf(await read())
-  for (;;) {
+  for (let dueMs = firstMs; ; dueMs = undefined) {
     const startedMs = clock.now()
     const ended = await build().then(result => ({ result }), (thrown: unknown) => ({ error: asError(thrown) }))
     throwIfAborted(signal)
@@ -51,7 +55,7 @@ export async function* followSchedule({ clock, read, build, signal }: ScheduleDe
     times = await read().then(timesOf).catch(() => times)
     throwIfAborted(signal)
     let skipped = 0
-    let next = nextOf(times, Math.min(startedMs, clock.now()))
+    let next = nextOf(times, dueMs ?? Math.min(startedMs, clock.now()))
     for (; next.getTime() <= clock.now(); next = nextOf(times, skipped < skippedMax ? next.getTime() : clock.now())) skipped++
     yield { ...ended, skipped, next }
     for (let before = clock.now(); clock.now() < next.getTime();) {

@@ -129,7 +129,7 @@ export class Reporter {
 
 /** Truncates texts of the program and the list of missing outputs to the limits of the schema. */
 function boundedOutcome(outcome: AttemptOutcome): AttemptOutcome {
-  if (outcome.kind === 'done') return outcome
+  if (outcome.kind !== 'failed') return outcome
   const { failure, missing } = outcome
   return {
     ...outcome, counters: finite(outcome.counters),

@@ -146,6 +146,11 @@ export class TaskRunner implements Runner {
     await this.#prunePrograms()
   }
 
+  #pruneLogs(job: JobId): Promise<void> {
+    const { world, dir } = this.#host
+    return prune(world, `${dir}/logs/${job}`, { entries: limits.attemptsKeptMax })
+  }
+
   /** Runs after every `prunedEvery`th job. Programs of running and waiting tasks stay, because assets are read on demand. */
   async #prunePrograms(): Promise<void> {
     if (++this.#forgotten % prunedEvery !== 0) return
@@ -194,6 +199,8 @@ export class TaskRunner implements Runner {
       this.#host.world.log.error('a task could not be run', { error, attempt: work.attempt })
     }
     await attempt.log.close()
+    // The task of a schedule has an attempt for each build; the namenode lists the last ones.
+    if (isDrive(work)) await this.#pruneLogs(work.job)
     // The report is started and the slot freed in the same turn, so that the namenode sees both together.
     const telling = this.#finish(work, outcome)
     this.#running.delete(work.attempt)

@@ -5,7 +5,7 @@ import { attemptParts, type AttemptId, type BlockId, type JobId, type NodeId } f
 import { join, systemDirectory } from '../../src/base/paths.ts'
 import type { NodePlace } from '../../src/protocol/fields.ts'
 import type { StageInput } from '../../src/protocol/job.ts'
-import type { Split, TaskParts, TaskWork } from '../../src/protocol/task.ts'
+import { isSchedule, type Split, type TaskParts, type TaskWork } from '../../src/protocol/task.ts'
 import { locatedBlocksMax, placesMax } from '../nodes/worksize.ts'
 import type { JobsDeps } from './deps.ts'
 import { branchOf, splitAt } from './splits/splits.ts'
@@ -29,6 +29,7 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
     attempt: id, job: job.id, stage, task, user: job.user, program: spec.program, params, ...(spec.env && { env: spec.env }),
     seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint, ...spec.plan && { plan: spec.plan },
     ...spec.driver && { driver: spec.driver },
+    ...isSchedule(spec) && { dueMs: job.stages[stage]!.tasks[task]!.dueMs ?? job.submittedMs },
     input: made ? partsOf(input, made.tasks[task]!) : inputOf(input, index), ...sums && { sizes: true }, ...branch > 0 && { branch },
     ...broadcasts && { broadcasts }, output,
     staging: stagingOf(job.id), memoryBytes: attempt?.memoryBytes ?? spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,

@@ -151,6 +151,8 @@ const jobSpec = Type.Object({
   plan: Type.Optional(planChoices),
   /** Set for steps of programs over Datasets; not sent by clients of earlier versions. */
   driver: Type.Optional(driver),
+  /** The job that follows a schedule and has submitted this one, which ends with it. */
+  parent: Type.Optional(jobId),
   stages: Type.Array(stageSpec, { minItems: 1, maxItems: limits.jobStagesMax }),
   /**
    * Directory in which the last stage's files are published. EEXIST unless `overwrite`, which replaces the output of a job in the
@@ -273,6 +275,8 @@ const jobStatus = Type.Object({
   output: path,
   /** Run of a program over Datasets to which the job belongs, its step in it, and the method that has asked for it. */
   driver: Type.Optional(Type.Object({ id: text(64), step: count, method: text(50) })),
+  /** The job that follows a schedule and has submitted this one. */
+  parent: Type.Optional(jobId),
   /** Missing for a job that was submitted to none. */
   queue: Type.Optional(text(queueNameMax)),
   /** Missing for a job that was submitted without one. */

@@ -130,6 +130,11 @@ export const taskWork = Type.Object({
   seed: count,
   /** Submission time of the job. */
   submittedMs: Type.Optional(instant),
+  /**
+   * For a job that follows a schedule: the time for which this attempt builds, that of its submission for the first one. The attempt ends
+   * with the outcome `later`; it waits itself if this is missing, from a namenode of an earlier version.
+   */
+  dueMs: Type.Optional(instant),
   /** Set for steps of programs over Datasets. */
   driver: Type.Optional(driver),
   /** Fingerprint of the plan that the submitter built; the executor builds the plan again and refuses to run another one. */
@@ -199,6 +204,8 @@ export const finished = message('task.finished', {
           Type.Object({ kind: Type.Literal('check') }),
         ]),
       }),
+      /** The task of a schedule has done what was due, and runs again at this time of the namenode's clock; only for work with `dueMs`. */
+      Type.Object({ kind: Type.Literal('later'), atMs: instant, counters }),
       Type.Object({
         kind: Type.Literal('failed'),
         /**

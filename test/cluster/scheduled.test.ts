@@ -1,5 +1,5 @@
-// A schedule that the cluster follows: it goes on without the files and the process of its user, in another process when its own is killed,
-// and when the namenode is started again; it is replaced and ended by its user.
+// A schedule that the cluster follows: it goes on without the files and the process of its user, waits in the namenode between two builds,
+// also when that is started again, and builds in another process when its own is killed; it is replaced and ended by its user.
 
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -29,7 +29,7 @@ const put = (path: string, text: string): Promise<string> => cluster.ok(['put', 
 const shown = async (job: string): Promise<JobStatus> => JSON.parse(await cluster.ok(['job', job, '--json'])) as JobStatus
 const rows = async (path: string): Promise<string> => (await cluster.run(['cat', `${path}/part-*`])).stdout.trim()
 
-test('the cluster follows a schedule without its user, and builds what was missed when its process is replaced', async () => {
+test('the cluster follows a schedule without its user and without a process between two builds', async () => {
   const file = join(dir, 'nightly.ts')
   const write = (name: string, text: string): Promise<void> => writeFile(join(dir, name), text)
   await write('unit.txt', 'grams')
@@ -58,19 +58,18 @@ test('the cluster follows a schedule without its user, and builds what was misse
   await until('the first build has published', async () => await rows('/total') === 'total grams\t3')
   await until('it waits for the next one', async () => /the next build is at .*-01-01T00:00/.test(await cluster.ok(['logs', job])))
   expect(await cluster.ok(['logs', job])).toContain('has read grams\t3')
-  expect(await shown(job)).toMatchObject({ name: 'nightly', state: 'running' })
+  const waits = { name: 'nightly', state: 'running', waits: expect.stringMatching(/^for .*-01-01T00:00:00.000Z, the next time of its schedule$/) }
+  await until('no process is left', async () => driver() === undefined)
+  expect(await shown(job)).toMatchObject(waits)
   // A build from here takes what the cluster has built for up to date.
   expect(await cluster.ok(['build', '-f', file, '--dry-run'])).toContain('2 datasets: 2 up to date')
 
-  await rm(join(dir, 'sums.ts'))
-  await rm(join(dir, 'unit.txt'))
-  await put('/raw/b', '4\n')
-  process.kill(driver()!, 'SIGKILL')
-  await until('another process has built what was missed', async () => await rows('/total') === 'total grams\t7')
   await cluster.namenode.kill()
   await cluster.namenode.start()
-  expect(await shown(job)).toMatchObject({ state: 'running' })
+  expect(await shown(job)).toMatchObject(waits)
 
+  await rm(join(dir, 'unit.txt'))
+  await put('/raw/b', '4\n')
   await write('sums.ts', `
     import { mapReduce, sum } from 'gristmill'
     export default mapReduce({ map(line: string, emit: any) { emit('kilograms', Number(line)) }, reduce(unit: any, ns: any, emit: any) { emit(unit, sum(ns)) } })`)
@@ -82,7 +81,55 @@ test('the cluster follows a schedule without its user, and builds what was misse
   const other = (await cluster.ok([...words, '--name', 'beside', '/sums'])).trim()
   await until('another one beside it has looked', async () => (await cluster.ok(['logs', other])).includes('0 of 1 datasets were built'))
   for (const each of [next, other]) await cluster.ok(['kill', each])
-  await until('no process follows a schedule', async () => driver() === undefined)
+})
+
+const ofSchedule = async (parent: string): Promise<JobStatus[]> => {
+  const lines = (await cluster.ok(['jobs', '--json'])).split('\n').filter(Boolean)
+  return lines.map(line => JSON.parse(line) as JobStatus).filter(job => job.parent === parent)
+}
+
+test('a build goes on in another process when its own is killed, without the files of its user, and ends with its schedule', async () => {
+  const file = join(dir, 'held.ts')
+  const gate = join(dir, 'gate')
+  await writeFile(join(dir, 'waits.ts'), `
+    import { existsSync } from 'node:fs'
+    import { setTimeout } from 'node:timers/promises'
+    import { program } from 'gristmill'
+    export default program(async (mill, { input, output, gate, asks }: any) => {
+      const held = mill.text(input).mapAsync(async line => { while (!existsSync(gate)) await setTimeout(20); return line })
+      if (!asks) return void await held.save(output)
+      const [line] = await held.collect()
+      await mill.from([line]).save(output)
+    })`)
+  await writeFile(file, `
+    import { workflow } from 'gristmill'
+    const params = { gate: ${JSON.stringify(gate)} }
+    export default workflow({ schedule: '0 0 1 1 *', datasets: {
+      '/one': { program: './waits.ts', input: '/one.txt', params }, '/two': { program: './waits.ts', input: '/one.txt', params: { ...params, asks: true } } } })`)
+  await put('/one.txt', 'line\n')
+  const words = ['build', '-f', file, '--schedule', '--detach']
+  const job = (await cluster.ok(words)).trim()
+  await until('both datasets are being built', async () => (await ofSchedule(job)).length === 2)
+  for (const name of ['held.ts', 'waits.ts']) await rm(join(dir, name))
+  process.kill(driver()!, 'SIGKILL')
+  await until('the next process has begun the program of two steps again', async () => (await ofSchedule(job)).length === 3)
+  // A dataset of one job goes on; a step whose result no process awaits does not.
+  expect((await ofSchedule(job)).map(({ output, state }) => [output === '/one', state]).sort())
+    .toEqual([[false, 'cancelled'], [false, 'running'], [true, 'running']])
+  await cluster.ok(['kill', job])
+  await until('its jobs have ended', async () => (await ofSchedule(job)).every(({ state }) => state === 'cancelled'))
+  await until('no process is left', async () => driver() === undefined)
+})
+
+test('of schedules of one name that are submitted at the same time, one is followed', async () => {
+  const file = join(dir, 'twice.ts')
+  await writeFile(file, "import { workflow } from 'gristmill'\nexport default workflow({ schedule: '0 0 1 1 *', datasets: { '/x': { program: 'gristmill:wordcount', input: '/raw' } } })")
+  const words = ['build', '-f', file, '--schedule', '--detach']
+  const submitted = await Promise.all([cluster.run(words), cluster.run(words), cluster.run(words)])
+  const [job, ...others] = submitted.filter(({ code }) => code === 0).map(({ stdout }) => stdout.trim())
+  expect(others).toEqual([])
+  for (const { stderr } of submitted.filter(({ code }) => code !== 0)) expect(stderr).toContain(`${job} follows a schedule named twice`)
+  await cluster.ok(['kill', job!])
 })
 
 test('a workflow without a schedule, and one whose program does not compile, are refused', async () => {
@@ -92,5 +139,7 @@ test('a workflow without a schedule, and one whose program does not compile, are
   await writeFile(join(dir, 'broken.ts'), 'export default nothing(')
   await writeFile(file, "import { workflow } from 'gristmill'\nexport default workflow({ schedule: '0 0 1 1 *', datasets: { '/x': { program: './broken.ts', input: '/raw' } } })")
   expect((await cluster.run(['build', '-f', file, '--schedule', '--detach'])).stderr).toContain('broken.ts')
+  await writeFile(file, "import { workflow } from 'gristmill'\nexport default workflow({ schedule: '0 0 * * *', timeZone: 'Mars', datasets: { '/x': { program: 'gristmill:wordcount', input: '/raw' } } })")
+  expect((await cluster.run(['build', '-f', file, '--schedule', '--detach'])).stderr).toContain('the time zone "Mars" is not known')
   expect(await cluster.ok(['jobs'])).not.toContain('plain')
 })

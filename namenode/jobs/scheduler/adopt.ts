@@ -11,8 +11,8 @@ import { takeUp } from './tasks.ts'
 export function adopt(state: SchedulerState, place: TaskRef, node: WorkerNode, id: AttemptId): Attempt | undefined {
   if (attemptParts(id).attempt >= place.job.firstAttempt) return undefined
   // An attempt of another layout has read other rows than the task of this number.
-  const { layout } = place.stage
-  if (layout.state === 'journalling' || isOfRewritten(id) !== (layout.made !== undefined)) return undefined
+  const { layout, spec: { adapt } } = place.stage
+  if (layout.state === 'journalling' || (adapt && isOfRewritten(id) !== (layout.made !== undefined))) return undefined
   fix(place.stage)
   return newAttempt(state, place, { node, locality: localityOf(state, place.stage, place.task.index, node), speculative: false, id })
 }

@@ -83,9 +83,10 @@ export function overturn(attempt: Attempt, end: 'failed' | 'lost', failure?: Fai
 }
 
 /** Attempts of an earlier process, from the journal. Those that still run are adopted when their nodes report them (adopt.ts). */
-export function restoreAttempts({ job, stage, task }: TaskRef, { others, won, failures = 0 }: TaskRecord): void {
+export function restoreAttempts({ job, stage, task }: TaskRef, { others, won, failures = 0, dueMs }: TaskRecord): void {
   const past = { startedMonoMs: 0, seenMonoMs: 0, speculative: false, memoryBytes: 0, alone: false }
   task.failures = failures
+  task.dueMs = dueMs
   task.attempts = others.map(other => ({
     ...other, ...past, id: other.attempt, state: other.state === 'running' ? ('lost' as const) : other.state,
     finishedMs: other.finishedMs, failure: other.failure,

@@ -3,10 +3,12 @@
 // its steps hold results for it; then queues get their turns by their weights, and of one queue the highest priority, the user with the
 // fewest driven programs, and the program that was submitted first. A drive waits for no other one, and steps take no place of a drive:
 // the programs that are driven reach their ends.
-// INVARIANT: a node starts no more drives than it may run.
+// The task of a schedule takes a place only while it builds: between two builds it waits here for its time (`TaskState.dueMs`).
+// INVARIANT: a node starts no more drives than it may run, and no schedule starts before its time.
 
 import { isDrive } from '../../../src/protocol/task.ts'
 import { able, roomOf } from './fit.ts'
+import type { Moment } from './event.ts'
 import { QueueShares } from './queues.ts'
 import type { RunningJob, SchedulerState, TaskRef, WorkerNode } from './state.ts'
 
@@ -14,28 +16,41 @@ import type { RunningJob, SchedulerState, TaskRef, WorkerNode } from './state.ts
 export function startDrives(
   state: SchedulerState, jobs: readonly RunningJob[], start: (place: TaskRef, node: WorkerNode) => void,
 ): void {
-  const waiting = jobs.filter(isWaiting)
+  const waiting = jobs.filter(job => isWaiting(state, job))
   while (waiting.length > 0 && anyRoom(state)) {
     const job = inOrder(state, waiting).find(each => placeOf(state, each))
     if (!job) return
     const stage = job.stages[0]!
     stage.pending.takeAny(() => 'drop')
     stage.pending.takeFree(() => 'drop')
-    start({ job, stage, task: stage.tasks[0]! }, placeOf(state, job)!)
+    const task = stage.tasks[0]!
+    if (task.dueMs !== undefined) task.dueMs = Math.min(task.dueMs, state.at.nowMs)
+    start({ job, stage, task }, placeOf(state, job)!)
     waiting.splice(waiting.indexOf(job), 1)
   }
 }
 
 /** True for a drive that waits and could start now. */
-export const canStart = (state: SchedulerState, job: RunningJob): boolean => isWaiting(job) && placeOf(state, job) !== undefined
+export const canStart = (state: SchedulerState, job: RunningJob): boolean => isWaiting(state, job) && placeOf(state, job) !== undefined
 
 /** True if one of the nodes drives fewer programs than it may. */
 export const hasDriveRoom = (nodes: Iterable<WorkerNode>): boolean => [...nodes].some(node => roomOf(node).drives > 0)
 
 const anyRoom = ({ nodes }: SchedulerState): boolean => hasDriveRoom([...nodes.values()].filter(({ state }) => state === 'live'))
 
-const isWaiting = ({ spec, state, stages: [stage] }: RunningJob): boolean =>
-  isDrive(spec) && state === 'running' && stage!.state === 'running' && stage!.tasks[0]!.state === 'waiting'
+const isWaiting = ({ at }: SchedulerState, job: RunningJob): boolean => {
+  const { spec, state, stages: [stage] } = job
+  return isDrive(spec) && state === 'running' && stage!.state === 'running' && stage!.tasks[0]!.state === 'waiting' && !isEarly(job, at)
+}
+
+/** A wall clock that is set back by more than this since the wait began was wrong then: so may be the time that is waited for. */
+const setBackMs = 3_600_000
+
+/** It waits for a time of its schedule that has not come. */
+export function isEarly({ stages: [stage] }: RunningJob, { nowMs }: Moment): boolean {
+  const { dueMs = 0, attempts } = stage!.tasks[0]!
+  return dueMs > nowMs && (attempts.at(-1)?.finishedMs ?? 0) - nowMs <= setBackMs
+}
 
 function placeOf(state: SchedulerState, job: RunningJob): WorkerNode | undefined {
   const stage = job.stages[0]!
@@ -61,7 +76,11 @@ function inOrder(state: SchedulerState, waiting: readonly RunningJob[]): Running
     || ofUser.get(one.user)! - ofUser.get(other.user)! || one.turn - other.turn)
 }
 
-const hasBegun = ({ stages: [stage] }: RunningJob): boolean => stage!.tasks[0]!.attempts.length > 0
+/** An earlier process has left what it began; that of a schedule which was done with a build has not. */
+const hasBegun = ({ stages: [stage] }: RunningJob): boolean => {
+  const last = stage!.tasks[0]!.attempts.at(-1)
+  return last !== undefined && last.state !== 'done'
+}
 
 /** Running attempts of the drives, by a property of these. */
 function countBy(drives: readonly RunningJob[], property: (job: RunningJob) => string): Map<string, number> {

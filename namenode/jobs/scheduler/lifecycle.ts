@@ -1,6 +1,7 @@
 // Life of a job: a stage starts when its input is done; when all stages are done the job is published; a failure or a kill
 // ends it.
-// INVARIANT: a step of a program that a job drives (isDetachedStep) runs only while that job does.
+// INVARIANT: a step of a program that a job drives (isDetachedStep) runs only while that job does, and a job with a parent only while that
+// one does.
 // INVARIANT: an end is shown only once it is journalled: between the decision and `ended` a job is `ending` (or `publishing`)
 // and starts nothing.
 
@@ -19,7 +20,8 @@ import type { TaskRecord } from '../store/record.ts'
 import { jobStatus, recordOf, unfinishedOf } from './status.ts'
 import { commit } from './tasks.ts'
 import {
-  changed, fix, layOut, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskRef, type TaskState,
+  changed, firstAttemptOf, fix, layOut, newJob, taskRefOf, ready, type RunningJob, type StageState, type SchedulerState, type TaskRef,
+  type TaskState,
 } from './state.ts'
 
 export function submitted(state: SchedulerState, event: Event & { kind: 'submitted' }): void {
@@ -34,7 +36,7 @@ export function submitted(state: SchedulerState, event: Event & { kind: 'submitt
 /** Resumes a job from its committed tasks. Attempts of the earlier process are adopted when their nodes register. */
 export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' }): void {
   assert(!state.jobs.has(event.job), 'a job that runs is not taken over')
-  const job = newJob(event, event.term)
+  const job = newJob(event, firstAttemptOf(event.spec, event.term, event.tasks))
   job.turn = ++state.turns
   state.jobs.set(job.id, job)
   job.absentUntilMonoMs = state.at.monoMs + limits.nodeDeadMs * 2
@@ -82,9 +84,21 @@ export function advance(state: SchedulerState, job: RunningJob): void {
   state.effects.push({ kind: 'publish', job: job.id, status: jobStatus(job, 'succeeded', state.at.nowMs) })
 }
 
-/** The job that has asked for this step has ended. */
+/** The job that has asked for this step, or has submitted this job for a schedule, has ended. */
 const isOrphan = (state: SchedulerState, { spec }: RunningJob): boolean =>
-  isDetachedStep(spec) && !someJob(state, job => isDrive(job.spec) && job.spec.driver!.id === spec.driver!.id && job.state === 'running')
+  (spec.parent !== undefined && state.jobs.get(spec.parent)?.state !== 'running')
+  || isDetachedStep(spec) && !someJob(state, job => isDrive(job.spec) && job.spec.driver!.id === spec.driver!.id && job.state === 'running')
+
+/**
+ * A process begins to follow a schedule: steps of programs that the one before it has begun end, because only that one would go on with
+ * their results. Other jobs of the schedule go on, and the new process waits for them.
+ */
+export function takenOver(state: SchedulerState, schedule: RunningJob): void {
+  for (const job of [...state.jobs.values()]) {
+    const { parent, driver, output } = job.spec
+    if (parent === schedule.id && driver && (output.result || driver.step > 1)) kill(state, job)
+  }
+}
 
 function someJob(state: SchedulerState, test: (job: RunningJob) => boolean): boolean {
   for (const job of state.jobs.values()) if (test(job)) return true

@@ -11,7 +11,7 @@ import { advance, fail } from './lifecycle.ts'
 import { rerunStaleOutputs, loseOutput } from './loss.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import type { TaskRecord } from '../store/record.ts'
-import { again, loseAttempt, lost, mayHaveMore, rerunAlone, tellAlone } from './retry.ts'
+import { again, loseAttempt, lost, mayHaveMore, requeue, rerunAlone, tellAlone } from './retry.ts'
 import { recordOf } from './status.ts'
 import { changed, taskRefOf, type TaskRef, type SchedulerState } from './state.ts'
 import { noteDuration } from './speculation.ts'
@@ -20,6 +20,7 @@ import { beginCommit, commit, takeUp } from './tasks.ts'
 type Finished = Event & { kind: 'finished' }
 type Done = Finished['outcome'] & { kind: 'done' }
 type Failed = Finished['outcome'] & { kind: 'failed' }
+type Later = Finished['outcome'] & { kind: 'later' }
 
 export function finished(state: SchedulerState, event: Finished): void {
   const node = state.nodes.get(event.node)
@@ -27,6 +28,7 @@ export function finished(state: SchedulerState, event: Finished): void {
   const place = taskRefOf(state, event.attempt)
   if (!place || place.job.state === 'ending') answer(state, event, place?.task.won?.attempt === event.attempt)
   else if (event.outcome.kind === 'done') done(state, place, event, event.outcome)
+  else if (event.outcome.kind === 'later') later(state, place, event, event.outcome)
   else failed(state, place, event, event.outcome)
 }
 
@@ -128,6 +130,32 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
       return
     default: unreachable(outcome.cause)
   }
+}
+
+/** The task of a schedule has built, and waits for its next time. What has gone wrong before does not count any more. */
+function later(state: SchedulerState, place: TaskRef, event: Finished, { atMs, counters }: Later): void {
+  const { job, stage, task } = place
+  answer(state, event, false)
+  const node = state.nodes.get(event.node)
+  // One that an earlier process of the namenode has started: its build would be done again otherwise.
+  if (node && task.attempts.every(({ id }) => id !== event.attempt)) {
+    join(state, place, node, event.attempt)
+    release(node, event.attempt)
+  }
+  const attempt = task.attempts.find(each => each.id === event.attempt)
+  if (!attempt || attempt.state !== 'running') return
+  endAttempt(state, place, attempt, 'done')
+  attempt.fraction = 1
+  attempt.counters = counters
+  task.failures = task.losses = 0
+  task.avoid = undefined
+  stage.loss = undefined
+  job.nodeFailures.clear()
+  job.avoid.clear()
+  task.dueMs = atMs
+  requeue(state, place)
+  tried(state, place)
+  changed(state, job, true)
 }
 
 /** Records the failed attempts of a task that runs again. The record of a commit that is on its way has them, and so has that of an end. */

@@ -66,7 +66,7 @@ export function lost(state: SchedulerState, place: TaskRef, failure: Failure, cu
 }
 
 /** Queues the task again, except if another attempt of it runs or its job has ended. */
-function requeue(state: SchedulerState, { job, stage, task }: TaskRef): void {
+export function requeue(state: SchedulerState, { job, stage, task }: TaskRef): void {
   if (job.state !== 'running' || task.state === 'committing' || task.state === 'done' || task.state === 'waiting') return
   if (runningOf(task).length > 0) return
   clearAvoided(state, { job, stage, task })

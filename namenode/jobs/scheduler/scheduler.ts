@@ -3,10 +3,11 @@
 
 import { unreachable } from '../../../src/base/assert.ts'
 import type { JobQueue } from '../../../src/base/jobqueues.ts'
-import type { JobId } from '../../../src/base/ids.ts'
+import { attemptParts, type JobId } from '../../../src/base/ids.ts'
 import type { JobSpec } from '../../../src/protocol/job.ts'
+import { isSchedule } from '../../../src/protocol/task.ts'
 import type { Effect, Event, Moment } from './event.ts'
-import { ended, kill, placed, resumed, rewritten, submitted, unpublished } from './lifecycle.ts'
+import { ended, kill, placed, resumed, rewritten, submitted, takenOver, unpublished } from './lifecycle.ts'
 import { closed, gone, joined, left, nodeDied, returned, stale, tick } from './loss.ts'
 import { checkState } from './check.ts'
 import { refusalOf } from './fit.ts'
@@ -59,6 +60,7 @@ export class Scheduler {
     this.#dispatch(state, event)
     // Last: by now slots are free and tasks to rerun are queued.
     offer(state, asking(state, event))
+    for (const schedule of startedSchedules(state)) takenOver(state, schedule)
     if (this.#checked) checkState(state)
     return state.effects
   }
@@ -99,6 +101,14 @@ export class Scheduler {
       default: unreachable(event)
     }
   }
+}
+
+/** Schedules for which the current event has started a process. */
+function startedSchedules({ effects, jobs }: SchedulerState): RunningJob[] {
+  return effects.flatMap(effect => {
+    const job = effect.kind === 'run' ? jobs.get(attemptParts(effect.attempt).job) : undefined
+    return job && isSchedule(job.spec) ? [job] : []
+  })
 }
 
 /** Nodes that ask for work with this event; for them it counts as an offer (offer.ts). */

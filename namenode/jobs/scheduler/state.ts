@@ -7,6 +7,7 @@ import { attemptParts, type AttemptId, type JobId, type NodeId } from '../../../
 import type { Counters, Failure } from '../../../src/protocol/fields.ts'
 import type { NodeFeature, NodeMemory } from '../../../src/protocol/heartbeat.ts'
 import { inputsOf, sourcesOf, type JobSpec, type StageLayout, type StageSpec } from '../../../src/protocol/job.ts'
+import { isDrive } from '../../../src/protocol/task.ts'
 import type { Effect, JobFacts, Moment, Places } from './event.ts'
 import { PartitionSums } from './partitionsums.ts'
 import { Pending } from './pending.ts'
@@ -83,6 +84,8 @@ export interface TaskState {
   alone: boolean
   committing: AttemptId | undefined
   won: TaskRecord['won'] | undefined
+  /** Wall-clock time before which it does not start: that of a schedule for which it builds. */
+  dueMs: number | undefined
 }
 
 export interface StageState {
@@ -180,6 +183,19 @@ export function someNode(state: SchedulerState, is: (node: WorkerNode) => boolea
 /** Attempts after the n-th restart are numbered from n × this, because earlier ones may still run. */
 export const attemptsPerTerm = 1000
 
+/** Attempts that a task may begin before the record of an earlier one is in the journal. */
+const unrecordedMax = 100
+
+/**
+ * Number of the first attempt of a job that is taken over for the `term`-th time. The task of a schedule may begin more attempts in one
+ * term than others do, and goes on behind all of them: `records` has the last ones.
+ */
+export function firstAttemptOf(spec: Pick<JobSpec, 'driver'>, term: number, records: readonly TaskRecord[]): number {
+  if (!isDrive(spec)) return term * attemptsPerTerm
+  const last = records.flatMap(({ others }) => others).reduce((most, { attempt }) => Math.max(most, attemptParts(attempt).attempt), 0)
+  return (term + Math.floor((last + unrecordedMax) / attemptsPerTerm)) * attemptsPerTerm
+}
+
 /** Attempts of a rewritten stage are numbered from here on in each term, so that none is taken for one of another layout. */
 const rewrittenAttempts = 500
 
@@ -202,7 +218,8 @@ export function layOut(stage: StageState, firstAttempt: number, made: StageLayou
 const areSizesKept = (tasks: number, partitions: number): boolean =>
   partitions <= limits.adaptedPartitionsMax && tasks * partitions <= limits.adaptedSizesMax
 
-export function newJob(facts: JobFacts, term: number): RunningJob {
+/** `firstAttempt`: number of the first attempts of its tasks. */
+export function newJob(facts: JobFacts, firstAttempt: number): RunningJob {
   const { stages: specs } = facts.spec
   const stages = facts.spec.stages.map((spec, index): StageState => ({
     index, spec, tasks: [], sources: sourcesOf(spec), readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index],
@@ -215,12 +232,12 @@ export function newJob(facts: JobFacts, term: number): RunningJob {
     // A stage that reads only a shuffle of no tasks has no tasks either.
     const isEmpty = !more && input.kind === 'shuffle' && stages[input.stage]!.tasks.length === 0
     const tasks = isEmpty ? 0 : inputsOf(stage.spec).reduce((sum, each) => sum + taskCount(each), 0)
-    for (let index = 0; index < tasks; index++) stage.tasks.push(newTask(index, term * attemptsPerTerm))
+    for (let index = 0; index < tasks; index++) stage.tasks.push(newTask(index, firstAttempt))
     for (const source of stage.sources) stages[source]!.readers.push(stage.index)
   }
   return {
     id: facts.job, user: facts.user, spec: facts.spec, submittedMs: facts.submittedMs, stages, state: 'running', version: 1, running: 0,
-    turn: 0, failure: undefined, nodeFailures: new Map(), avoid: new Set(), used: new Set(), firstAttempt: term * attemptsPerTerm,
+    turn: 0, failure: undefined, nodeFailures: new Map(), avoid: new Set(), used: new Set(), firstAttempt,
     absentUntilMonoMs: 0,
   }
 }
@@ -236,7 +253,7 @@ function sumsOf(specs: readonly StageSpec[], index: number): PartitionSums | und
 function newTask(index: number, nextAttempt: number): TaskState {
   return {
     index, state: 'waiting', attempts: [], nextAttempt, failures: 0, losses: 0, avoid: undefined, alone: false, committing: undefined,
-    won: undefined,
+    won: undefined, dueMs: undefined,
   }
 }
 

@@ -27,9 +27,10 @@ export function jobStatus(job: RunningJob, as?: JobState, finishedMs?: number): 
   }
 }
 
-/** Place of the job in the run of a program. */
-export const driverOf = ({ driver }: Pick<JobSpec, 'driver'>): Pick<JobStatus, 'driver'> =>
-  (driver ? { driver: { id: driver.id, step: driver.step, method: driver.method } } : {})
+/** Place of the job in the run of a program, and the schedule for which it was submitted. */
+export const driverOf = ({ driver, parent }: Pick<JobSpec, 'driver' | 'parent'>): Pick<JobStatus, 'driver' | 'parent'> => ({
+  ...driver && { driver: { id: driver.id, step: driver.step, method: driver.method } }, ...parent !== undefined && { parent },
+})
 
 /** Queue and priority, as they were given. */
 const queueOf = ({ queue, priority }: JobSpec): Pick<JobStatus, 'queue' | 'priority'> =>
@@ -103,7 +104,7 @@ export function recordOf(stage: StageState, task: TaskState, won?: TaskRecord['w
   const others = task.attempts.filter(attempt => attempt.id !== won?.attempt && (won !== undefined || attempt.state !== 'running'))
   return {
     stage: stage.index, task: task.index,
-    ...won && { won },
+    ...won && { won }, ...task.dueMs !== undefined && { dueMs: task.dueMs },
     others: others.map(attempt => ({
       ...attemptStatus(attempt),
       ...won && attempt.state === 'running' && { state: 'killed' as const, finishedMs: won.finishedMs },

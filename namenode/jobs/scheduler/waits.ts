@@ -4,7 +4,7 @@
 import { defaultQueue } from '../../../src/base/jobqueues.ts'
 import type { QueueStatus } from '../../../src/protocol/job.ts'
 import { isDrive, isSchedule } from '../../../src/protocol/task.ts'
-import { hasDriveRoom } from './drives.ts'
+import { hasDriveRoom, isEarly } from './drives.ts'
 import { canRun, driveFeature, largest, needText, roomOf } from './fit.ts'
 import { QueueShares, slotsTaken } from './queues.ts'
 import { ready } from './state.ts'
@@ -23,6 +23,8 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
     if (job.state !== 'running' || job.running > 0) return undefined
     const stages = job.stages.filter(isWaiting)
     if (stages.length === 0) return undefined
+    if (isDrive(job.spec) && isEarly(job, state.at))
+      return `for ${new Date(stages[0]!.tasks[0]!.dueMs!).toISOString()}, the next time of its schedule`
     if (!state.open) return 'for the locations of blocks, because the namenode has just started'
     if (slots === 0) return 'for a datanode: none that runs tasks is live and in service'
     if (!stages.some(stage => ready(job, stage))) return 'for datanodes that hold results of an earlier stage to register'

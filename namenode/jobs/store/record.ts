@@ -31,6 +31,8 @@ export interface TaskRecord {
   readonly unfinished?: true
   /** Failures that count against the job's attemptsMax: a namenode that starts again goes on counting. */
   readonly failures?: number
+  /** Of a job that follows a schedule: the time for which its next attempt builds. Not recorded by earlier versions. */
+  readonly dueMs?: number
   /** Other ended attempts of the task, oldest first, at most limits.attemptsKeptMax. */
   readonly others: readonly AttemptStatus[]
 }

@@ -6,7 +6,7 @@ import { ManualClock } from '../../../kit/manual-clock.ts'
 
 const hour = 3_600_000
 
-function follow(given: { schedule?: string | undefined; timeZone?: string; from: string; took?: number[] }) {
+function follow(given: { schedule?: string | undefined; timeZone?: string; from: string; took?: number[]; due?: string }) {
   const clock = new ManualClock()
   clock.wallMs = Date.parse(given.from) - clock.ms
   const begun: string[] = []
@@ -14,7 +14,7 @@ function follow(given: { schedule?: string | undefined; timeZone?: string; from:
   const ending = new AbortController()
   const took = [...given.took ?? []]
   const builds = followSchedule({
-    clock, signal: ending.signal,
+    clock, signal: ending.signal, dueMs: given.due === undefined ? undefined : Date.parse(given.due),
     read: async () => {
       if (declared.schedule === 'broken') throw new Error('does not compile')
       return declared
@@ -85,6 +85,15 @@ test('a clock that was years ahead and is set back does not hold the next build 
   clock.wallMs -= Date.parse('2031-01-01T23:00:00Z') - Date.parse('2026-11-27T23:00:00Z')
   await coming
   expect(begun[1]).toBe('2026-11-28T00:00')
+})
+
+test.each([
+  ['begins late', '2026-11-27T12:10:00Z', { skipped: 1, next: new Date('2026-11-27T13:00:00Z') }],
+  ['begins by a clock that is behind', '2026-11-27T10:59:58Z', { skipped: 0, next: new Date('2026-11-27T12:00:00Z') }],
+])('a build that is due and %s is that of its time, and of no other one', async (_, from, expected) => {
+  const { begun, next } = follow({ schedule: '0 * * * *', from, due: '2026-11-27T11:00:00Z' })
+  expect(await next()).toMatchObject(expected)
+  expect(begun.length).toBe(1)
 })
 
 test('an abort ends it while it waits and while it builds', async () => {

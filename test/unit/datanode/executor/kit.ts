@@ -22,7 +22,8 @@ import type { TaskRunner } from '../../../../datanode/executor/runner.ts'
 import { Mill, type MillOptions } from '../kit.ts'
 import { nowhere, type FakeNamenode } from '../namenode.ts'
 
-export type Outcome = TaskFinished['outcome']
+/** Of tasks other than that of a schedule. */
+export type Outcome = Exclude<TaskFinished['outcome'], { kind: 'later' }>
 export type Done = Extract<Outcome, { kind: 'done' }>
 export type Failed = Extract<Outcome, { kind: 'failed' }>
 
@@ -46,7 +47,7 @@ function routesOf(scheduler: Scheduler, place: (node: NodeId) => NodePlace | und
     route(task.finished, ({ attempt, outcome }) => {
       if (scheduler.deaf-- > 0) throw new GristmillError('SAFE_MODE', 'not yet')
       scheduler.reports.push(attempt)
-      endOf(scheduler, attempt).resolve(outcome)
+      endOf(scheduler, attempt).resolve(outcome as Outcome)
       return { committed: scheduler.commit && outcome.kind === 'done' }
     }),
     route(task.progress, ({ attempts }) => {

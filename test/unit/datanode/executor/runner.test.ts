@@ -6,11 +6,12 @@ import type { FromExecutor, ToExecutor } from '../../../../datanode/executor/mes
 import { TaskRunner } from '../../../../datanode/executor/runner.ts'
 import type { TaskHost } from '../../../../datanode/ports.ts'
 import { FramePool } from '../../../../src/block/ring.ts'
+import { limits } from '../../../../src/base/limits.ts'
 import { attemptId, clusterId, jobId, type AttemptId } from '../../../../src/base/ids.ts'
 import type { DiskWriter } from '../../../../src/ports/disk.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import type { ChildOptions } from '../../../../src/ports/process.ts'
-import type { TaskWork } from '../../../../src/protocol/task.ts'
+import { driveMethod, scheduleRun, type TaskWork } from '../../../../src/protocol/task.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
 import { MemoryDisk } from '../../../kit/memory-disk.ts'
@@ -61,7 +62,7 @@ async function started(slots: number, logs: MemoryDisk = new SlowLogs()) {
     cluster: () => clusterId('c'), nowMs: () => 0, session: () => 1, caller: () => ({ call }),
   } as unknown as TaskHost
   const outputs = await MapOutputs.open({ disk, dir: '/node', pool: new FramePool(), log: silent })
-  const runner = checked(await TaskRunner.open(host, outputs))
+  const runner = checked(await TaskRunner.open(host, outputs, new URL('file:///driver.ts')))
   return { runner, disk, running, told, killed }
 }
 
@@ -145,5 +146,25 @@ test('a query that ran out of memory runs once more with the memory of all slots
   await turns()
   expect([told.at(-1), runner.freeSlots()]).toEqual([[id(6), 'failed'], 2])
   await finish(3)
+  await runner.stop()
+})
+
+test('a node keeps the logs of the last attempts of a job that follows a schedule, and those of other jobs', async () => {
+  const { runner, disk, running, told } = await started(1, new MemoryDisk())
+  const build = (job: string, attempt: number): AttemptId => attemptId({ job: jobId(job), stage: 0, task: 0, attempt })
+  const follow = async (job: string, attempt: number): Promise<void> => {
+    const at = build(job, attempt)
+    runner.run({ ...workOf(0), attempt: at, job: jobId(job), driver: { id: scheduleRun('s'), method: driveMethod } } as unknown as TaskWork)
+    await turns()
+    const { options } = running.get(at)!
+    options.onOutput(Buffer.from('the build has ended'), 'stdout')
+    options.onMessage({ kind: 'finished', attempt: at, outcome: { kind: 'later', atMs: 1, counters: {} } } satisfies FromExecutor)
+    await turns()
+    expect(told.at(-1)).toEqual([at, 'later'])
+  }
+  await follow('job-2', 0)
+  for (let attempt = 0; attempt < limits.attemptsKeptMax + 5; attempt++) await follow('job-1', attempt)
+  const logs = async (job: string): Promise<string[]> => (await disk.list(`/node/logs/${job}`)).map(({ name }) => name)
+  expect([(await logs('job-1')).length, await logs('job-2')]).toEqual([limits.attemptsKeptMax, [`${build('job-2', 0)}.log`]])
   await runner.stop()
 })

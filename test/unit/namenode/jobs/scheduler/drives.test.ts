@@ -162,6 +162,119 @@ test('a schedule is followed by a node that can, and the job says so', () => {
   expect(driving.running).toBe(1)
 })
 
+const schedule = { ...drive, id: scheduleRun('r') }
+
+test('a schedule takes a place among the drives while it builds, and waits in the namenode for its next time', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  const driving = play.start(1, { driver: schedule, attemptsMax: 3 })
+  play.fail(a, idOf(driving, 0, 0, 0))
+  play.later(a, idOf(driving, 0, 0, 1), 600_000)
+  const text = new Date(play.at.nowMs + 600_000).toISOString()
+  expect([driving.running, play.scheduler.waits(driving)]).toEqual([0, `for ${text}, the next time of its schedule`])
+  expect(driving.stages[0]!.tasks[0]).toMatchObject({ failures: 0, losses: 0 })
+  expect(play.scheduler.hasRunnable).toBe(false)
+  const program = play.start(1, { driver: other('p') })
+  expect(program.running).toBe(1)
+  play.done(a, idOf(program, 0, 0, 0))
+  play.settleAll()
+  play.pass(599_999)
+  expect(driving.running).toBe(0)
+  play.pass(1)
+  expect(driving.running).toBe(1)
+})
+
+test('a schedule whose time has come does not pass those that wait for a place since before', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  const driving = play.start(1, { driver: schedule })
+  play.later(a, idOf(driving, 0, 0, 0), 10)
+  const held = play.start(1, { driver: other('held'), user: 'bob' })
+  const waiting = play.start(1, { driver: other('waiting') })
+  play.pass(10)
+  play.done(a, idOf(held, 0, 0, 0))
+  play.settleAll()
+  expect([driving, waiting].map(({ running }) => running)).toEqual([1, 0])
+  play.later(a, idOf(driving, 0, 0, 1), 0)
+  expect([driving, waiting].map(({ running }) => running)).toEqual([0, 1])
+})
+
+test('a restarted namenode goes on waiting for the time of a schedule, and takes a build over that has ended meanwhile', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  const { id } = play.start(1, { driver: schedule })
+  const driving = (): RunningJob => play.scheduler.jobs.get(id)!
+  play.later(a, idOf(driving(), 0, 0, 0), 1_000)
+  play.restart()
+  play.apply({ kind: 'opened' })
+  play.joinDriving(a, 1)
+  expect(driving().running).toBe(0)
+  play.pass(1_000)
+  const [attempt] = driving().stages[0]!.tasks[0]!.attempts.filter(({ state }) => state === 'running')
+  play.restart()
+  play.joinDriving(a, 0)
+  play.apply({ kind: 'opened' })
+  play.later(a, attempt!.id, 500)
+  play.joinDriving(a, 1)
+  expect([driving().running, driving().stages[0]!.tasks[0]!.dueMs]).toEqual([0, play.at.nowMs + 500])
+})
+
+test('attempts of a schedule have numbers of their own, however many there were before a restart', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  const { id } = play.start(1, { driver: schedule })
+  const driving = (): RunningJob => play.scheduler.jobs.get(id)!
+  const runs = new Set<string>()
+  for (let restarts = 0; restarts < 2; restarts++) {
+    for (let builds = 0; builds < 1_010; builds++) {
+      const attempt = play.runs.at(-1)!
+      expect(runs.has(attempt)).toBe(false)
+      runs.add(attempt)
+      play.later(a, attempt, 0)
+    }
+    const last = play.runs.at(-1)!
+    play.restart()
+    // It still runs, and is taken over.
+    play.joinDriving(a, 1, [last])
+    play.apply({ kind: 'opened' })
+    expect([driving().running, play.runs.at(-1)]).toEqual([1, last])
+  }
+})
+
+test('a wall clock that was years ahead and is set back does not hold a schedule for years', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  const driving = play.start(1, { driver: schedule })
+  play.later(a, idOf(driving, 0, 0, 0), 60_000)
+  play.at = { ...play.at, nowMs: play.at.nowMs - 1_000 }
+  play.pass(0)
+  expect(driving.running).toBe(0)
+  play.at = { ...play.at, nowMs: play.at.nowMs - 4_000_000 }
+  play.pass(0)
+  expect([driving.running, driving.stages[0]!.tasks[0]!.dueMs]).toEqual([1, play.at.nowMs])
+})
+
+test('the jobs of a schedule end with it; those of a process that is replaced go on, except for steps whose results no program reads', () => {
+  const play = new Play([], 1)
+  play.joinDriving(a, 1)
+  const driving = play.start(1, { driver: schedule })
+  const { id: parent } = driving
+  const dataset = play.start(1, { parent })
+  const step = play.start(1, { parent, driver: { id: 'run', step: 1, method: 'collect' }, result: true })
+  const last = play.start(1, { parent, driver: { id: 'run', step: 2, method: 'save' } })
+  const whole = play.start(1, { parent, driver: { id: 'other', step: 1, method: 'save' } })
+  const plain = play.start(1)
+  const running = (): boolean[] => [driving, dataset, step, last, whole, plain].map(job => stateOf(play, job) === 'running')
+  play.fail(a, idOf(driving, 0, 0, 0))
+  play.settleAll()
+  expect([driving.running, ...running()]).toEqual([1, true, true, false, false, true, true])
+  play.apply({ kind: 'kill', job: parent })
+  play.settleAll()
+  expect(running()).toEqual([false, false, false, false, false, true])
+  const late = play.submit({ maps: 1, reduces: 0, parent }, [[]])
+  expect(kindsOf(late.effects)).toContain('finish')
+})
+
 test('the steps of a drive end with it, and one that comes later at once', () => {
   const play = new Play([a], 3)
   const driving = play.start(1, { driver: drive })

@@ -35,12 +35,16 @@ export interface JobShape {
   readonly limit?: number
   /** A step of a program; step 0: the job that drives it. */
   readonly driver?: { readonly id: string; readonly step: number; readonly method: string }
+  /** The schedule for which it was submitted. */
+  readonly parent?: JobId
+  /** The output is the result of a step. */
+  readonly result?: boolean
 }
 
 export function specOf(
   {
     maps, reduces, attemptsMax = 4, blocks = 0, graph = false, adapt = false, check = false, queue, priority, cpu, memory, limit = 0,
-    driver,
+    driver, parent, result,
   }: JobShape,
 ): JobSpec {
   const split = (n: number) => ({
@@ -66,8 +70,8 @@ export function specOf(
     name: 'test',
     program: { id: programId('p'), path: '/.gristmill/programs/p.js' },
     params: {}, seed: 1, fingerprint: 'f', ...driver && { driver: { ...driver, nowMs: 0, outline: '', history: [] } },
-    stages,
-    output: { path: '/out', overwrite: false, format: 'text' },
+    ...parent !== undefined && { parent }, stages,
+    output: { path: '/out', overwrite: false, format: 'text', ...result && { result } },
     attemptsMax, memoryBytes: limit, taskDeadlineMs: 0, ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
   }
 }
