@@ -13,6 +13,7 @@ import { Jobs } from './jobs.ts'
 import { ObjectCounts } from './objectcounts.ts'
 import { Objects } from './objects.ts'
 import type { Action, Content, Op } from './plan.ts'
+import { Schedules } from './schedules.ts'
 import { Versions, type VersionsKnown } from './versions.ts'
 
 export interface ClientsOptions extends Omit<ClientParts, 'mill'> {
@@ -57,6 +58,7 @@ class Client {
   readonly #objects: Objects
   readonly #drives: Drives
   readonly #edits: Edits
+  readonly #schedules: Schedules
   readonly #versions: Versions
   constructor(parts: Parts) {
     this.#parts = parts
@@ -66,6 +68,7 @@ class Client {
     this.#objects = new Objects(parts)
     this.#drives = new Drives(parts)
     this.#edits = new Edits(parts)
+    this.#schedules = new Schedules(parts)
     this.#versions = new Versions(parts)
   }
 
@@ -84,6 +87,7 @@ class Client {
       case 'job': case 'elsewhere': return this.#jobs.act(action)
       case 'object': return void await this.#objects.act(action)
       case 'drive': case 'endDrivers': return this.#drives.act(action)
+      case 'follow': return this.#schedules.act(action)
       case 'edit': return this.#edits.act(action)
       case 'version': return this.#versions.act(action)
       default: return this.#care.act(action)

@@ -23,6 +23,8 @@ type DriveAction = Extract<Action, { readonly kind: 'drive' | 'endDrivers' }>
 
 const file = join(import.meta.dirname, 'programs/branched.ts')
 const askMs = 2_000
+/** Pause between two looks for a process to kill. */
+const awaitMs = 20
 /** Questions about a program after all is healed: longer than each retry of its process. */
 const asksMax = 400
 
@@ -51,7 +53,9 @@ export class Drives implements Observer {
     // Real processes are killed by test/cluster/detached.test.ts.
     if (cluster.mode !== 'sim') return
     const { network, datanodes } = cluster as SimCluster
-    const { lateMs: ms } = action
+    const { lateMs: ms, withinMs = 0 } = action
+    for (let waitedMs = 0; waitedMs < withinMs && datanodes.every(({ drivers }) => drivers.size === 0); waitedMs += awaitMs)
+      await cluster.advance(awaitMs)
     for (const [from, end] of datanodes.flatMap(({ drivers }) => [...drivers])) {
       if (ms === undefined) end()
       else network.endWith({ from, path: submit.path, ms, end })

@@ -42,10 +42,12 @@ export type Action =
   | { readonly kind: 'schedule'; readonly path: string; readonly rounds: number }
   /**
    * Program that runs detached, with outputs below `path`; `endDrivers`: the processes that drive programs are killed, now, or, with
-   * `lateMs`, when they send their next step, whose request is on its way for so long.
+   * `lateMs`, when they send their next step, whose request is on its way for so long. `withinMs`: one is awaited for so long.
    */
   | { readonly kind: 'drive'; readonly input: string; readonly path: string }
-  | { readonly kind: 'endDrivers'; readonly path: string; readonly lateMs?: number }
+  | { readonly kind: 'endDrivers'; readonly path: string; readonly lateMs?: number; readonly withinMs?: number }
+  /** Schedule of a workflow that the cluster follows for so long, and until all is healed. */
+  | { readonly kind: 'follow'; readonly path: string; readonly ms: number }
   /** Rolls an output back to its oldest version. */
   | { readonly kind: 'rollback'; readonly path: string }
   | { readonly kind: 'snapshot' | 'unsnapshot'; readonly path: string; readonly name: string }
@@ -117,7 +119,7 @@ export interface Plan {
 }
 
 /** Workloads that came later, and are drawn apart, so that the other seeds keep their plans. */
-const apartDrawn: ReadonlySet<Workload> = new Set(['small', 'objects', 'builds', 'versions', 'edits', 'drives'])
+const apartDrawn: ReadonlySet<Workload> = new Set(['small', 'objects', 'builds', 'versions', 'edits', 'drives', 'schedules'])
 
 /** A separate stream for each purpose: leaving out one does not shift the others. */
 const streamOf = (seed: number, purpose: string): Random => seeded(`${seed}/${purpose}`)
@@ -146,8 +148,9 @@ export function planOf({
   const isVersions = streamOf(seed, 'versions').below(12) === 0
   const isEdits = streamOf(seed, 'edits').below(12) === 0
   const isDrives = streamOf(seed, 'drives').below(16) === 0
+  const isSchedules = streamOf(seed, 'schedules').below(16) === 0
   const drawn = isBuilds ? 'builds' : isObjects ? 'objects' : isSmall ? 'small'
-    : isVersions ? 'versions' : isEdits ? 'edits' : isDrives ? 'drives' : drawnWorkload
+    : isVersions ? 'versions' : isEdits ? 'edits' : isDrives ? 'drives' : isSchedules ? 'schedules' : drawnWorkload
   const chosen = workload ?? drawn
   const ops = workloads[chosen](streamOf(seed, 'ops'), { datanodes })
   const lastsMs = longestOf(ops)

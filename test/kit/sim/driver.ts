@@ -24,7 +24,11 @@ export function driverOf(process: Process, { world: worldOf, send, kill }: Drive
   return ({ work, setup }) => {
     void (async () => {
       await send({ kind: 'began', attempt: work.attempt })
-      const outcome = await driveTask(world, { work, setup }, { print: () => {}, compiler: compilerOf(process) })
+      const { printed } = process.host
+      const print = (text: string): void => {
+        if (process.alive) printed.set(work.attempt, (printed.get(work.attempt) ?? '') + text)
+      }
+      const outcome = await driveTask(world, { work, setup }, { print, compiler: compilerOf(process) })
       if (process.alive) await send({ kind: 'finished', attempt: work.attempt, outcome })
     })()
   }

@@ -55,6 +55,10 @@ export class Host {
   readonly time = { offsetMs: 0, rate: 1 }
   /** Kills of its processes that drive programs, by the names of these. */
   readonly drivers = new Map<string, () => void>()
+  /** Output of its processes that drive programs, by attempt. */
+  readonly printed = new Map<string, string>()
+  /** Its wall clock has jumped away from the right time. */
+  wasSet = false
   readonly userCode: UserCodeCost = { factor: 1, failure: undefined }
   /** Names as processes see them; `durable`: as they are after a power cut. */
   files = new Names<File>()

@@ -133,8 +133,12 @@ export abstract class SimNode implements ClusterNode {
   /** Makes its wall clock jump: by `byMs`, or to a random offset near the right time. */
   jumpClock(byMs?: number): void {
     const { time } = this.host
+    if (byMs !== undefined) this.host.wasSet = true
     time.offsetMs = byMs === undefined ? Math.round((this.#times.float() * 2 - 1) * clockOffMs) : time.offsetMs + byMs
   }
+
+  /** Its wall clock has jumped away from the right time. */
+  get wasSet(): boolean { return this.host.wasSet }
 
   pause(): void { this.#process?.pause() }
   resume(): void { this.#process?.resume() }
@@ -278,6 +282,9 @@ export class SimDataNode extends SimNode implements DataNode {
 
   /** Its processes that drive programs, by name, and what kills them, as SIGKILL does. */
   get drivers(): ReadonlyMap<string, () => void> { return new Map(this.host.drivers) }
+
+  /** Output of these processes, by attempt. */
+  get printed(): ReadonlyMap<string, string> { return this.host.printed }
 
   /** Replaces one of its disks by an empty one. REQUIRES: it does not run. */
   wipeDisk(disk: number): void { this.host.wipe(this.mounts[disk]!, () => false) }

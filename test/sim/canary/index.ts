@@ -71,6 +71,10 @@ export const canaries = {
       to: 'void log.gets(encodeEntry(entry), this.#work.factsOf(step)).catch(error => this.abandon(error))',
     }],
   },
+  'forgotten-time': {
+    about: 'a namenode that starts again does not know when a schedule is due', workload: 'schedules', profile: 'crashy',
+    changes: [{ file: 'namenode/jobs/scheduler/status.ts', from: '...task.dueMs !== undefined && { dueMs: task.dueMs },', to: '' }],
+  },
   'forgotten-layout': {
     about: 'a namenode that starts again does not know which stages were rewritten', workload: 'flows', profile: 'crashy',
     changes: [{ file: 'namenode/jobs/store/store.ts', from: '[...layoutsOf(this.#journal.view, number)]', to: '[]' }],

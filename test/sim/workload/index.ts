@@ -12,6 +12,7 @@ import { jobs } from './jobs.ts'
 import { names } from './names.ts'
 import { objects } from './objects.ts'
 import { operators } from './operators.ts'
+import { schedules } from './schedules.ts'
 import { small } from './small.ts'
 import { versions } from './versions.ts'
 import { writers } from './writers.ts'
@@ -19,6 +20,6 @@ import { writers } from './writers.ts'
 export type MakeOps = (random: Random, cluster: { readonly datanodes: number }) => Op[]
 
 export const workloads = {
-  files, names, writers, jobs, operators, care, flows, small, objects, builds, versions, edits, drives,
+  files, names, writers, jobs, operators, care, flows, small, objects, builds, versions, edits, drives, schedules,
 } as const satisfies Record<string, MakeOps>
 export type Workload = keyof typeof workloads
