@@ -73,6 +73,20 @@ export default mapReduce({ output: { format: 'csv' }, map(line, emit) { emit(nul
   for await (const row of mill.sql(`select count(*) n, sum("2024") s from '/years'`)) expect(row).toEqual({ n: 3n, s: 3n })
 })
 
+test('a compressed file that was cut off is refused by SQL in tasks, as it is by jobs', async () => {
+  const text = `n\n${Array.from({ length: 300_000 }, (_, i) => Math.imul(i, 2_654_435_761) >>> 0).join('\n')}\n`
+  const packed = gzipSync(text, { level: 1 })
+  await mill.writeFile('/cut.csv.gz', packed.subarray(0, Math.floor(packed.length * 0.7)))
+  const refused = { code: 'EINVAL', message: expect.stringMatching(/\/cut\.csv\.gz, byte \d+: the gzip data cannot be read/) as string }
+  const count = async (): Promise<unknown> => {
+    for await (const row of mill.sql(`SELECT count(*) n FROM '/cut.csv.gz'`, null, { distribute: 'always' })) return row
+  }
+  await expect(count()).rejects.toMatchObject(refused)
+  await expect(records('/cut.csv.gz', `format: 'csv'`)).rejects.toThrow('the gzip data cannot be read')
+  await mill.writeFile('/cut.csv.gz', packed, { overwrite: true })
+  expect(await count()).toEqual({ n: 300_000n })
+})
+
 test('CSV as Excel writes it, in blocks of 4 KiB: every row, once, by several tasks where the blocks were cut by its separator', async () => {
   for (const delimiter of [',', ';']) {
     await mill.put(await local('table.csv', `\ufeff${table(delimiter)}`), '/put.csv', { format: 'csv', blockSize: 4096, overwrite: true })
