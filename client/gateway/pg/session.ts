@@ -29,7 +29,7 @@ export interface Queries {
 }
 
 interface SessionDeps {
-  readonly clock: Pick<Clock, 'after'>
+  readonly clock: Pick<Clock, 'after' | 'mono' | 'yield'>
   readonly log: Pick<Log, 'error'>
   readonly reader: MessageReader
   readonly writer: MessageWriter
@@ -42,6 +42,8 @@ interface SessionDeps {
 
 /** Open types as a client is told them: texts, and arrays of texts. */
 const shownTypes: Readonly<Record<number, number>> = { 0: oids.text, [openArray]: 1009 }
+/** Longest time for which the statements of one message hold up other sessions. */
+const turnMs = 25
 const text: SqlColumn['type'] = { kind: 'plain', name: 'VARCHAR' }
 
 export class PgSession {
@@ -53,6 +55,7 @@ export class PgSession {
   /** The statements of one simple query are a transaction, if none is open. */
   #isSeries = false
   #running: AbortController | undefined
+  #turnAt = 0
 
   constructor(deps: SessionDeps) { this.#deps = deps }
 
@@ -155,7 +158,18 @@ export class PgSession {
         this.#isSeries = false
         await portal.rows?.close()
       }
+      await this.#pause()
     }
+  }
+
+  /** Between two statements of a message, which may have thousands that wait for nothing: sends their answers, and lets others run. */
+  async #pause(): Promise<void> {
+    const { clock, writer, signal } = this.#deps
+    if (writer.isFull) await writer.flush()
+    if (clock.mono() < this.#turnAt) return
+    await clock.yield()
+    this.#turnAt = clock.mono() + turnMs
+    signal.throwIfAborted()
   }
 
   async #bind(fields: Fields): Promise<void> {
