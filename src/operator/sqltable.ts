@@ -119,7 +119,8 @@ function readerOf({ format, columns }: TableShape, parts: readonly TablePart[]):
         `compression = ${literalOf(compression ?? 'none')}`, 'hive_partitioning = false',
         // An empty text has quotes, and NULL none.
         'allow_quoted_nulls = false',
-        ...nulls === undefined ? [] : [`nullstr = ${literalsOf(nulls)}`],
+        // The engine takes a blank line for a row of one column only if an empty field is NULL.
+        ...nulls === undefined ? [] : [`nullstr = ${literalsOf(columns.length > 1 || nulls.includes('') ? nulls : [...nulls, ''])}`],
         ...dateFormat === undefined ? [] : [`dateformat = ${literalOf(dateFormat)}`],
         ...lineEnd === undefined ? [] : [`new_line = ${literalOf(lineEnd)}`],
         ...timestampFormat === undefined ? [] : [`timestampformat = ${literalOf(timestampFormat)}`],

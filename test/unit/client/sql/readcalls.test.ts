@@ -12,6 +12,7 @@ on.write('numbers.csv', '1,2\n3,4\n')
 on.write('quoted.txt', `id;name\n007;'a;b'\n8;'"c"'\n`)
 on.write('none.csv', 'a,b\nNA,1\n-,2\n,3\n"NA",4\n')
 on.write('lines.json.bak', '{"n": 1}\n{"n": 2}\n')
+on.write('blank.csv', 'd\nx\n\nNA\n""\n')
 on.write('one.csv', 'd\n1;2\n3|4\n')
 on.write('days.csv', 'n,day,seen,sum\na,01/02/2024,1.2.24 3 PM,1.50\n')
 
@@ -30,6 +31,8 @@ test.each([
   [`FROM read_csv('./quoted.txt', quote = '''', delim = ';', columns = {'ID': 'VARCHAR'})`, [['007', 'a;b'], ['8', '"c"']]],
   [`FROM read_csv('./none.csv', nullstr = 'NA')`, [[null, 1n], ['-', 2n], ['', 3n], ['NA', 4n]]],
   [`FROM read_csv('./none.csv', nullstr = ['', '-'])`, [['NA', 1n], [null, 2n], [null, 3n], ['NA', 4n]]],
+  [`FROM read_csv('./blank.csv', nullstr = 'NA')`, [['x'], [null], [null], ['']]],
+  [`FROM read_csv('./blank.csv')`, [['x'], [null], ['NA'], ['']]],
   [`FROM read_csv('./texts.csv', delim = '|', header = false)`, [['rye,ulm'], ['oats,bern']]],
   [`FROM read_csv('./one.csv', columns = {'d': 'VARCHAR'})`, [['1;2'], ['3|4']]],
   [`FROM read_csv('./one.csv', columns = {'v': 'VARCHAR'})`, [['d'], ['1;2'], ['3|4']]],
