@@ -183,7 +183,9 @@ async function headOf(
 }
 
 /** Length of the lines that end in the bytes. */
-const linesEnd = (bytes: Buffer): number => bytes.lastIndexOf(10) + 1
+const linesEnd = (bytes: Buffer): number => bytes.lastIndexOf(lineFeed) + 1
+
+const [lineFeed, carriageReturn] = [10, 13]
 
 /** Length of the rows of CSV that end in the bytes: a line end in quotes ends no row. */
 function rowsEnd(bytes: Buffer, file: SqlFile, { delimiter: told, quote = '"' }: CsvReading = {}): number {
@@ -193,8 +195,9 @@ function rowsEnd(bytes: Buffer, file: SqlFile, { delimiter: told, quote = '"' }:
   const found = examine(sample, { claimed: told ?? delimiterOf(file) })
   const scanner = new LineScanner({ delimiter: 'delimiter' in found ? found.delimiter : ',', quote, escape: quote })
   scanner.add(bytes.subarray(marked))
-  // A quote that is never closed is an ordinary character.
-  return scanner.lineBytes === 0 ? linesEnd(bytes) : marked + scanner.lineBytes
+  if (scanner.lineBytes > 0) return marked + scanner.lineBytes
+  // A quote that is never closed is an ordinary character; without a line feed, a carriage return ends each line.
+  return bytes.includes(lineFeed) ? linesEnd(bytes) : bytes.lastIndexOf(carriageReturn) + 1
 }
 
 /** The delimiter that the metadata of a file name. */

@@ -267,6 +267,12 @@ test.each([',', ';'])('CSV: the beginning that is looked at ends at the end of a
   expect(rows.at(-2)![1]).toBe(cell.replaceAll('""', '"'))
 })
 
+test('CSV: a file of more than the beginning whose lines end in carriage returns is read', async () => {
+  const count = 12_000
+  const { columns, rows } = await rowsOf('csv', { '/t/1.csv': `a,b\r${`1,${'x'.repeat(100)}\r`.repeat(count)}` })
+  expect([columns, rows.length, rows.at(-1)]).toEqual([['a BIGINT', 'b VARCHAR'], count, [1n, 'x'.repeat(100)]])
+})
+
 test.each(['sep=;\n\n', 'sep=;\nMy title\n\n', 'sep=;\r\nMy title\r\n', 'sep=;\n# made by x\n', 'sep=;\n\nMy title\n\n'])(
   'CSV: a title may stand behind the line that names the delimiter: %j', async head => {
     const end = head.includes('\r') ? '\r\n' : '\n'
