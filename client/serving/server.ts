@@ -30,6 +30,8 @@ interface ServerOptions {
   readonly token?: string | undefined
 }
 
+/** Time in which the head of a request must arrive, from the beginning of its connection or from its first byte on. */
+const headersMs = 10_000
 const batchKeysMax = 1000
 /** Keys of a batch that are looked up in one turn. */
 const turnKeysMax = 32
@@ -43,6 +45,8 @@ type Headers = Record<string, string | number>
 export class KeyValueServer {
   readonly #deps: ServerDeps
   readonly #token: Buffer | undefined
+  /** Connections that have carried a request that was allowed: others are closed first when the process has too many. */
+  readonly #known = new WeakSet<object>()
   #listening!: Listening
 
   private constructor(deps: ServerDeps, token: string | undefined) {
@@ -53,7 +57,10 @@ export class KeyValueServer {
   /** Throws EADDRINUSE, EACCES. */
   static async start(deps: ServerDeps, { host, port, token }: ServerOptions): Promise<KeyValueServer> {
     const server = new KeyValueServer(deps, token)
-    const http = Fastify({ logger: false, keepAliveTimeout: 60_000, requestTimeout: 30_000, rewriteUrl: () => '/' }) as FastifyInstance
+    const http = Fastify({
+      logger: false, keepAliveTimeout: 60_000, requestTimeout: 30_000, rewriteUrl: () => '/',
+      http: { headersTimeout: headersMs, connectionsCheckingInterval: 5_000 },
+    }) as FastifyInstance
     boundPipelining(http.server, { has: () => false })
     http.removeAllContentTypeParsers()
     http.addContentTypeParser('*', (_request, _body, done) => { done(null) })
@@ -61,7 +68,7 @@ export class KeyValueServer {
       void reply.hijack()
       server.#take(request.originalUrl, request.raw, reply.raw)
     })
-    server.#listening = await deps.net.listen({ http }, { host, port })
+    server.#listening = await deps.net.listen({ http, known: server.#known }, { host, port })
     return server
   }
 
@@ -92,6 +99,7 @@ export class KeyValueServer {
       return refuse(response, 403, 'EACCES',
         `the request names the host ${foreign.slice(0, 100)}, and without a token this server is reached as 127.0.0.1 or localhost only; start it with --token-file`)
     if (!this.#isAllowed(request)) return refuse(response, 401, 'UNAUTHENTICATED', 'this server asks for a token: Authorization: Bearer TOKEN')
+    this.#known.add(request.socket)
     if (query !== undefined && query !== '') return refuse(response, 400, 'EINVAL', 'requests have no query; encode ? in a key as %3F')
     if (path.startsWith('/v1/keys/')) {
       if (method !== 'GET' && method !== 'HEAD')

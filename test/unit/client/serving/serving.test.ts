@@ -1,6 +1,7 @@
 // The server of a key-value store in this process, over a cluster that is a map of files: answers, bad input, tokens, and what happens when
 // the path leads to another version, to one that is no store, or back.
 
+import { connect, type Socket } from 'node:net'
 import { Agent, request } from 'undici'
 import { afterAll, expect, test } from 'vitest'
 import { serveKeyValue } from '../../../../client/process/servekv.ts'
@@ -8,7 +9,11 @@ import { Follower } from '../../../../client/serving/follower.ts'
 import { KeyValueServer } from '../../../../client/serving/server.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { TableWriter } from '../../../../src/program/keyvalue.ts'
+import type { Service } from '../../../../src/ports/net.ts'
+import { Connections } from '../../../../src/world/connections.ts'
+import { listen } from '../../../../src/world/listen.ts'
 import { systemNet } from '../../../../src/world/net.ts'
+import { until } from '../../../kit/cluster.ts'
 import { MemoryDisk } from '../../../kit/memory-disk.ts'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} } as never
@@ -81,18 +86,18 @@ class Looks {
   }
 }
 
-async function serve(cluster: Cluster, token?: string) {
+async function serve(cluster: Cluster, token?: string, own = net) {
   const looks = new Looks()
   const { disk } = cluster
   const parts = { disk, clock: looks.clock, log, files: cluster }
   const follower = await Follower.start(parts, { path: '/kv', directory: '/copies' }, AbortSignal.any([]))
-  const server = await KeyValueServer.start({ net, log, follower, clock: looks.clock }, { host: '127.0.0.1', port: 0, token })
+  const server = await KeyValueServer.start({ net: own, log, follower, clock: looks.clock }, { host: '127.0.0.1', port: 0, token })
   const ask = async (path: string, options: { method?: string; headers?: Record<string, string>; body?: string } = {}) => {
     const reply = await request(`http://${server.address}${path}`, { dispatcher: agent, ...options as object })
     return { status: reply.statusCode, headers: reply.headers, text: await reply.body.text() }
   }
   return {
-    ask, looks, follower,
+    ask, looks, follower, address: server.address,
     [Symbol.asyncDispose]: async () => { await server.stop(); await follower.stop() },
   }
 }
@@ -156,6 +161,42 @@ test('a token is asked for, and only by what reads; other addresses than loopbac
     }, async () => {})
   await expect(start({ host: '0.0.0.0' })).rejects.toThrow(/refusing to listen on 0.0.0.0: .*--token-file/)
   await expect(start({ tokenFile: '/short' })).rejects.toMatchObject({ code: 'CONFIG_INVALID' })
+})
+
+test('connections without a byte end those that have shown no token, and none that has', async () => {
+  const cluster = new Cluster()
+  cluster.versions = [[cluster.add(tableOf({ ada: 1 }))]]
+  const connections = new Connections(160)
+  const own = { ...net, listen: (service: Service, at: { host: string; port: number }) => listen(service, at, log, connections) }
+  await using served = await serve(cluster, 'a token of a server', own)
+  const port = Number(served.address.split(':')[1])
+  const sockets: Socket[] = []
+  const dial = (text: string) => {
+    const [socket, seen] = [connect({ host: '127.0.0.1', port }), { text: '', closed: false }]
+    sockets.push(socket)
+    socket.on('data', bytes => { seen.text += bytes.toString() }).on('error', () => {}).on('close', () => { seen.closed = true })
+    if (text !== '') socket.write(text)
+    return { socket, seen }
+  }
+  try {
+    // The rest of the body comes later.
+    const body = '{"keys":["ada"]}'
+    const head = (token: string) => [
+      'POST /v1/batch HTTP/1.1', 'host: x', `authorization: Bearer ${token}`, `content-length: ${body.length}`, '', '',
+    ].join('\r\n')
+    const stranger = dial(head('another'))
+    await until('the refusal', async () => stranger.seen.text.startsWith('HTTP/1.1 401'))
+    const known = dial(`GET /v1/keys/ada HTTP/1.1\r\nhost: x\r\nauthorization: Bearer a token of a server\r\n\r\n`)
+    await until('an answer', async () => known.seen.text.endsWith('1'))
+    known.socket.write(head('a token of a server'))
+    for (let i = 0; i < connections.max; i++) dial('')
+    await until('the end of the stranger', async () => stranger.seen.closed)
+    await until('a full house', async () => connections.evicted >= 2)
+    known.socket.write(body)
+    await until('the values', async () => known.seen.text.endsWith('}]}\n'))
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
 })
 
 test('without a token, requests under a foreign host name are refused: a web page may have had its name lead here', async () => {
