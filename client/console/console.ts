@@ -108,7 +108,7 @@ export class Console implements GatewayDialect {
     const session = this.#sessions.of(exchange.headers.cookie)
     if (!session)
       throw new GristmillError('UNAUTHENTICATED', 'you are not logged in, or your session has ended; "gristmill console" prints a new link')
-    exchange.user = session.user
+    exchange.identify(session.user)
     const asked: Asked = { exchange, session, name: rest.join('/'), query }
     const route = `${exchange.method} ${verb}`
     switch (route) {
@@ -147,7 +147,7 @@ export class Console implements GatewayDialect {
     const { link } = await bodyOf(exchange) as { link?: unknown }
     if (exchange.method !== 'POST' || typeof link !== 'string') throw new GristmillError('EINVAL', 'a login is a POST with a link')
     const { session, cookie } = this.#sessions.login(link, origin.replace(/^https?:\/\//, ''))
-    exchange.user = session.user
+    exchange.identify(session.user)
     await exchange.send(200, { ...json, 'set-cookie': `${cookie}; ${attributesFor(origin)}` }, JSON.stringify(this.#info(session)))
   }
 

@@ -7,7 +7,10 @@ import type { Exchange } from './exchange.ts'
 export interface GatewayDialect {
   /** `webhdfs`: in messages and in the log. */
   readonly name: string
-  /** Answers one request. May throw before the head of the answer is sent; the listener then calls `refuse`. */
+  /**
+   * Answers one request. Calls `exchange.identify` as soon as it is known whose request it is, and before it works for it. May throw before
+   * the head of the answer is sent; the listener then calls `refuse`.
+   */
   answer(exchange: Exchange): Promise<void>
   /** Sends an error in the form of the dialect. REQUIRES: the head of the answer has not been sent. */
   refuse(exchange: Exchange, error: GristmillError): Promise<void>

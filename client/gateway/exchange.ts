@@ -1,5 +1,5 @@
 // One HTTP request and its answer, as a dialect sees them. Bodies stream in both directions with back-pressure, and a peer that neither
-// sends nor reads for `stallMs` is given up.
+// sends nor reads for `stallMs` is given up; one whose user is not known yet has `strangerMs` for all that the dialect reads.
 // INVARIANT: `signal` aborts when the client disconnects before the answer is complete: no work continues for a client that is gone.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -11,11 +11,18 @@ export type HeaderFields = Readonly<Record<string, string | number>>
 /** Chunks of a body: bytes, or text in UTF-8. */
 export type BodyChunks = AsyncIterable<Uint8Array | string>
 
-interface ExchangeDeps { readonly clock: Clock; readonly request: IncomingMessage; readonly response: ServerResponse }
+interface ExchangeDeps {
+  readonly clock: Clock
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  /** Called once it is known whose request it is. Throws OVERLOADED. */
+  readonly identified: (exchange: Exchange, isKnown: boolean) => void
+}
 interface ExchangeOptions {
   /** The request's target as it was received: path and query, percent-encoded. */
   readonly target: string
   readonly stallMs: number
+  readonly strangerMs: number
 }
 
 export class Exchange {
@@ -25,19 +32,24 @@ export class Exchange {
   /** Address of the peer of this connection, which may be a proxy. */
   readonly peer: string
   readonly signal: AbortSignal
-  /** User of the request, for the access log; set by the dialect. */
-  user: string | undefined
   /** Bytes of the answer's body. */
   sentBytes = 0
+  readonly #identified: ExchangeDeps['identified']
+  #user: string | undefined
+  /** The dialect has said whose request it is. */
+  #isIdentified = false
+  /** The dialect waits for bytes of the body. */
+  #awaitsBody = false
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   readonly #clock: Clock
   readonly #stallMs: number
+  readonly #strangerMs: number
   readonly #ending = new AbortController()
   /** The client waits for "100 Continue" before it sends the body. */
   #expects: boolean
 
-  constructor({ clock, request, response }: ExchangeDeps, { target, stallMs }: ExchangeOptions) {
+  constructor({ clock, request, response, identified }: ExchangeDeps, { target, stallMs, strangerMs }: ExchangeOptions) {
     this.method = request.method ?? 'GET'
     this.target = target
     this.headers = request.headers
@@ -47,6 +59,8 @@ export class Exchange {
     this.#response = response
     this.#clock = clock
     this.#stallMs = stallMs
+    this.#strangerMs = strangerMs
+    this.#identified = identified
     this.#expects = /100-continue/i.test(request.headers.expect ?? '')
     // A failed socket ends the exchange through `close`; without a listener the error would end the process.
     request.on('error', () => {})
@@ -61,19 +75,41 @@ export class Exchange {
 
   get status(): number { return this.#response.statusCode }
 
+  /** User of the request, as the access log has it. */
+  get user(): string | undefined { return this.#user }
+
+  get awaitsClient(): boolean { return this.#awaitsBody }
+
+  /**
+   * Called by the dialect as soon as it knows whose request this is, and before it works for it. `user`: undefined for an anonymous
+   * request; `isKnown`: the user has proved to be that one, or the gateway believes the name. Throws OVERLOADED, or what has ended the
+   * request.
+   */
+  identify(user: string | undefined, isKnown = user !== undefined): void {
+    this.#user = user
+    this.signal.throwIfAborted()
+    this.#isIdentified = true
+    this.#identified(this, isKnown)
+  }
+
+  /** Ends the work for the request, a body that is being read too. The first reason counts. */
   abort(why: GristmillError): void { this.#ending.abort(why) }
 
   /**
-   * The body of the request, piece by piece. Throws ABORTED if the client disconnects, and TIMEOUT if it sends nothing for `stallMs`.
+   * The body of the request, piece by piece. Throws ABORTED if the client disconnects, and TIMEOUT if it sends nothing for `stallMs`, or
+   * not all that is read before `identify` within `strangerMs`.
    * REQUIRES: read at most once.
    */
   async *body(): AsyncGenerator<Buffer, void, undefined> {
     if (this.#expects) this.#response.writeContinue()
     this.#expects = false
     const pieces = this.#request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, void>
+    const cancel = this.#isIdentified ? () => {} : this.#clock.after(this.#strangerMs, () => { if (!this.#isIdentified) this.#giveUp() })
     try {
       for (;;) {
+        this.#awaitsBody = true
         const { value, done } = await this.#unlessStalled(pieces.next(), 'sent no byte of its body')
+        this.#awaitsBody = false
         if (done) break
         yield value
       }
@@ -81,6 +117,8 @@ export class Exchange {
       if (error instanceof GristmillError) throw error
       throw new GristmillError('ABORTED', `the request ended inside of its body (${(error as Error).message})`, { cause: error })
     } finally {
+      cancel()
+      this.#awaitsBody = false
       // Lets `#discard` read the rest. Not awaited: it waits for a piece that may never come.
       void pieces.return?.()
     }
@@ -133,13 +171,21 @@ export class Exchange {
   /** Breaks the connection. */
   destroy(): void { this.#response.destroy() }
 
+  #giveUp(): void {
+    this.abort(new GristmillError(
+      'TIMEOUT', `the client has not sent within ${this.#strangerMs / 1000} s what tells its user; the request was given up`,
+    ))
+  }
+
   get #bodyless(): boolean { return this.method === 'HEAD' }
 
   #head(status: number, headers: HeaderFields): void {
     const unread = !this.#request.complete
-    // A client that waits for "100 Continue" sends no body now, and what it sends next would be taken for one.
-    this.#response.writeHead(status, { ...headers, ...unread && this.#expects && { connection: 'close' } })
-    if (unread && !this.#expects) this.#response.once('finish', () => this.#discard())
+    // A client that waits for "100 Continue" sends no body now, and what it sends next would be taken for one. Of a request that was ended
+    // nothing more is read.
+    const closes = unread && (this.#expects || this.signal.aborted)
+    this.#response.writeHead(status, { ...headers, ...closes && { connection: 'close' } })
+    if (unread && !closes) this.#response.once('finish', () => this.#discard())
   }
 
   /**
@@ -169,15 +215,19 @@ export class Exchange {
   }
 
   async #unlessStalled<T>(work: Promise<T>, what: string): Promise<T> {
-    const stalled = Promise.withResolvers<never>()
+    const ended = Promise.withResolvers<never>()
     const cancel = this.#clock.after(this.#stallMs, () => {
-      stalled.reject(new GristmillError('TIMEOUT', `the client ${what} for ${this.#stallMs / 1000} s; the request was given up`))
+      ended.reject(new GristmillError('TIMEOUT', `the client ${what} for ${this.#stallMs / 1000} s; the request was given up`))
     })
-    stalled.promise.catch(() => {})
+    const aborted = (): void => ended.reject(this.signal.reason as Error)
+    this.signal.addEventListener('abort', aborted)
+    ended.promise.catch(() => {})
     try {
-      return await Promise.race([work, stalled.promise])
+      this.signal.throwIfAborted()
+      return await Promise.race([work, ended.promise])
     } finally {
       cancel()
+      this.signal.removeEventListener('abort', aborted)
       work.catch(() => {})
     }
   }

@@ -1,6 +1,7 @@
 // Listener of one dialect: HTTP server, bounds, access log, health, and the end in good order. Every request becomes an Exchange, which the
 // dialect answers.
-// INVARIANT: at most `exchangesMax` requests are worked on at a time; what one of them holds is bounded (two blocks in flight, one piece).
+// INVARIANT: at most `exchangesMax` requests are worked on at a time, none without a known user in the place of one with (places.ts); what
+// one of them holds is bounded (two blocks in flight, one piece).
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
@@ -15,6 +16,7 @@ import type { AccessLog } from './accesslog.ts'
 import type { Certificate } from './certificate.ts'
 import type { GatewayDialect } from './dialect.ts'
 import { Exchange } from './exchange.ts'
+import { RequestPlaces } from './places.ts'
 
 interface ListenerDeps {
   readonly clock: Clock
@@ -33,6 +35,8 @@ export interface ListenerOptions {
   readonly exchangesMax?: number | undefined
   /** Time without a moved byte after which a request is given up; default: limits.gatewayStallMs. */
   readonly stallMs?: number | undefined
+  /** Time in which a body must arrive that tells the user of its request; default: that of a head. */
+  readonly strangerMs?: number | undefined
 }
 
 /** Time in which the head of a request must arrive, from its first byte on. */
@@ -40,9 +44,11 @@ const headersMs = 10_000
 
 export class Listener {
   readonly #deps: ListenerDeps
-  readonly #exchangesMax: number
-  readonly #stallMs: number
+  readonly #places: RequestPlaces<Exchange>
+  readonly #times: { readonly stallMs: number; readonly strangerMs: number }
   readonly #running = new Set<Exchange>()
+  /** Connections that have carried a request of a known user: others are closed first when the process has too many. */
+  readonly #known = new WeakSet<object>()
   #listening!: Listening
   #stopping = false
 
@@ -54,14 +60,17 @@ export class Listener {
     boundPipelining(http.server, { has: () => false })
     // Node would ask for the body at once. A dialect that redirects the request never reads it (Exchange.body asks for it).
     http.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => http.server.emit('request', request, response))
-    listener.#listening = await deps.net.listen({ http }, { host: options.host, port: options.port })
+    listener.#listening = await deps.net.listen({ http, known: listener.#known }, { host: options.host, port: options.port })
     return listener
   }
 
-  private constructor(deps: ListenerDeps, { exchangesMax = limits.gatewayRequestsMax, stallMs = limits.gatewayStallMs }: ListenerOptions) {
+  private constructor(
+    deps: ListenerDeps,
+    { exchangesMax = limits.gatewayRequestsMax, stallMs = limits.gatewayStallMs, strangerMs = headersMs }: ListenerOptions,
+  ) {
     this.#deps = deps
-    this.#exchangesMax = exchangesMax
-    this.#stallMs = stallMs
+    this.#places = new RequestPlaces(exchangesMax)
+    this.#times = { stallMs, strangerMs }
   }
 
   get address(): string { return this.#listening.address }
@@ -86,7 +95,11 @@ export class Listener {
   #take({ request, reply, target }: Asked): void {
     void reply.hijack()
     const { clock } = this.#deps
-    const exchange = new Exchange({ clock, request: request.raw, response: reply.raw }, { target, stallMs: this.#stallMs })
+    const identified = (of: Exchange, isKnown: boolean): void => {
+      if (isKnown) this.#known.add(request.raw.socket)
+      this.#places.settle(of, isKnown)
+    }
+    const exchange = new Exchange({ clock, request: request.raw, response: reply.raw, identified }, { target, ...this.#times })
     const atMs = clock.now()
     void exchange.closed().then(() => {
       const { method, peer, user, status, sentBytes: bytes, headers } = exchange
@@ -98,7 +111,10 @@ export class Listener {
     // A signed request means a bucket of this name.
     if (target === '/healthz' && request.raw.headers.authorization === undefined) return void this.#tell(exchange)
     this.#running.add(exchange)
-    void this.#answer(exchange).finally(() => { this.#running.delete(exchange) })
+    void this.#answer(exchange).finally(() => {
+      this.#running.delete(exchange)
+      this.#places.leave(exchange)
+    })
   }
 
   /** Open to all, for load balancers: it says nothing but whether to send requests here. */
@@ -112,17 +128,15 @@ export class Listener {
     try {
       if (this.#stopping)
         throw new GristmillError('UNAVAILABLE', 'the gateway is going away; ask another one, or this one again in a moment')
-      if (this.#running.size > this.#exchangesMax)
-        throw new GristmillError(
-          'OVERLOADED', `this gateway works on ${this.#exchangesMax} requests already; try again in a moment, or ask another gateway`,
-        )
+      this.#places.enter(exchange)
       await dialect.answer(exchange)
     } catch (thrown) {
-      const error = asError(thrown)
+      // The work may report the end of its request in other words.
+      const error = asError(exchange.signal.aborted ? exchange.signal.reason : thrown)
       const fields = { error: thrown, method: exchange.method, dialect: dialect.name }
       if (error.code === 'INTERNAL') log.error('a request failed with an unexpected error', fields)
       else if (!hasCode(error, 'ABORTED')) log.debug('a request was refused', fields)
-      if (exchange.begun || exchange.signal.aborted) return exchange.destroy()
+      if (exchange.begun || (exchange.signal.aborted && hasCode(error, 'ABORTED'))) return exchange.destroy()
       await dialect.refuse(exchange, error).catch(() => exchange.destroy())
     }
   }

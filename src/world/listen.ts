@@ -1,12 +1,13 @@
 // Serves a fastify instance on a port, and wires on the same port through Upgrade. The connection of an accepted Upgrade is taken
 // from Node's HTTP server together with its system handle, so that it can be read without copies. The number of connections is
 // bounded (connections.ts); a connection that sends nothing is closed by the HTTP server's header timeout, which starts with the
-// connection.
+// connection. Over TLS, a service knows a connection by the encrypted socket of its requests.
 
 import type { IncomingMessage, Server } from 'node:http'
 import net from 'node:net'
 import os from 'node:os'
 import type { Duplex } from 'node:stream'
+import tls from 'node:tls'
 import { codes, GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Log } from '../ports/log.ts'
@@ -26,8 +27,9 @@ export async function listen(
   const server: Server = http.server
   const wires = new Set<SocketWire>()
   const tickets = new WeakMap<Duplex, Ticket>()
+  const encryptedOf = server instanceof tls.Server ? encryptedSockets(server) : undefined
   server.prependListener('connection', (socket: net.Socket) => {
-    const ticket = connections.enter({ socket, server, log, known: () => known?.has(socket) ?? false })
+    const ticket = connections.enter({ socket, server, log, known: () => known?.has(encryptedOf?.(socket) ?? socket) ?? false })
     if (!ticket) return
     tickets.set(socket, ticket)
     socket.once('close', () => ticket.leave())
@@ -64,6 +66,22 @@ export async function listen(
       }
     },
   }
+}
+
+/** Finds the encrypted socket of an accepted one. Node gives both, at different times, and both tell the address of the other side. */
+function encryptedSockets(server: tls.Server): (accepted: net.Socket) => tls.TLSSocket | undefined {
+  const [open, found] = [new Map<string, net.Socket>(), new WeakMap<net.Socket, tls.TLSSocket>()]
+  const peerOf = ({ remoteAddress, remotePort }: net.Socket): string => `${remoteAddress} ${remotePort}`
+  server.prependListener('connection', (socket: net.Socket) => {
+    const peer = peerOf(socket)
+    open.set(peer, socket)
+    socket.once('close', () => { if (open.get(peer) === socket) open.delete(peer) })
+  })
+  server.on('secureConnection', socket => {
+    const accepted = open.get(peerOf(socket))
+    if (accepted) found.set(accepted, socket)
+  })
+  return accepted => found.get(accepted)
 }
 
 function upgrade(

@@ -1,11 +1,14 @@
 // Idle connections from outside the cluster: more than a process may have open, without a byte or with half a request. The cluster must
-// not suffer: no disk is taken for failed, no process ends, and members are served.
+// not suffer: no disk is taken for failed, no process ends, members are served, and what users of a gateway have begun goes on.
 
+import { request } from 'node:http'
 import net from 'node:net'
 import { readdirSync } from 'node:fs'
 import { afterEach, describe, expect, test } from 'vitest'
 import { until } from '../kit/cluster.ts'
+import { ServerProcess } from '../kit/process/server.ts'
 import { startClusterHere } from './inprocess.ts'
+import { S3TestClient, type TestKey } from './s3client.ts'
 
 const openFiles = 256
 const strangersMax = openFiles + 100
@@ -39,6 +42,26 @@ async function crowd(address: string, count: number): Promise<{ leave(): void }>
   return { leave() { staying = false; for (const socket of mine) socket.destroy() } }
 }
 
+const content = 'rye and oats'
+
+/** An upload of `content` whose body has begun; `end` sends the rest, and gives the status of the answer. */
+async function begin(host: string, target: string): Promise<{ end(): Promise<number> }> {
+  const [name, port] = host.split(':')
+  const asked = request({
+    host: name, port, path: target, method: 'PUT', headers: { 'content-length': content.length, expect: '100-continue' }, agent: false,
+  })
+  const answered = new Promise<number>((resolve, reject) => {
+    asked.on('response', answer => { answer.resume(); resolve(answer.statusCode!) }).on('error', reject)
+  })
+  answered.catch(() => {})
+  // The gateway asks for a body once it knows whose it is.
+  const called = new Promise<void>(resolve => { asked.once('continue', resolve) })
+  asked.flushHeaders()
+  await Promise.race([called, answered])
+  asked.write(content.slice(0, 3))
+  return { end: () => { asked.end(content.slice(3)); return answered } }
+}
+
 const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length
 
 describe.skipIf(process.platform !== 'linux')('with a limit of open files', () => {
@@ -60,6 +83,31 @@ describe.skipIf(process.platform !== 'linux')('with a limit of open files', () =
     for (const each of crowds) each.leave()
     expect(await cluster.ok(['cat', '/before'])).toBe('before')
     await cluster.ok(['fsck', '/'])
+  })
+
+  test('idle connections to a gateway end no upload of a user, at each of its ports', async () => {
+    await using cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
+    await cluster.ok(['user', 'add', 'ada'])
+    const key = JSON.parse(await cluster.ok(['user', 'key', 'ada', '--json'])) as TestKey
+    const args = ['--s3', '0', '--webhdfs', '0', '--pg', '0']
+    const gateway = new ServerProcess({ role: 'gateway', args, env: cluster.env, openFiles })
+    try {
+      const { endpoints } = await gateway.ready() as { endpoints?: Record<string, string> }
+      const hostOf = (dialect: string): string => new URL(endpoints![dialect]!).host
+      const client = new S3TestClient(hostOf('s3'), key)
+      expect((await client.ask('PUT', '/grain')).status).toBe(200)
+      const uploads = [
+        await begin(hostOf('s3'), await client.presigned('PUT', '/grain/rye', 600)),
+        await begin(hostOf('webhdfs'), '/webhdfs/v1/oats?op=CREATE&user.name=ada&data=true'),
+      ]
+      const crowds = await Promise.all(['s3', 'webhdfs', 'pg'].map(dialect => crowd(hostOf(dialect), strangersMax)))
+      expect(await Promise.all(uploads.map(upload => upload.end()))).toEqual([200, 201])
+      for (const each of crowds) each.leave()
+      expect(await cluster.ok(['cat', '/grain/rye', '/oats'])).toBe(content + content)
+      await client.close()
+    } finally {
+      await gateway.end('SIGTERM')
+    }
   })
 
   test('a process that may open too few files does not begin to serve, and says what to raise', async () => {

@@ -155,6 +155,12 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['cluster/s3/buckets.ts', 'settings of a bucket are for its owner, at every door'],
     ['unit/namenode/xattrs/xattrs.test.ts', 'settings of a bucket are for the owner of its directory'],
   ],
+  'Requests whose users are not known take no place': [
+    ['unit/client/gateway/places.test.ts', 'requests without a user take no place of known users'],
+    ['unit/client/gateway/listener.test.ts', 'requests that do not tell their users take no place of a known user'],
+    ['unit/client/gateway/listener.test.ts', 'a client that tells its user byte by byte is given up after a time'],
+    ['cluster/s3/requests.ts', 'forms whose senders are slow to say who they are take no place of users'],
+  ],
   'A query in SQL that comes through a gateway': [
     ['cluster/console.test.ts', 'reads no file of the machine that serves the console'], ['unit/client/sql/outside.test.ts',
     'opens no connection'],
@@ -213,6 +219,9 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/src/rpc/serve.test.ts', 'more calls than the bound are OVERLOADED'],
     [seen, 'a slow sender is given up'],
     ['cluster/strangers.test.ts', 'idle connections take nothing from members'],
+    ['cluster/strangers.test.ts', 'idle connections to a gateway end no upload of a user'],
+    ['unit/client/gateway/listener.test.ts', 'connections without a byte end others without a request of a known user'],
+    ['unit/client/serving/serving.test.ts', 'connections without a byte end those that have shown no token'],
     [seen, 'a path is a key and never reaches the operating system'],
   ],
   "Users' code never runs in the namenode": [

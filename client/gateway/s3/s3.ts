@@ -76,7 +76,7 @@ export class S3 implements GatewayDialect {
     const { clock, random, trust } = this.#deps
     const deps = { nowMs: clock.now(), find: (id: string) => this.#keys.find(id) }
     const verified = form ? await verifyForm(form.fields, deps) : unsigned(exchange, target) ?? await verify(exchange, target, deps)
-    exchange.user = verified.user
+    exchange.identify(verified.user)
     if (verified.user === undefined && target.bucket === undefined) throw notSigned()
     const headers = effective(exchange, target)
     const operation = operationOf(exchange.method, target, headers)

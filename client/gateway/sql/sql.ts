@@ -62,7 +62,8 @@ export class SqlOverHttp implements GatewayDialect {
   async answer(exchange: Exchange): Promise<void> {
     const query = queryOf(exchange)
     if (query === undefined) return this.#other.answer(exchange)
-    const user = exchange.user = await this.#userOf(exchange, query)
+    const user = await this.#userOf(exchange, query)
+    exchange.identify(user)
     const page = query.get('page')
     if (page !== null) return this.#laterPage(exchange, user, page)
     if (exchange.method !== 'POST')

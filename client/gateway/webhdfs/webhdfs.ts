@@ -44,7 +44,7 @@ export class WebHdfs implements GatewayDialect {
     const params = parseParams(target.query)
     const caller = await this.#callerOf(exchange, params, authenticated)
     const { user } = caller
-    exchange.user = user
+    exchange.identify(user, caller.by !== 'nothing')
     const operation = operationOf(exchange.method, params)
     const path = decodedPath(target.rawPath)
     const origin = (): string => this.#deps.trust.originOf(exchange)

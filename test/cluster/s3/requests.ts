@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto'
 import net from 'node:net'
 import { expect, test } from 'vitest'
+import { limits } from '../../../src/base/limits.ts'
 import { until } from '../../kit/cluster.ts'
 import { S3TestClient } from '../s3client.ts'
 import { ada, answerTo, at, bad, begin, elements, headOf, keys, left, metric, mill, ok } from './bench.ts'
@@ -83,4 +84,29 @@ test('clients that disconnect at every stage leave no object, no upload, no leas
   await until('the end of all leases', async () => (await metric('gristmill_leases')) === 0)
   expect(await left()).toEqual([[]])
   expect((await fetch(`http://${at}/healthz`)).status).toBe(200)
+})
+
+test('forms whose senders are slow to say who they are take no place of users, however many they are', async () => {
+  const head = [
+    'POST /grain HTTP/1.1', `Host: ${at}`, 'Content-Type: multipart/form-data; boundary=xx', 'Content-Length: 15000', '',
+    '--xx\r\nContent-Disposition: form-data; name="key"\r\n\r\nk',
+  ].join('\r\n')
+  const sockets: net.Socket[] = []
+  let refused = 0
+  for (let i = 0; i < limits.gatewayRequestsMax + 10; i++) {
+    const socket = net.connect({ host: '127.0.0.1', port: Number(at.split(':')[1]) }, () => { socket.write(head) })
+    sockets.push(socket)
+    socket.on('error', () => {})
+    socket.on('data', bytes => { if (/^HTTP\/1.1 503 [^]*<Code>SlowDown/.test(bytes.toString())) refused++ })
+  }
+  try {
+    // The last ones have ended the first ones.
+    await until('more forms than places', async () => refused > 0 || sockets.every(socket => socket.closed))
+    expect(refused).toBeGreaterThan(0)
+    await ok('GET', '/')
+    await ok('PUT', '/grain/beside forms', { body: 'x' })
+    await until('the end of the slow ones', async () => sockets.every(socket => socket.closed))
+  } finally {
+    for (const socket of sockets) socket.destroy()
+  }
 })

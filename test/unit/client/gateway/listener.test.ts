@@ -2,26 +2,35 @@
 // in good order.
 
 import net from 'node:net'
+import tls from 'node:tls'
 import { afterEach, expect, test } from 'vitest'
 import type { AccessEntry } from '../../../../client/gateway/accesslog.ts'
 import type { Exchange } from '../../../../client/gateway/exchange.ts'
+import { Certificate } from '../../../../client/gateway/certificate.ts'
 import { Listener, type ListenerOptions } from '../../../../client/gateway/listener.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { systemClock } from '../../../../src/world/clock.ts'
+import { Connections } from '../../../../src/world/connections.ts'
+import { listen } from '../../../../src/world/listen.ts'
 import { systemNet } from '../../../../src/world/net.ts'
 import { until } from '../../../kit/cluster.ts'
+import { first } from './certificates.ts'
 
 const here = systemNet(silent)
 const cleanup: (() => Promise<unknown> | void)[] = []
 afterEach(async () => { for (const end of cleanup.splice(0).reverse()) await end() })
 
-async function start(answer: (exchange: Exchange) => Promise<void>, options: Partial<ListenerOptions> = {}) {
+async function start(
+  answer: (exchange: Exchange) => Promise<void>, { net: own = here, certificate, ...options }: Partial<ListenerOptions & {
+    net: typeof here; certificate: Certificate
+  }> = {},
+) {
   const log: AccessEntry[] = []
   const dialect = {
     name: 'test', answer,
     refuse: (exchange: Exchange, { code }: { code: string }) => exchange.send(code === 'OVERLOADED' ? 503 : 400, {}, code),
   }
-  const deps = { clock: systemClock, log: silent, net: here, dialect, access: (entry: AccessEntry) => { log.push(entry) } }
+  const deps = { clock: systemClock, log: silent, net: own, dialect, certificate, access: (entry: AccessEntry) => { log.push(entry) } }
   const listener = await Listener.start(deps, { host: '127.0.0.1', port: 0, ...options })
   cleanup.push(() => listener.stop())
   return { listener, log, url: `http://${listener.address}` }
@@ -43,7 +52,7 @@ test('the target arrives as it was sent, whatever the method and the content typ
   const targets: string[] = []
   const { url, log } = await start(async exchange => {
     targets.push(`${exchange.method} ${exchange.target}`)
-    exchange.user = 'ada'
+    exchange.identify('ada')
     await exchange.send(200, { 'content-type': 'text/plain' }, 'ok')
   })
   for (const target of ['/a%2Fb//c;d=%25?x=%zz', '/..%2f', `/${'n'.repeat(2000)}`]) {
@@ -156,4 +165,81 @@ test('beyond its bound a request is refused, and a stopping listener lets those 
   expect(await Promise.all(two.map(async one => (await one).text()))).toEqual(['done', 'done'])
   await stopped
   await expect(fetch(url)).rejects.toThrow()
+})
+
+/** Bytes of a form, of which `name` comes as slowly as its sender likes; then the request is that user's. */
+async function byForm(exchange: Exchange): Promise<void> {
+  if (exchange.method === 'POST') {
+    let name = ''
+    for await (const piece of exchange.body()) {
+      name += piece.toString()
+      if (name.endsWith(';')) break
+    }
+    exchange.identify(name)
+  } else exchange.identify(exchange.target === '/anonymous' ? undefined : 'ada')
+  if (exchange.target === '/wait') for await (const _ of exchange.body());
+  await exchange.send(200, {}, `of ${exchange.user}`)
+}
+
+const slowForm = 'POST /form HTTP/1.1\r\nhost: x\r\ncontent-length: 15000\r\n\r\nx'
+const upload = 'PUT /wait HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nabc'
+
+test('requests that do not tell their users take no place of a known user: the oldest is ended with an answer', async () => {
+  const { url } = await start(byForm, { exchangesMax: 2 })
+  const known = connect(url, upload)
+  const slow = Array.from({ length: 4 }, () => connect(url, slowForm))
+  await until('the end of two', async () => slow.filter(each => each.seen.closed).length === 2)
+  for (const { seen } of slow.filter(each => each.seen.closed)) expect(seen.text).toMatch(/^HTTP\/1\.1 503 [^]*OVERLOADED$/)
+  expect(await (await fetch(url)).text()).toBe('of ada')
+  expect(await (await fetch(url, { method: 'POST', body: 'grace;' })).text()).toBe('of grace;')
+  known.socket.write('defghij')
+  await until('the end of the upload', async () => known.seen.text.endsWith('of ada'))
+})
+
+test('a client that tells its user byte by byte is given up after a time, however it goes on; one whose user is known is not', async () => {
+  const { url } = await start(byForm, { strangerMs: 50 })
+  const known = connect(url, upload)
+  const slow = connect(url, slowForm)
+  while (!slow.seen.closed) {
+    slow.socket.write('x')
+    await new Promise(resolve => { setTimeout(resolve, 5) })
+  }
+  expect(slow.seen.text).toMatch(/^HTTP\/1\.1 400 [^]*TIMEOUT$/)
+  known.socket.write('defghij')
+  await until('the end of the upload', async () => known.seen.text.endsWith('of ada'))
+})
+
+test.each(['HTTP', 'TLS'])('over %s, connections without a byte end others without a request of a known user, and no upload', async scheme => {
+  const files: Record<string, Buffer> = { cert: Buffer.from(first.cert), key: Buffer.from(first.key) }
+  const certificate = scheme === 'HTTP' ? undefined : await Certificate.open({
+    disk: { readFile: async path => files[path]! }, clock: systemClock, log: silent, check: () => {},
+  }, { cert: 'cert', key: 'key' })
+  cleanup.push(() => certificate?.stop())
+  const connections = new Connections(160)
+  const { url } = await start(byForm, {
+    net: { ...here, listen: (service, at) => listen(service, at, silent, connections) }, ...certificate && { certificate },
+  })
+  const port = Number(new URL(url).port)
+  const keep = <S extends net.Socket>(socket: S): S => {
+    cleanup.push(() => { socket.destroy() })
+    return socket.on('error', () => {})
+  }
+  const say = (text: string) => {
+    const [socket, seen] = [
+      keep(certificate ? tls.connect({ host: '127.0.0.1', port, ca: first.cert }) : net.connect({ host: '127.0.0.1', port })),
+      { text: '', closed: false },
+    ]
+    socket.on('data', bytes => { seen.text += bytes.toString() }).on('close', () => { seen.closed = true })
+    socket.write(text)
+    return { socket, seen }
+  }
+  const stranger = say('GET /anonymous HTTP/1.1\r\nhost: x\r\n\r\n')
+  await until('an answer to nobody', async () => stranger.seen.text.endsWith('of undefined'))
+  const known = say(upload.replace('host', 'expect: 100-continue\r\nhost').replace('abc', ''))
+  await until('the call for its body', async () => known.seen.text.includes('100 Continue'))
+  for (let i = 0; i < connections.max; i++) keep(net.connect({ host: '127.0.0.1', port }))
+  await until('the end of the stranger', async () => stranger.seen.closed)
+  await until('a full house', async () => connections.evicted >= 2)
+  known.socket.write('abcdefghij')
+  await until('the end of the upload', async () => known.seen.text.endsWith('of ada'))
 })

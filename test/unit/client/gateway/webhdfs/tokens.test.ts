@@ -36,6 +36,7 @@ async function ask(verb: string, query: string, { host = '127.0.0.1', peer = '12
   const exchange = {
     method: verb, target: `/webhdfs/v1/?${query}`, peer, headers: { host: 'hdfs.example:9870', ...headers },
     user: undefined as string | undefined,
+    identify: (user: string) => { exchange.user = user },
     send: async (status: number, _headers: object, body = '') => {
       reply = { status, user: exchange.user, json: body === '' ? undefined : JSON.parse(String(body)) }
     },
