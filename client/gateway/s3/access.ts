@@ -132,7 +132,10 @@ export class Access {
 
 type Decision = ReturnType<typeof decide>
 
-/** The decision about a key and the keys that it may stand for: one denial denies, and an allowance must hold for all that it surely is. */
+/**
+ * The decision about a key and the keys that it may stand for: one denial denies, also one of their versions, because a key with a version
+ * in it is an older state; and an allowance must hold for all that it surely is.
+ */
 function together(
   key: string, { as, asOlder }: Readonly<Record<'as' | 'asOlder', (key: string) => readonly Decision[]>>,
 ): Decision {
@@ -140,7 +143,7 @@ function together(
   const outputs = outputsIn(older ?? key)
   if (!outputs) return 'deny'
   const sure = [...as(key), ...older === undefined ? [] : asOlder(older)]
-  const heads = outputs.flatMap(head => [...as(head), ...older === undefined ? [] : asOlder(head)])
+  const heads = outputs.flatMap(head => [...as(head), ...asOlder(head)])
   if ([...sure, ...heads].includes('deny')) return 'deny'
   return sure.every(decision => decision === 'allow') ? 'allow' : undefined
 }

@@ -59,7 +59,12 @@ test('what a policy says about a key counts for it in snapshots, as an older ver
     [`/b/${'a@1/'.repeat(5)}k`, 'AccessDenied'],
     ['/b/current@1/.snapshot/.objects/k/1', 'AccessDenied'], ['/b/.snapshot/s1/current@1/k', 'AccessDenied'],
     ['/b/open@1/.snapshot/.objects/k/1', 'ada'],
+    ['/b/current/out@1/part', 'AccessDenied'], ['/b/current%40tag/k', 'AccessDenied'], ['/b/open@1/current/k', 'ada'],
   ] as const) expect([path, await doneBy(open, path)]).toEqual([path, by])
+  for (const [action, operation] of [['s3:GetObjectVersionTagging', 'GET'], ['s3:DeleteObjectVersionTagging', 'DELETE']] as const)
+    expect(await doneBy([statement('Allow', 's3:*', '/*'), statement('Deny', action, '/current/*')], '/b/current@1/k?tagging', {
+      method: operation, user: 'bob',
+    })).toBe('AccessDenied')
   // Outputs lie in outputs: each part of a key may be a version, several of them at once, and in a snapshot, too.
   const inner = [statement('Allow', ['s3:GetObject', 's3:GetObjectVersion'], '/*'), statement('Deny', 's3:GetObject', '/out/in/deep/*')]
   for (const path of [
@@ -77,6 +82,7 @@ test('what a policy says about a key counts for it in snapshots, as an older ver
   expect(await doneBy(open, '/b/.snapshot/s1/secret/k', { method: 'HEAD' })).toBe('AccessDenied')
   for (const [source, by] of [
     ['b/open/.snapshot/s1/k', 'bob'], ['b/.snapshot/s1/secret/k', 'AccessDenied'], ['b/secret@1/k', 'AccessDenied'],
+    ['b/current/k', 'bob'], ['b/current@1/k', 'AccessDenied'],
   ]) expect([source, await doneBy(open, '/b/mine', { method: 'PUT', user: 'bob', headers: { 'x-amz-copy-source': source! } })])
     .toEqual([source, by])
 })
