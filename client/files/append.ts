@@ -1,5 +1,6 @@
 // Appends to a file, or cuts it. Files of the cluster never change: the old content, or its beginning, and the new one are written as a new
-// file, which replaces the old one in one step, with the attributes that it has then; readers see the one or the other.
+// file, which replaces the old one in one step, with the owner, permissions and attributes that it has then; readers see the one or the
+// other. Who may write the file may append to it, whatever the directory allows.
 // INVARIANT: other writers are kept away from the path before the old content is read, so that none of their data is lost.
 
 import { once } from 'node:events'
@@ -48,7 +49,7 @@ async function idOf(files: AppendFiles, path: string, signal: AbortSignal): Prom
 }
 
 /** Options that the new file has from the old one. */
-const written = ({ replication, blockBytes, format, delimiter, header, mode }: FileStatus) => ({
-  replication, blockSize: blockBytes, format, mode, keepAttributes: true, ...delimiter !== undefined && { delimiter },
+const written = ({ replication, blockBytes, format, delimiter, header }: FileStatus) => ({
+  replication, blockSize: blockBytes, format, keepAttributes: true, keepOwner: true, ...delimiter !== undefined && { delimiter },
   ...header !== undefined && { header },
 })

@@ -34,12 +34,12 @@ export async function concatenate(deps: ConcatDeps, { path, sources, signal }: C
   return deps.ask(protocol.concat, { path, id: id!, sources: sources.map((each, i) => ({ path: each, id: rest[i]! })) }, signal)
 }
 
-/** Writes a small file again, in blocks and with its attributes. Throws ESTALE if it was replaced meanwhile. */
+/** Writes a small file again, in blocks, with its owner and its attributes. Throws ESTALE if it was replaced meanwhile. */
 async function inBlocks({ files }: ConcatDeps, status: FileStatus, signal: AbortSignal | undefined): Promise<FileStatus['id']> {
-  const { path, mode, replication, blockBytes, format, delimiter, header, mtimeMs } = status
+  const { path, replication, blockBytes, format, delimiter, header, mtimeMs } = status
   const writer = await files.create(path, {
-    overwrite: true, eager: true, inline: false, mode, replication, blockBytes, format, delimiter, header, signal,
-    appearance: { keepsAttributes: true },
+    overwrite: true, eager: true, inline: false, replication, blockBytes, format, delimiter, header, signal,
+    appearance: { keepsAttributes: true }, keepsOwner: true,
   })
   try {
     const located = await files.locate(path, signal ? { signal } : {})

@@ -46,6 +46,11 @@ export interface WriteOptions {
   readonly header?: boolean | undefined
   /** A file that replaces another one has its extended attributes; default: false, as with a new file. */
   readonly keepAttributes?: boolean | undefined
+  /**
+   * A file that replaces another one keeps its owner, group, mode and access control list, as after an append; who may write that file may
+   * do it. ENOENT if there is none. Default: false.
+   */
+  readonly keepOwner?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -69,7 +74,7 @@ export interface WriteStreamOptions extends WriteFileOptions {
 
 const writeOptionNames: Known<WriteOptions> = {
   overwrite: true, flag: true, parents: true, mode: true, unmaskedMode: true, replication: true, blockSize: true, format: true,
-  delimiter: true, header: true, keepAttributes: true, signal: true,
+  delimiter: true, header: true, keepAttributes: true, keepOwner: true, signal: true,
 }
 const writeFileOptionNames: Known<WriteFileOptions> = { ...writeOptionNames, encoding: true, flush: true }
 const writeStreamOptionNames: Known<WriteStreamOptions> = {
@@ -86,7 +91,7 @@ export function createOptions(options: WriteOptions) {
       'EINVAL',
       `files are written with "w" or "wx", not with ${shown(flag)}: a file is written once and whole, and never changed`,
     )
-  flagsOf(options, 'overwrite', 'parents', 'header', 'keepAttributes')
+  flagsOf(options, 'overwrite', 'parents', 'header', 'keepAttributes', 'keepOwner')
   checkInteger('block size', blockSize, limits.blockBytesMin, limits.blockBytesMax)
   checkInteger('number of replicas', replication, 1, limits.replicationMax)
   if (format !== undefined && !(recordFormats as readonly unknown[]).includes(format))
@@ -100,6 +105,7 @@ export function createOptions(options: WriteOptions) {
   return {
     overwrite: options.overwrite ?? named === 'w', parents, replication: replication ?? undefined, format, delimiter, header, signal,
     mode: modeIn(mode), unmasked: modeIn(unmaskedMode, 'unmasked mode'), blockBytes: blockSize ?? undefined,
+    ...options.keepOwner && { keepsOwner: true as const },
     ...options.keepAttributes && { appearance: { keepsAttributes: true as const } },
   }
 }

@@ -29,6 +29,8 @@ export interface Lease {
   readonly header?: boolean | undefined
   /** The complete file may replace an existing one. */
   readonly overwrite: boolean
+  /** The complete file has owner, group, mode and list of the one that it replaces. */
+  readonly keepsOwner?: boolean | undefined
   readonly openedMs: number
   readonly blocks: readonly BlockId[]
 }
@@ -40,6 +42,8 @@ const delimitedVersion = 2
 const unmaskedVersion = 3
 /** Version 1 plus the delimiter, 0 if there is none, and flags: header, a mode below a default list, which follows. */
 const headedVersion = 4
+/** Bit of a lease that keeps the owner of the replaced file, in each version. */
+const keeping = 8
 const packer = new Packer()
 
 function encode(lease: Lease): Buffer {
@@ -47,7 +51,7 @@ function encode(lease: Lease): Buffer {
   const written = header !== undefined ? headedVersion
     : unmasked !== undefined ? unmaskedVersion : delimiter !== undefined ? delimitedVersion : version
   packer
-    .u8((written << 4) | (recordFormats.indexOf(lease.format) << 1) | (lease.overwrite ? 1 : 0))
+    .u8((written << 4) | (lease.keepsOwner ? keeping : 0) | (recordFormats.indexOf(lease.format) << 1) | (lease.overwrite ? 1 : 0))
     .u48(lease.parent)
     .u16(lease.mode)
     .u48(lease.openedMs)
@@ -90,7 +94,7 @@ function decode(id: LeaseId, bytes: Buffer): Lease {
   return {
     id, parent, name, owner, group, mode, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, overwrite: (first & 1) === 1,
     openedMs, blocks, ...unmasked !== undefined && { unmasked }, ...code !== 0 && { delimiter: String.fromCharCode(code) },
-    ...flags !== undefined && { header: (flags & 1) !== 0 },
+    ...flags !== undefined && { header: (flags & 1) !== 0 }, ...(first & keeping) !== 0 && { keepsOwner: true },
   }
 }
 

@@ -38,6 +38,8 @@ interface CreateAsked extends UserOperation {
   readonly mode?: number | undefined
   /** Missing in operations of earlier versions. */
   readonly unmasked?: number | undefined
+  /** Missing in operations of earlier versions: the file is a new state of the one at the path. */
+  readonly keepsOwner?: true | undefined
   readonly replication: number
   readonly blockBytes: number
   readonly format?: RecordFormat | undefined
@@ -64,10 +66,11 @@ export const create = mutation<CreateAsked, Created>({
     draft,
     {
       path, overwrite = false, parents, mode, unmasked, replication, blockBytes, format = 'bytes', delimiter, header,
-      blocks: count = 0, replace, nowMs, user, root,
+      blocks: count = 0, replace, nowMs, user, root, keepsOwner,
     },
   ) {
-    const { parent, name, entry } = newPlace(draft, { user, root }, { path, overwrite, parents, nowMs })
+    const actor = { user, root }
+    const { parent, name, entry } = keepsOwner ? sameFile(draft, actor, path) : newPlace(draft, actor, { path, overwrite, parents, nowMs })
     // Bytes are charged at completion; a write that cannot complete is refused here.
     if (draft.counters.quotas > 0) checkQuota(draft, parent.entry.id, { names: entry ? 0 : 1, bytes: entry ? 0 : 1 })
     endOther(draft, { parent: parent.entry.id, name, path }, replace)
@@ -75,8 +78,8 @@ export const create = mutation<CreateAsked, Created>({
       id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group,
       mode: mode ?? (entry?.acl || hasDefaults(parent.entry) ? unsaid : fileMode), replication, blockBytes, format,
       ...unmasked !== undefined && { unmasked }, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
-      ...isDelimited(format) && header !== undefined && { header },
-      overwrite, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
+      ...isDelimited(format) && header !== undefined && { header }, ...keepsOwner && { keepsOwner },
+      overwrite: overwrite || keepsOwner === true, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
     }
     openLease(draft, lease)
     return { lease: lease.id, blockBytes, replication, blocks: lease.blocks }
@@ -103,6 +106,16 @@ export function newPlace(draft: Draft, actor: Actor, { path, overwrite, parents,
     checkMay(actor, entry, mayWrite, path)
     checkSticky(actor, parent.entry, entry, path)
   }
+  return place
+}
+
+/** Place of a file that gets a new state. Who may write it needs no permission for its directory. Throws ENOENT, EISDIR, EACCES. */
+function sameFile(draft: Draft, actor: Actor, path: string): NamePlace {
+  const place = placeAt(draft, actor, path)
+  const { entry } = place
+  if (!entry) throw new GristmillError('ENOENT', `there is no file ${path}, whose owner a new state could keep`, { details: { path } })
+  if (entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; give the name of a file`, { details: { path } })
+  checkMay(actor, entry, mayWrite, path)
   return place
 }
 
@@ -182,7 +195,7 @@ function completed(draft: Draft, asked: CompleteAsked | InlineAsked): Completed 
   if (there && !there.directory && lease.overwrite) {
     const path = join(directory, lease.name)
     checkMay(actor, there, mayWrite, path)
-    checkSticky(actor, directoryAt(draft, systemActor, directory).entry, there, path)
+    if (!lease.keepsOwner) checkSticky(actor, directoryAt(draft, systemActor, directory).entry, there, path)
   }
   return seal(draft, lease, directory, asked)
 }
@@ -242,6 +255,7 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
   const unused = checkBlocks(lease, stored.blocks, path)
   const there = child(draft, lease.parent, lease.name)
   const attributes = attributesGiven(draft, asked, there)
+  const rights = rightsOf(draft, lease, there, asked)
   if (there) {
     if (there.directory)
       throw new GristmillError('EISDIR', `${path} has become a directory while the file was written`, { details: { path } })
@@ -252,7 +266,7 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
     detach(draft, lease.parent, lease.name, there)
   }
   const entry: NameEntry = {
-    id: inodeId(lease.id), directory: false, ...rightsGiven(asked, guardOf(draft, lease, there)), owner: lease.owner, group: lease.group,
+    id: inodeId(lease.id), directory: false, ...rights,
     mtimeMs: mtime, replication: lease.replication, blockBytes: lease.blockBytes, format: lease.format,
     ...(lease.delimiter !== undefined && { delimiter: lease.delimiter }), ...lease.header !== undefined && { header: lease.header },
     length: stored.length, blocks: stored.blocks.length,
@@ -262,6 +276,22 @@ function seal(draft: Draft, lease: Lease, directory: string, asked: CompleteAske
   dress(draft, entry, attributes, path)
   closeLease(draft, lease)
   return { status: statusOf(path, entry), unused }
+}
+
+/** Owner, group, mode and list of the file. Throws ENOENT if it should have those of a file that is no longer there. */
+function rightsOf(
+  draft: Draft, lease: Lease, there: NameEntry | undefined, asked: Appearance,
+): Pick<NameEntry, 'owner' | 'group' | 'mode' | 'acl'> {
+  const { owner, group, name, id, keepsOwner } = lease
+  if (!keepsOwner) return { owner, group, ...rightsGiven(asked, guardOf(draft, lease, there)) }
+  if (!there)
+    throw new GristmillError('ENOENT', `${name} was removed while its new state was written; nothing was stored`, {
+      details: { lease: id },
+    })
+  // Only its owner changes them.
+  if (asked.acl)
+    throw new GristmillError('EINVAL', `${name} keeps its access control list, and is given another one`, { details: { lease: id } })
+  return { owner: there.owner, group: there.group, mode: there.mode, ...there.acl && { acl: there.acl } }
 }
 
 /** Mode of a lease whose writer has asked for none, where the list of the directory or of the replaced file decides. */

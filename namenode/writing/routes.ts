@@ -164,14 +164,14 @@ class Writers {
   /** Opens a lease; takes over one past its soft limit. */
   async #open(request: Request<'create'>, user: string): Promise<Created> {
     const { journal, clock, actor, defaults } = this.#options
-    const { path, overwrite, parents, unmasked, format, delimiter, header, blocks, requestId } = request
+    const { path, overwrite, parents, unmasked, format, delimiter, header, blocks, requestId, keepsOwner } = request
     checkPlace(request)
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
     if (blocks) unlessRepeated(journal, requestId, () => this.#targets.check(blocks, sizesOf(blockBytes, request.bytes), noNodes))
     const operation = {
       requestId, path, overwrite, parents, format, ...delimiter !== undefined && { delimiter }, blocks, replication, blockBytes,
-      ...header !== undefined && { header }, ...unmasked !== undefined && { unmasked },
+      ...header !== undefined && { header }, ...unmasked !== undefined && { unmasked }, ...keepsOwner && { keepsOwner },
       mode: this.#modeFor(request, user), nowMs: clock.now(), ...actor(user),
     }
     return this.#takingOver(replace => journal.submit(create, { ...operation, ...replace }))

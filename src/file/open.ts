@@ -34,6 +34,8 @@ export interface CreateOptions {
   readonly inline?: boolean | undefined
   /** What appears with the file, in the same step. */
   readonly appearance?: Appearance | undefined
+  /** The file is a new state of the one at the path, which keeps its owner, group, mode and list. */
+  readonly keepsOwner?: boolean | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -67,15 +69,16 @@ export class OpenFile {
     tools: UploadTools, leases: Leases, path: string,
     options: CreateOptions & { blocks: number; bytes?: number | undefined },
   ): Promise<OpenFile> {
-    const { signal, overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, header, blocks, bytes, appearance } =
-      options
+    const {
+      signal, overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, header, blocks, bytes, appearance, keepsOwner,
+    } = options
     await abortable(leases.settled(path), signal)
     const reply = await tools.caller.callOrUndo(
       tools.namenode, create,
       {
         requestId: tools.requestId(), path, host: tools.host, blocks, ...(overwrite !== undefined && { overwrite }),
         ...(parents !== undefined && { parents }), ...(mode !== undefined && { mode }), ...(bytes !== undefined && { bytes }),
-        ...(unmasked !== undefined && { unmasked }),
+        ...(unmasked !== undefined && { unmasked }), ...(keepsOwner && { keepsOwner: true as const }),
         ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }),
         ...(format !== undefined && { format }),
         ...(format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter }),

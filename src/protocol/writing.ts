@@ -41,7 +41,10 @@ const newFile = {
   header: Type.Optional(Type.Boolean()),
 }
 
-/** EEXIST unless `overwrite`; EISDIR; EBUSY while another writer has the path. `parents` creates missing directories. */
+/**
+ * EEXIST unless `overwrite`; EISDIR; EBUSY while another writer has the path. `parents` creates missing directories. ENOENT with
+ * `keepsOwner` if there is no file.
+ */
 export const create = message('writing.create', {
   callers: 'user',
   audit: ({ path, overwrite, replication }, reply) => ({ path, overwrite, replication, lease: reply?.lease }),
@@ -52,6 +55,11 @@ export const create = message('writing.create', {
     blocks: Type.Optional(blockCount),
     /** Bytes of the longest of them, if known: nodes with less space than a whole block can take a small one. */
     bytes: Type.Optional(count),
+    /**
+     * The file is a new state of the one at the path: it has the owner, the group, the mode and the list which that one has then, and the
+     * permission to write it suffices.
+     */
+    keepsOwner: Type.Optional(Type.Literal(true)),
     /** The writer's host: a datanode there gets the first replica. */
     host: Type.Optional(text(255)),
   }),

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { TestCluster } from '../kit/cluster.ts'
-import { startClusterHere } from './inprocess.ts'
+import { runHere, startClusterHere } from './inprocess.ts'
 
 let cluster: TestCluster
 let dir: string
@@ -42,6 +42,20 @@ test('the new file keeps replication, mode, format and block size', async () => 
   expect(await facts()).toEqual(before)
   expect(before).toEqual({ replication: 2, mode: 0o640, format: 'lines', blockBytes: 128 * 1024 })
   expect(await cluster.ok(['cat', '/kept'])).toBe('one\ntwo\n')
+})
+
+test('the file stays its owner\'s, and a user who may read and write it may append, also where the directory belongs to another', async () => {
+  await cluster.ok(['put', '-', '/shared'], 'one\n')
+  await cluster.ok(['chmod', '666', '/shared'])
+  await cluster.ok(['chown', 'ada:crew', '/shared'])
+  const asBob = (words: string[], input: string) => runHere(words, { ...cluster.env, GRISTMILL_USER: 'bob' }, input)
+  expect(await asBob(['append', '-', '/shared'], 'two\n')).toMatchObject({ code: 0, stderr: '' })
+  const { owner, group, mode } = JSON.parse(await cluster.ok(['stat', '--json', '/shared'])) as Record<string, unknown>
+  expect([owner, group, mode]).toEqual(['ada', 'crew', 0o666])
+  expect((await asBob(['put', '-f', '-', '/shared'], 'three\n')).code).toBe(1)
+  await cluster.ok(['chmod', '644', '/shared'])
+  expect((await asBob(['append', '-', '/shared'], 'three\n')).code).toBe(1)
+  expect(await cluster.ok(['cat', '/shared'])).toBe('one\ntwo\n')
 })
 
 test('appends at the same time lose nothing: all but one wait or are refused', async () => {

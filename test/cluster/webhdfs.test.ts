@@ -255,6 +255,21 @@ test('extended attributes, quotas and snapshots', async () => {
   await good('POST', '/shared/x/f?op=APPEND', 'two')
   expect(await good('GET', '/shared/x/f?op=LISTXATTRS')).toEqual({ XAttrNames: '["user.a"]' })
 
+  // It stays its owner's, whoever appends to it or cuts it; the directory is not theirs.
+  await good('PUT', '/shared/x?op=SETPERMISSION&permission=755')
+  await good('PUT', '/shared/x/f?op=SETPERMISSION&permission=666')
+  const ownerOf = async () => {
+    const { FileStatus: { owner, group, permission, length } } = await good('GET', '/shared/x/f?op=GETFILESTATUS')
+    return [owner, group, permission, length]
+  }
+  const [owner, group, , length] = await ownerOf()
+  await good('POST', '/shared/x/f?op=APPEND&user.name=zoe', 'three')
+  expect(await ownerOf()).toEqual([owner, group, '666', length + 5])
+  await good('POST', `/shared/x/f?op=TRUNCATE&newlength=${length}&user.name=zoe`)
+  expect(await ownerOf()).toEqual([owner, group, '666', length])
+  expect(owner).not.toBe('zoe')
+  await bad('PUT', '/shared/x/f?op=CREATE&overwrite=true&user.name=zoe', 403, 'AccessControlException')
+
   await good('PUT', '/shared/x?op=ALLOWSNAPSHOT')
   expect(await good('PUT', '/shared/x?op=CREATESNAPSHOT&snapshotname=s1')).toEqual({ Path: '/shared/x/.snapshot/s1' })
   await bad('PUT', '/shared/x?op=CREATESNAPSHOT&snapshotname=s1', 403, 'SnapshotException')

@@ -58,7 +58,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
     ['/a', 'x'],
     [
       'encoding', 'flush', 'overwrite', 'flag', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter', 'keepAttributes',
-      'signal',
+      'keepOwner', 'signal',
     ],
   ],
   'mill.open': [['/a', 'r'], ['signal']],
@@ -67,7 +67,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
     ['/a'],
     [
       'encoding', 'flush', 'overwrite', 'flag', 'flags', 'parents', 'mode', 'replication', 'blockSize', 'format', 'delimiter',
-      'keepAttributes', 'highWaterMark', 'autoClose', 'emitClose', 'start', 'signal',
+      'keepAttributes', 'keepOwner', 'highWaterMark', 'autoClose', 'emitClose', 'start', 'signal',
     ],
   ],
   'mill.lines': [['/a'], ['encoding', 'signal']],

@@ -15,7 +15,7 @@ const statusOf = (path: string, more: Partial<FileStatus> = {}): FileStatus => (
   mode: 0o640, mtimeMs: 7, ...more,
 })
 
-interface Made { readonly path: string; readonly appearance: unknown }
+interface Made { readonly path: string; readonly appearance: unknown; readonly keepsOwner?: true }
 
 /** `source`: status of the file that is copied. */
 function fake(source: FileStatus, { attributes = {}, entries = '' }: { attributes?: Record<string, string>; entries?: string } = {}) {
@@ -26,9 +26,9 @@ function fake(source: FileStatus, { attributes = {}, entries = '' }: { attribute
     acls: { get: async () => ({ mode: source.mode, entries: parseAcl(entries, true) }) },
   }
   const files = {
-    create: async (path: string, { appearance }: { appearance?: unknown }) => ({
+    create: async (path: string, { appearance, keepsOwner }: { appearance?: unknown; keepsOwner?: true }) => ({
       write: async () => {}, close: async () => {
-        made.push({ path, appearance })
+        made.push({ path, appearance, ...keepsOwner && { keepsOwner } })
         return source
       }, abort: async () => {}, drop: async () => {},
     }),
@@ -74,7 +74,7 @@ test('a local file that is put with its mode appears without a list', async () =
   expect(made).toEqual([{ path: '/to', appearance }, { path: '/to', appearance: undefined }])
 })
 
-test('what is appended to, and a small file that is joined, keeps its attributes in the same step', async () => {
+test('what is appended to, and a small file that is joined, keeps its owner and its attributes in the same step', async () => {
   const before = statusOf('/f', { inlined: true })
   const { made, files, names } = fake(before)
   const cluster = {
@@ -85,9 +85,13 @@ test('what is appended to, and a small file that is joined, keeps its attributes
   for (const each of [before, undefined])
     await appendTo(cluster as never, { path: '/f', before: each, more, signal: new AbortController().signal })
   await concatenate({ ask: async () => before, files, names } as never, { path: '/f', sources: [], signal: undefined })
-  const keeping = { path: '/f', appearance: { keepsAttributes: true } }
+  const keeping = { path: '/f', appearance: { keepsAttributes: true }, keepsOwner: true }
   expect(made).toEqual([keeping, { path: '/f', appearance: undefined }, keeping])
   expect(createOptions({ keepAttributes: true }).appearance).toEqual({ keepsAttributes: true })
   expect(createOptions({})).not.toHaveProperty('appearance')
+  expect([createOptions({ keepOwner: true }).keepsOwner, createOptions({ keepOwner: false })]).toEqual([
+    true, expect.not.objectContaining({ keepsOwner: expect.anything() }),
+  ])
+  expect(() => createOptions({ keepOwner: 1 as never })).toThrow(expect.objectContaining({ code: 'EINVAL' }))
   expect(() => createOptions({ keepAttributes: 'yes' as never })).toThrow(expect.objectContaining({ code: 'EINVAL' }))
 })

@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest'
 import { setAcl } from '../../../../namenode/namespace/acls.ts'
 import { find } from '../../../../namenode/namespace/asof.ts'
-import { mkdir, setAttributes } from '../../../../namenode/namespace/names.ts'
+import { mkdir, remove, setAttributes } from '../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../namenode/namespace/read.ts'
 import { abandon, complete, completeInline, create } from '../../../../namenode/writing/mutations.ts'
 import { put } from '../../../../namenode/writing/put.ts'
@@ -13,7 +13,7 @@ import { aclText, wholeAcl } from '../../../../src/base/acl.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { contentOf } from '../../../../src/file/small.ts'
 import type { Appearance } from '../../../../src/protocol/writing.ts'
-import { as, differencesIn, file, openBench, replayed, root, sweepAll, type Bench } from '../kit.ts'
+import { as, differencesIn, file, limitUsage, openBench, replayed, root, sweepAll, type Bench } from '../kit.ts'
 
 const [ann, bob] = [as('ann'), as('bob')] as const
 const content = contentOf(Buffer.from('x'))
@@ -27,11 +27,20 @@ function aclOf({ journal: { view } }: Bench, path: string): string {
   return wholeAcl(entry.mode, entry.acl).map(aclText).join(',')
 }
 
+interface Writing {
+  readonly small?: boolean
+  readonly actor?: ReturnType<typeof as>
+  readonly before?: () => Promise<unknown>
+  readonly keepsOwner?: true
+}
+
 /** Writes a file in blocks, or small; `before` runs while it is open. */
 async function write(
-  bench: Bench, path: string, appearance: Appearance, { small = false, actor = ann, before = async () => {} } = {},
+  bench: Bench, path: string, appearance: Appearance, { small = false, actor = ann, before = async () => {}, keepsOwner }: Writing = {},
 ): Promise<void> {
-  const { lease, blocks } = await bench.do(create, { ...file(path, actor), overwrite: true, blocks: small ? 0 : 1 })
+  const { lease, blocks } = await bench.do(create, {
+    ...file(path, actor), overwrite: true, blocks: small ? 0 : 1, ...keepsOwner && { keepsOwner },
+  })
   await before()
   const asked = { lease, ...appearance, ...actor }
   try {
@@ -97,6 +106,77 @@ for (const small of [false, true]) {
     await replayed(bench)
   })
 }
+
+test.each([true, false])('a new state keeps owner, group, mode and list; it takes the permission to write the file (small: %s)', async small => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/d', mode: 0o755 })
+  for (const path of ['/d/f', '/d/listed', '/d/closed']) await write(bench, path, {}, { small, actor: root })
+  const facts = (path: string): unknown => {
+    const { owner, group, mode } = stat(bench.journal.view, root, path)
+    return { owner, group, mode }
+  }
+  for (const path of ['/d/f', '/d/listed']) await bench.do(setAttributes, { path, owner: 'ann', group: 'crew', mode: 0o666 })
+  await bench.do(setAcl, { path: '/d/listed', kind: 'modify', entries: ['user:bob:rw-', 'group::---'] })
+  const list = aclOf(bench, '/d/listed')
+  // The directory is the superuser's: bob makes and replaces nothing in it.
+  await expect(write(bench, '/d/f', {}, { small, actor: bob })).rejects.toMatchObject({ code: 'EACCES' })
+  const keeping = { small, actor: bob, keepsOwner: true } as const
+  for (const path of ['/d/f', '/d/listed']) {
+    const [before, { id }] = [facts(path), stat(bench.journal.view, root, path)]
+    await write(bench, path, {}, keeping)
+    expect(facts(path)).toEqual(before)
+    expect(stat(bench.journal.view, root, path).id).not.toBe(id)
+  }
+  expect(aclOf(bench, '/d/listed')).toBe(list)
+  // Owner and permissions are those that it has at the end.
+  await write(bench, '/d/f', {}, {
+    ...keeping, before: () => bench.do(setAttributes, { path: '/d/f', owner: 'eve', mode: 0o622 }),
+  })
+  expect(facts('/d/f')).toEqual({ owner: 'eve', group: 'crew', mode: 0o622 })
+
+  // Nobody gets more than the permission to write: no file that is closed or new, and no other list.
+  const refused = async (path: string, code: string, { before, ...appearance }: Appearance & Pick<Writing, 'before'> = {}) =>
+    expect(write(bench, path, appearance, { ...keeping, ...before && { before } }), path).rejects.toMatchObject({ code })
+  await refused('/d/closed', 'EACCES')
+  await refused('/d/none', 'ENOENT')
+  await refused('/d', 'EISDIR')
+  await refused('/d/f', 'EINVAL', { acl: ['user::rw-', 'group::rw-', 'other::rw-'] })
+  await refused('/d/f', 'EACCES', { before: () => bench.do(setAttributes, { path: '/d/f', mode: 0o600 }) })
+  await bench.do(setAttributes, { path: '/d/f', mode: 0o666 })
+  await refused('/d/f', 'ENOENT', { before: () => bench.do(remove, { path: '/d/f' }) })
+  expect(() => stat(bench.journal.view, root, '/d/f')).toThrow(expect.objectContaining({ code: 'ENOENT' }))
+
+  // A sticky directory keeps others from replacing the file, and not from writing it.
+  await bench.do(setAttributes, { path: '/d', mode: 0o1777 })
+  await expect(write(bench, '/d/listed', {}, { small, actor: bob })).rejects.toMatchObject({ code: 'EACCES' })
+  await write(bench, '/d/listed', {}, keeping)
+  expect(facts('/d/listed')).toMatchObject({ owner: 'ann' })
+  expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
+})
+
+test('the bytes that a new state has more than the old one are charged to the quota', async () => {
+  const bench = await openBench()
+  await bench.do(mkdir, { path: '/d', mode: 0o755 })
+  await write(bench, '/d/f', {}, { actor: root })
+  await bench.do(setAttributes, { path: '/d/f', mode: 0o666 })
+  const { replication } = stat(bench.journal.view, root, '/d/f')
+  await limitUsage(bench, '/d', { bytes: 15 * replication! })
+  const grow = async (length: number): Promise<void> => {
+    const { lease, blocks } = await bench.do(create, { ...file('/d/f', bob), keepsOwner: true, blocks: 1 })
+    const asked = { lease, ...bob }
+    try {
+      await bench.do(complete, { ...asked, blocks: blocks.map(id => ({ id, length, crc: id, aligned: false })) })
+    } catch (error) {
+      await bench.do(abandon, asked)
+      throw error
+    }
+  }
+  await expect(grow(16)).rejects.toMatchObject({ code: 'EDQUOT' })
+  await grow(15)
+  expect(stat(bench.journal.view, root, '/d/f')).toMatchObject({ length: 15, owner: root.user })
+  expect(differencesIn(bench)).toEqual([])
+})
 
 test('a small file in a call of many has the list that is given', async () => {
   const bench = await openBench()
