@@ -1,5 +1,7 @@
 // DeleteObject and DeleteObjects. A key that does not exist counts as deleted. Objects are removed at once, without trash; directories
 // above them go with their last key.
+// INVARIANT: other requests do not wait for a request that names a thousand keys, whatever they are: it is read, worked on and answered in
+// pieces (Pace).
 
 import { hasCode, type GristmillError } from '../../../src/base/errors.ts'
 import { asError } from '../../../src/base/errors.ts'
@@ -12,9 +14,10 @@ import { S3Error, s3ErrorOf } from './errors.ts'
 import { findObject } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
+import { Pace } from './pace.ts'
 import { noVersion, nullVersion, versionAsked, versionHeader } from './versioning.ts'
-import { document, type XmlContent } from './xml.ts'
-import { elementsOf, parse, textOf, type Element } from './xmlreader.ts'
+import { documentInPieces, type XmlContent } from './xml.ts'
+import { charsIn, elementsOf, parseInSlices, textOf, type Element } from './xmlreader.ts'
 
 /** Runs work of which "there is nothing" is a good end; undefined: there was nothing. */
 async function ifThere<T>(work: () => Promise<T>): Promise<T | undefined> {
@@ -103,7 +106,7 @@ async function deleteObjects(call: S3Call): Promise<S3Answer> {
   const payload = call.payload({ bytesMax })
   checkConditions(call)
   if (!payload.hasDigest) throw new S3Error('InvalidRequest', 'Missing required header for this request: Content-MD5 OR x-amz-checksum-*')
-  const body = parse(await payload.text(), 'Delete', { elementsMax })
+  const body = await parseInSlices(await payload.text(), 'Delete', { elementsMax }, call.pause)
   const objects = elementsOf(body, 'Object')
   if (objects.length === 0 || objects.length > keysMax)
     throw new S3Error('MalformedXML',
@@ -111,21 +114,28 @@ async function deleteObjects(call: S3Call): Promise<S3Answer> {
   const quiet = textOf(body, 'Quiet') === 'true'
   await checkBucket(call)
   const bucket = bucketOf(call)
-  const results: XmlContent[] = Array.from({ length: objects.length })
+  const results: RemovalResult[] = Array.from({ length: objects.length })
+  const pace = new Pace(call.pause)
   let next = 0
   const worker = async (): Promise<void> => {
     while (next < objects.length) {
       const index = next++
+      await pace.spend(charsIn(objects[index]!))
       results[index] = await removeOne(call, bucket, objects[index]!)
     }
   }
   await Promise.all(Array.from({ length: Math.min(concurrency, objects.length) }, worker))
-  const of = (name: string): XmlContent[] =>
-    results.flatMap(result => { const found = (result as Record<string, XmlContent>)[name]; return found === undefined ? [] : [found] })
-  return { xml: document('DeleteResult', { ...!quiet && { Deleted: of('Deleted') }, Error: of('Error') }) }
+  const [deleted, failed] = [results.filter(result => 'Deleted' in result), results.filter(result => 'Error' in result)]
+  return { xml: await documentInPieces('DeleteResult', [...quiet ? [] : deleted, ...failed], pace) }
 }
 
-async function removeOne(call: S3Call, bucket: string, object: Element): Promise<XmlContent> {
+type RemovalResult = { readonly Deleted: XmlContent } | { readonly Error: XmlContent }
+
+/** A longer key cannot exist: its beginning tells the client which one is meant. */
+const shownCharsMax = 1024
+const shown = (text: string | undefined): string | undefined => text?.slice(0, shownCharsMax)
+
+async function removeOne(call: S3Call, bucket: string, object: Element): Promise<RemovalResult> {
   let key: string | undefined
   let version: string | undefined
   try {
@@ -147,7 +157,7 @@ async function removeOne(call: S3Call, bucket: string, object: Element): Promise
   } catch (thrown) {
     if (call.signal.aborted) throw thrown
     const error: GristmillError = asError(thrown)
-    return { Error: { Key: key, VersionId: version, Code: s3ErrorOf(error), Message: error.message } }
+    return { Error: { Key: shown(key), VersionId: shown(version), Code: s3ErrorOf(error), Message: shown(error.message) } }
   }
 }
 

@@ -1,6 +1,7 @@
 // Writes the XML documents of answers, from plain objects.
 
 import { XMLBuilder } from 'fast-xml-parser'
+import type { Pace } from './pace.ts'
 
 const namespace = 'http://s3.amazonaws.com/doc/2006-03-01/'
 
@@ -26,6 +27,20 @@ export const document = (root: string, content: { readonly [name: string]: XmlCo
 /** A document without a namespace: errors. */
 export const plain = (root: string, content: { readonly [name: string]: XmlContent }): string =>
   `<?xml version="1.0" encoding="UTF-8"?>\n${builder.build({ [root]: defined(content) }) as string}`
+
+/** As `document`, for many elements: other requests are answered between pieces of it. */
+export async function documentInPieces(
+  root: string, elements: readonly { readonly [name: string]: XmlContent }[], pace: Pace,
+): Promise<string> {
+  const [begin, end] = document(root, { '#text': '|' }).split('|') as [string, string]
+  const pieces = [begin]
+  for (const element of elements) {
+    const piece = builder.build(defined(element)) as string
+    pieces.push(piece)
+    await pace.spend(piece.length)
+  }
+  return [...pieces, end].join('')
+}
 
 function defined(content: XmlContent): unknown {
   if (Array.isArray(content)) return content.map(defined)

@@ -22,6 +22,8 @@ const depthMax = 10
 const attributesMax = 10
 /** A key of 1,024 bytes has at most six characters for each, `&quot;`. */
 const textCharsMax = 16 * 1024
+/** Pieces of one text, between comments and CDATA sections. */
+const textPiecesMax = 1000
 
 const malformed = (why: string): S3Error =>
   new S3Error('MalformedXML', `The XML you provided was not well-formed or did not validate against our published schema: ${why}`)
@@ -49,13 +51,14 @@ export async function parseInSlices(document: string, root: string, options: Rea
   }
 }
 
-/** Elements of a piece: 10 ms at most of a program that is not compiled yet. */
-const sliceElements = 2000
+/** Elements, comments and sections of a piece: 10 ms at most of a program that is not compiled yet. */
+const sliceMarks = 2000
 
 function* slicesOf(document: string, root: string, { elementsMax }: ReadOptions): Generator<undefined, Element> {
   const top: Element = { name: '', children: [], text: [] }
   const open = [top]
   let elements = 0
+  let marks = 0
   // A mark of the byte order is no text.
   for (let at = document.startsWith('\ufeff') ? 1 : 0; at < document.length;) {
     const inside = open.at(-1)!
@@ -66,6 +69,7 @@ function* slicesOf(document: string, root: string, { elementsMax }: ReadOptions)
     const skipped = skip(document, mark, inside, inside === top)
     if (skipped !== undefined) {
       at = skipped
+      if (++marks % sliceMarks === 0) yield
     } else if (document[mark + 1] === '/') {
       at = closing(document, mark, inside)
       open.pop()
@@ -76,7 +80,7 @@ function* slicesOf(document: string, root: string, { elementsMax }: ReadOptions)
       inside.children.push(element)
       if (!isEmpty) open.push(element)
       at = next
-      if (elements % sliceElements === 0) yield
+      if (++marks % sliceMarks === 0) yield
     }
   }
   if (open.length > 1) throw malformed(`the element ${open.at(-1)!.name} does not end`)
@@ -157,11 +161,16 @@ function decoded(raw: string): string {
   })
 }
 
+const rawChars = ({ text }: Element): number => text.reduce((sum, { raw }) => sum + raw.length, 0)
+
+/** Characters that the texts of the children of an element have as they were sent: the work to read them. */
+export const charsIn = ({ children }: Element): number => children.reduce((sum, child) => sum + child.text.length + rawChars(child), 0)
+
 /** Text of the first element of this name; undefined if there is none. Throws MalformedXML. */
 export function textOf(element: Element | undefined, name: string): string | undefined {
   const found = element?.children.find(each => each.name === name)
   if (!found) return undefined
-  if (found.text.reduce((sum, { raw }) => sum + raw.length, 0) > textCharsMax) throw malformed(`the text of ${name} is too long`)
+  if (found.text.length > textPiecesMax || rawChars(found) > textCharsMax) throw malformed(`the text of ${name} is too long`)
   return found.text.map(({ raw, isPlain }) => (isPlain ? decoded(raw) : raw)).join('')
 }
 
