@@ -16,6 +16,8 @@ export const clusterHeader = 'x-gristmill-cluster'
 
 /** A signature is valid this long before and after its time: the clocks of a cluster must agree within a minute. */
 export const skewMs = 60_000
+/** Time in which a signature may be accepted a second time. */
+const keptMs = 2 * skewMs
 const scheme = 'Gristmill-HMAC '
 const signatureForm = /^Gristmill-HMAC ts=(\d{1,16}), nonce=([0-9a-f]{24}), body=([0-9a-f]{64}), sig=([0-9a-f]{64})$/
 
@@ -27,6 +29,8 @@ export interface CallerIdentity {
   readonly user: string
   /** Signed requests: the expected SHA-256 of the body, in hex. The server compares it once the body has arrived. */
   readonly bodyHash: string | undefined
+  /** The request was signed before this server started, by the clock of its sender: an earlier process may have received it already. */
+  readonly isFromBefore?: true
 }
 
 const derive = (secret: Uint8Array, purpose: string): Buffer => createHmac('sha256', secret).update(purpose).digest()
@@ -110,6 +114,8 @@ export class Authenticator {
   readonly #loopback: boolean
   readonly #clock: Clock
   readonly #nonces: Nonces
+  /** Of the wall clock and of the monotonic one. */
+  readonly #started: { readonly atMs: number; readonly mono: number }
 
   constructor({ secret, cluster, loopback, clock }: { secret: Uint8Array; cluster: string; loopback: boolean; clock: Clock }) {
     this.#bearer = Buffer.from(bearerOf(secret), 'latin1')
@@ -117,7 +123,8 @@ export class Authenticator {
     this.#cluster = cluster
     this.#loopback = loopback
     this.#clock = clock
-    this.#nonces = new Nonces({ clock, keptMs: 2 * skewMs })
+    this.#nonces = new Nonces({ clock, keptMs })
+    this.#started = { atMs: Math.floor(clock.now()), mono: clock.mono() }
   }
 
   /** Throws UNAUTHENTICATED or WRONG_CLUSTER. */
@@ -128,7 +135,7 @@ export class Authenticator {
     if (typeof user !== 'string') throw refused(`there is no ${userHeader} header`)
     const cluster = headers[clusterHeader] ?? ''
     if (typeof cluster !== 'string') throw refused(`there are two ${clusterHeader} headers`)
-    const bodyHash = authorization.startsWith(scheme)
+    const signed = authorization.startsWith(scheme)
       ? this.#checkSignature(authorization, { method, path, cluster, user })
       : this.#checkBearer(authorization)
     // Checked after the secret: an unauthenticated caller must not learn the cluster's id.
@@ -139,7 +146,7 @@ export class Authenticator {
         { details: { expected: cluster, found: this.#cluster } },
       )
     }
-    return { user: decodeUser(user), bodyHash }
+    return { user: decodeUser(user), bodyHash: signed?.body, ...signed?.isFromBefore && { isFromBefore: true } }
   }
 
   #checkBearer(authorization: string): undefined {
@@ -148,7 +155,9 @@ export class Authenticator {
     if (given.length !== this.#bearer.length || !timingSafeEqual(given, this.#bearer)) throw refused('the token is not this cluster\'s')
   }
 
-  #checkSignature(authorization: string, asked: { method: string; path: string; cluster: string; user: string }): string {
+  #checkSignature(authorization: string, asked: { method: string; path: string; cluster: string; user: string }): {
+    readonly body: string; readonly isFromBefore: boolean
+  } {
     const match = signatureForm.exec(authorization)
     if (!match) throw refused('the signature is malformed')
     const [, ts = '', nonce = '', body = '', sig = ''] = match
@@ -161,7 +170,9 @@ export class Authenticator {
       )
     // Checked last, so that only valid signatures use memory.
     if (!this.#nonces.add(nonce)) throw refused('this request was made before')
-    return body
+    // Later, such a request is too old; a clock that is set back in between must not refuse all requests for as long.
+    const { atMs, mono } = this.#started
+    return { body, isFromBefore: Number(ts) < atMs && this.#clock.mono() - mono <= keptMs }
   }
 }
 

@@ -259,6 +259,8 @@ class CallServer implements RpcServer {
     let result: unknown
     try {
       if (message.audit && user === systemUser) throw reserved(message)
+      // The answer to a request with an id is known, also to a process that starts; any other might take effect a second time.
+      if (id === undefined && request.caller!.isFromBefore) throw fromBefore()
       const work = (): unknown => handler(request.body, context)
       result = id === undefined ? work() : this.#repeats.run(id, work, message.parts)
     } catch (error) {
@@ -333,6 +335,9 @@ const reserved = ({ name }: Message): GristmillError =>
     'EACCES', `"${systemUser}" is the name of the cluster's own processes and may not call ${name}; give a user with --user or GRISTMILL_USER`,
     { details: { caller: systemUser } },
   )
+
+const fromBefore = (): GristmillError =>
+  new GristmillError('UNAVAILABLE', 'the request was signed before this server started, so that it may have been carried out before; send it again')
 
 const goingAway = (): GristmillError =>
   new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again in a moment')
