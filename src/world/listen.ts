@@ -1,7 +1,8 @@
 // Serves a fastify instance on a port, and wires on the same port through Upgrade. The connection of an accepted Upgrade is taken
 // from Node's HTTP server together with its system handle, so that it can be read without copies. The number of connections is
 // bounded (connections.ts); a connection that sends nothing is closed by the HTTP server's header timeout, which starts with the
-// connection. Over TLS, a service knows a connection by the encrypted socket of its requests.
+// connection. Over TLS, a service knows a connection by the encrypted socket of its requests. Closing waits for requests that have arrived,
+// and not for connections that have sent none.
 
 import type { IncomingMessage, Server } from 'node:http'
 import net from 'node:net'
@@ -28,13 +29,23 @@ export async function listen(
   const wires = new Set<SocketWire>()
   const tickets = new WeakMap<Duplex, Ticket>()
   const encryptedOf = server instanceof tls.Server ? encryptedSockets(server) : undefined
+  const open = new Set<net.Socket>()
+  /** Connections (the sockets of requests) that have carried one. */
+  const spoken = new WeakSet<object>()
+  server.prependListener('request', ({ socket }) => { spoken.add(socket) })
   server.prependListener('connection', (socket: net.Socket) => {
     const ticket = connections.enter({ socket, server, log, known: () => known?.has(encryptedOf?.(socket) ?? socket) ?? false })
     if (!ticket) return
     tickets.set(socket, ticket)
-    socket.once('close', () => ticket.leave())
+    open.add(socket)
+    socket.once('close', () => {
+      open.delete(socket)
+      ticket.leave()
+    })
   })
   server.on('upgrade', (request, socket, head) => {
+    spoken.add(socket)
+    open.delete(socket as net.Socket)
     upgrade(service, request, socket, head, { wires, log, ticket: tickets.get(socket) })
   })
   try {
@@ -48,7 +59,11 @@ export async function listen(
     address: addressOf(everywhere ? os.hostname() : at.host, bound.port),
     async close(graceMs = limits.drainMs) {
       const closing = http.close()
-      const tick = setInterval(() => server.closeIdleConnections(), closingTickMs)
+      const tick = setInterval(() => {
+        server.closeIdleConnections()
+        // For Node these wait for the rest of a head.
+        for (const socket of open) if (!spoken.has(encryptedOf?.(socket) ?? socket)) socket.destroy()
+      }, closingTickMs)
       const late = setTimeout(() => {
         server.closeAllConnections()
       }, graceMs)

@@ -78,9 +78,15 @@ test('the limit of this process is known', () => {
 
 async function serving(
   connections: Connections, known?: { has(connection: object): boolean },
-): Promise<{ at: Listening; wires: Wire[]; dial(): net.Socket }> {
+): Promise<{ at: Listening; wires: Wire[]; asked: string[]; dial(): net.Socket }> {
   const http = Fastify({ http: { headersTimeout: 10_000, connectionsCheckingInterval: 5_000 } })
   http.get('/', () => 'ok')
+  http.post('/late', () => 'late')
+  const asked: string[] = []
+  http.addHook('onRequest', ({ url }, _, done) => {
+    asked.push(url)
+    done()
+  })
   const wires: Wire[] = []
   const at = await listen(
     {
@@ -97,7 +103,7 @@ async function serving(
   )
   cleanup.push(() => at.close(0))
   return {
-    at, wires,
+    at, wires, asked,
     dial() {
       const socket = net.connect({ host: '127.0.0.1', port: Number(at.address.split(':')[1]) })
       socket.on('error', () => {})
@@ -137,6 +143,25 @@ test('idle connections of members go before a new one is refused', async () => {
   newcomer.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
   await new Promise(resolve => { newcomer.once('data', resolve) })
   expect(connections.taken).toBeLessThanOrEqual(max)
+})
+
+test('a listener that closes waits for requests that have arrived, and not for connections without one', async () => {
+  const { at, asked, dial } = await serving(checked(new Connections(limit)))
+  const [silent, half, idle, late] = [dial(), dial(), dial(), dial()]
+  half.write('GET / HTT')
+  idle.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await new Promise(resolve => { idle.once('data', resolve) })
+  let text = ''
+  late.on('data', bytes => { text += bytes.toString() })
+  late.write('POST /late HTTP/1.1\r\nhost: x\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nx')
+  await seen(() => asked.includes('/late'))
+  // It would wait for all of them for as long as it may.
+  const closed = at.close(600_000)
+  await seen(() => silent.closed && half.closed && idle.closed)
+  late.write('x')
+  await closed
+  await seen(() => late.closed)
+  expect(text).toMatch(/^HTTP\/1\.1 200 [^]*late$/)
 })
 
 test('a wire for which there are no descriptors is refused as OVERLOADED', async () => {
