@@ -7,13 +7,16 @@
 // the version and flags of V8. Invariant: code is used only for the bytes that it was compiled from, and only whole: both have checksums,
 // since V8 checks no more than the length of a source. Whatever fails, the bundle is compiled and runs without.
 
-import { isAscii } from 'node:buffer'
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { basename, dirname, join } from 'node:path'
-import { cachedDataVersionTag, setFlagsFromString } from 'node:v8'
-import { constants, Script } from 'node:vm'
-import { crc32 } from 'node:zlib'
+// Builtins come from `process.getBuiltinModule`: for an `import` of one, Node makes a module with all its exports, and loads what their
+// getters load, such as the streams of node:fs.
+
+const { isAscii } = process.getBuiltinModule('node:buffer')
+const { existsSync, readFileSync, renameSync, rmSync, writeFileSync } = process.getBuiltinModule('node:fs')
+const { createRequire } = process.getBuiltinModule('node:module')
+const { basename, dirname, join } = process.getBuiltinModule('node:path')
+const { cachedDataVersionTag, setFlagsFromString } = process.getBuiltinModule('node:v8')
+const { constants, Script } = process.getBuiltinModule('node:vm')
+const { crc32 } = process.getBuiltinModule('node:zlib')
 
 const servers = new Set(['namenode', 'datanode', 'gateway', 'serve'])
 /** By then a server has called what it calls at its start. V8 drops compiled code that has not been called for some time. */

@@ -2,9 +2,9 @@
 // stack of each error with which it destroys a stream, such as a connection that is aborted. So of the source map, which has a section for
 // each 256 lines (test/tidy/sections.ts), only what a frame needs is decoded. Written without types: the bin runs it as it is.
 
-import { readFileSync } from 'node:fs'
-import { SourceMap } from 'node:module'
-import { dirname, join } from 'node:path'
+const { readFileSync } = process.getBuiltinModule('node:fs')
+const { SourceMap } = process.getBuiltinModule('node:module')
+const { dirname, join } = process.getBuiltinModule('node:path')
 
 const sectionLines = 256
 /** Decoded sections that are kept: 100 KiB each. */

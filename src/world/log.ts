@@ -20,23 +20,26 @@ export interface LoggerOptions {
 
 /** The log, its level, which can be changed at any time, and its last lines. */
 export function openLog({ name, level, file, fileBytes, fileCopies }: LoggerOptions): { log: Log; control: LevelControl } {
-  const destination = file === undefined ? stderr() : new LogFile({ file, maxBytes: fileBytes, copies: fileCopies })
+  let destination: pino.DestinationStream | undefined
+  if (file !== undefined) destination = new LogFile({ file, maxBytes: fileBytes, copies: fileCopies })
   const recent = new RecentLines(limits.recentLogChars)
   const control = { level, recent }
   const both = {
     write(line: string): void {
       recent.add(line)
+      destination ??= stderr()
       destination.write(line)
     },
   }
-  const log = new LineLog(pino({
+  // Made with the first line: most commands write none, and then load no pino.
+  const make = (): Logger => pino({
     level: logLevels[0],
     base: { name, pid: process.pid },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: label => ({ level: label }) },
     serializers: { error: pino.stdSerializers.err, cause: pino.stdSerializers.err },
-  }, both), control)
-  return { log, control }
+  }, both)
+  return { log: new LineLog(make, control), control }
 }
 
 function stderr(): pino.DestinationStream {
@@ -48,19 +51,22 @@ function stderr(): pino.DestinationStream {
 
 /** Pino's own children would keep the level that they were made with. */
 class LineLog implements Log {
-  readonly #pino: Logger
+  readonly #make: () => Logger
   readonly #control: LevelControl
+  #made: Logger | undefined
 
-  constructor(logger: Logger, control: LevelControl) {
-    this.#pino = logger
+  constructor(make: () => Logger, control: LevelControl) {
+    this.#make = make
     this.#control = control
   }
+
+  get #pino(): Logger { return this.#made ??= this.#make() }
 
   debug(message: string, fields?: LogFields): void { this.#line('debug', message, fields) }
   info(message: string, fields?: LogFields): void { this.#line('info', message, fields) }
   warn(message: string, fields?: LogFields): void { this.#line('warn', message, fields) }
   error(message: string, fields?: LogFields): void { this.#line('error', message, fields) }
-  child(fields: LogFields): Log { return new LineLog(this.#pino.child(fields), this.#control) }
+  child(fields: LogFields): Log { return new LineLog(() => this.#pino.child(fields), this.#control) }
 
   #line(level: Exclude<LogLevel, 'silent'>, message: string, fields: LogFields = {}): void {
     if (logLevels.indexOf(level) >= logLevels.indexOf(this.#control.level)) this.#pino[level](fields, message)

@@ -2,19 +2,20 @@
 // its own name. A bundle runs only while it and every source are byte for byte those that it was made from.
 
 import { execFile } from 'node:child_process'
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createRequire, SourceMap, type SourceMapping, type SourceMapPayload } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { Script } from 'node:vm'
 import { decode } from '@jridgewell/sourcemap-codec'
 import { build } from 'esbuild'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { freshBundle } from '../tidy/bundle.ts'
 import { Member } from '../kit/cluster.ts'
-import { later } from '../tidy/later.ts'
+import { later, laterPackages } from '../tidy/later.ts'
 import { inSections } from '../tidy/sections.ts'
 import { root } from '../tidy/source.ts'
 
@@ -203,20 +204,28 @@ test('a stack decodes the parts of the source map that it names, and finds the p
   expect(found.filter((stack, i) => stack !== expected[i])).toEqual([])
 })
 
-test('a command loads neither TLS nor HTTP/2, reads no source map, and has both when they are used', async () => {
+/** Starts a command; returns what Node and the command had loaded when it ended. */
+async function loadedBy(words: readonly string[], env: Record<string, string>) {
   const looked = join(dir, 'looked.cjs')
   await writeFile(looked, `const fs = require('fs')
-const reads = []
-const { readFileSync } = fs
+const [reads, native, { readFileSync }, { dlopen }] = [[], [], fs, process]
 fs.readFileSync = (path, ...rest) => { reads.push(String(path)); return readFileSync(path, ...rest) }
+process.dlopen = (module, path, ...rest) => { native.push(path); return dlopen.call(process, module, path, ...rest) }
 process.on('exit', () => process.stderr.write(JSON.stringify({
-  loaded: process.moduleLoadList.filter(name => /^NativeModule (tls|https|http2|http)$/.test(name)),
-  maps: reads.filter(path => path.endsWith('.map')).length,
+  builtins: process.moduleLoadList.filter(name => /^NativeModule (tls|https|http2|http|internal\\/fs\\/streams)$/.test(name)),
+  maps: reads.filter(path => path.endsWith('.map')).length, packages: reads.filter(path => /(pino|fastify)\\.cjs$/.test(path)), native,
 })))`)
-  const { stderr } = await exec(process.execPath, ['--require', looked, join(root, 'client/cli/gristmill.js'), 'ls', '/'], {
-    env: { HOME: dir, GRISTMILL_HOME: join(dir, 'home') },
-  })
-  expect(JSON.parse(stderr.slice(stderr.lastIndexOf('{'))), stderr).toEqual({ loaded: ['NativeModule http'], maps: 0 })
+  const { stderr } = await exec(
+    process.execPath, ['--require', looked, join(root, 'client/cli/gristmill.js'), ...words], { env: { HOME: dir, ...env } },
+  ).catch(error => error as { stderr: string })
+  type Loaded = Record<'builtins' | 'packages' | 'native', string[]> & { maps: number }
+  return JSON.parse(stderr.slice(stderr.lastIndexOf('{"builtins'))) as Loaded
+}
+
+test('a command loads neither TLS nor HTTP/2, reads no source map, and has both when they are used', async () => {
+  const { builtins, maps, packages } = await loadedBy(['ls', '/'], { GRISTMILL_HOME: join(dir, 'home') })
+  expect({ builtins, maps }).toEqual({ builtins: ['NativeModule http'], maps: 0 })
+  expect(packages.map(path => basename(path))).toEqual(['fastify.cjs'])
 
   const built = join(dir, 'built.cjs')
   const by = `const https = require('https'); const child = require('node:child_process')
@@ -224,6 +233,57 @@ module.exports = [typeof https.get, 'get' in https, Object.keys(https).includes(
   await writeFile(join(dir, 'user.cjs'), by)
   await build({ entryPoints: [join(dir, 'user.cjs')], outfile: built, bundle: true, format: 'cjs', platform: 'node', plugins: [later()] })
   expect(createRequire(import.meta.url)(built)).toEqual(['function', true, true, true])
+})
+
+test('the version, and a command that asks a cluster, load no native code, no logger, no server and no streams of files', async () => {
+  expect(await loadedBy(['--version'], {})).toEqual({ builtins: [], maps: 0, packages: [], native: [] })
+  let asked = 0
+  const server = createServer((_, response) => {
+    asked++
+    response.writeHead(404).end('{}')
+  })
+  await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
+  await writeFile(join(dir, 'secret'), 's'.repeat(64), { mode: 0o600 })
+  try {
+    const { port } = server.address() as AddressInfo
+    const env = { GRISTMILL_HOME: join(dir, 'home'), GRISTMILL_CLUSTER: `127.0.0.1:${port}`, GRISTMILL_SECRET_FILE: join(dir, 'secret') }
+    expect(await loadedBy(['ls', '/'], env)).toEqual({ builtins: ['NativeModule http'], maps: 0, packages: [], native: [] })
+    expect(asked).toBe(1)
+  } finally {
+    server.close()
+  }
+})
+
+test('packages of the list are loaded at the first call, and do what they do', async () => {
+  const [source, built] = [join(dir, 'calls/calls.mjs'), join(dir, 'calls/calls.cjs')]
+  await mkdir(dirname(source))
+  await symlink(join(root, 'node_modules'), join(dir, 'calls/node_modules'))
+  await writeFile(source, `import { crc32c } from '@node-rs/crc32'
+import pino from 'pino'
+export const native = () => Object.keys(require.cache).some(path => path.endsWith('.node'))
+export const sums = () => [crc32c('123456789'), crc32c('6789', crc32c('12345'))]
+export const line = write => { pino({ base: null, timestamp: pino.stdTimeFunctions.nullTime }, { write }).info('a line') }`)
+  await build({
+    entryPoints: [source], outfile: built, bundle: true, format: 'cjs', platform: 'node', plugins: [laterPackages()],
+    external: ['@node-rs/crc32', 'pino'],
+  })
+  const { native, sums, line } = createRequire(import.meta.url)(built) as {
+    native(): boolean; sums(): number[]; line(write: (text: string) => void): void
+  }
+  expect(native()).toBe(false)
+  expect(sums()).toEqual([0xe3069283, 0xe3069283])
+  expect(native()).toBe(true)
+  const lines: string[] = []
+  line(text => lines.push(text))
+  expect(lines).toEqual(['{"level":30,"msg":"a line"}\n'])
+})
+
+test('the file of the commands makes their functions when they are needed', async () => {
+  const path = join(freshBundle()!, 'cli.cjs')
+  const text = await readFile(path, 'latin1')
+  // A function that was not compiled has no code. As one scope, the functions of all modules had 0.8 MB.
+  expect(text.length).toBeGreaterThan(3_000_000)
+  expect(new Script(`(function () {${text}\n})`).createCachedData().length).toBeLessThan(250_000)
 })
 
 test('the parser of responses is not optimized before a process has lived for some time', async () => {

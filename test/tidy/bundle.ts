@@ -3,8 +3,9 @@
 // made by the tests' setup, with a list of its source files and its own: client/cli/gristmill.js starts it only while all of them are
 // unchanged, and the sources otherwise.
 //
-// One CommonJS file for each main file: a CommonJS module runs when it is first required, and builtins and packages load only then. One
-// file for each package, shared by the main files. Packages with native code stay where they are installed.
+// One CommonJS file for each main file: a CommonJS module runs when it is first required, and builtins and packages load only then. That of
+// the commands is in chunks (chunks.ts). One file for each package, shared by the main files. Packages with native code stay where they are
+// installed.
 
 import { build, type BuildOptions, type Metafile, type Plugin } from 'esbuild'
 import { createHash } from 'node:crypto'
@@ -12,7 +13,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { basename, dirname, join, relative } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { isVirtual, later } from './later.ts'
+import { chunked } from './chunks.ts'
+import { isVirtual, later, laterPackages } from './later.ts'
 import { parser } from './parser.ts'
 import { inSections } from './sections.ts'
 import { blank, root } from './source.ts'
@@ -60,19 +62,25 @@ export async function bundle({ from, extension, out, also = [] }: Bundling): Pro
     sourcemap: false,
   } satisfies BuildOptions
   const packages = new Map<string, string>()
-  const own = await build({
+  const [[cli, main], ...others] = mains
+  const ours = (entries: ReadonlyArray<readonly [path: string, name: string]>) => ({
     ...common, sourcemap: true, sourcesContent: false,
-    entryPoints: Object.fromEntries([...mains, ...also].map(([path, name]) => [name, join(from, `${path}${extension}`)])),
-    plugins: [kit, elsewhere(specifier => packages.set(specifier, nameOf(specifier)).get(specifier)), places({ from, out })],
-  })
+    entryPoints: Object.fromEntries(entries.map(([path, name]) => [name, join(from, `${path}${extension}`)])),
+    plugins: [
+      kit, laterPackages(), elsewhere(specifier => packages.set(specifier, nameOf(specifier)).get(specifier)), places({ from, out }),
+    ],
+  } satisfies BuildOptions)
+  const own = await build(ours([...others, ...also]))
+  const commands = await chunked(main, ours([[cli, main]]))
+  writeFileSync(join(out, `${main}.cjs`), commands.code)
+  const map = join(out, `${main}.cjs.map`)
+  writeFileSync(map, inSections(commands.map))
   const theirs = await build({
     ...common, entryPoints: Object.fromEntries([...packages].map(([specifier, name]) => [name, specifier])),
     plugins: [later(), parser(), elsewhere(specifier => packages.get(specifier))],
   })
-  const inputs = [...Object.keys(own.metafile.inputs), ...Object.keys(theirs.metafile.inputs)].filter(input => !isVirtual(input))
+  const inputs = [own, commands, theirs].flatMap(({ metafile }) => Object.keys(metafile.inputs)).filter(input => !isVirtual(input))
   for (const name of readdirSync(out)) if (name.endsWith('.cjs')) escapeIn(join(out, name))
-  const map = join(out, 'cli.cjs.map')
-  writeFileSync(map, inSections(readFileSync(map, 'utf8')))
   writeFileSync(join(out, 'LICENSES.txt'), licensesOf(theirs.metafile))
   return [...new Set(inputs)].sort()
 }
@@ -174,7 +182,7 @@ async function make(list: string): Promise<void> {
     // npm notes changes of packages in this file; checking each of their files would take as long as the bundle saves.
     const seen = [
       ...inputs.filter(path => !path.startsWith('node_modules/')),
-      'node_modules/.package-lock.json', ...['bundle', 'later', 'parser', 'sections'].map(name => `test/tidy/${name}.ts`),
+      'node_modules/.package-lock.json', ...['bundle', 'chunks', 'later', 'parser', 'sections'].map(name => `test/tidy/${name}.ts`),
     ].map(look)
     if (seen.some(([, , mtimeMs, ctimeMs]) => Math.max(mtimeMs, ctimeMs) > begun - tickMs)) return
     const dir = `bundle-${digestOf(made)}`

@@ -13,6 +13,37 @@ const functions = ['undici/lib/dispatcher/client-h2.js']
 /** Inputs of a bundle that are no files. */
 export const isVirtual = (input: string): boolean => /^later-[a-z]+:/.test(input)
 
+/** Packages that our own modules import at their top and few processes call: the functions that are called, and the default export. */
+const packages: Readonly<Record<string, { readonly functions?: readonly string[]; readonly isDefault?: boolean }>> = {
+  '@node-rs/crc32': { functions: ['crc32', 'crc32c'] }, // native code: an `ls` computes no checksum
+  pino: { isDefault: true }, // commands log nothing
+}
+
+/** For our own modules: a package of this list is loaded when a function of it is first called. */
+export function laterPackages(): Plugin {
+  return {
+    name: 'later-packages',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: new RegExp(`^(?:${Object.keys(packages).join('|')})$`) }, ({ path, kind, namespace, resolveDir }) =>
+        (kind === 'import-statement' && namespace === 'file' ? { path, namespace: 'later-package', pluginData: resolveDir } : undefined))
+      onLoad({ filter: /^/, namespace: 'later-package' }, ({ path, pluginData: resolveDir }: { path: string; pluginData?: string }) =>
+        ({ contents: functionsOf(path), resolveDir: resolveDir! }))
+    },
+  }
+}
+
+/** Text of a module whose exports load the package. A function has two parameters: rest parameters cost more than a checksum. */
+function functionsOf(name: string): string {
+  const { functions = [], isDefault = false } = packages[name]!
+  return [
+    `let real; const load = () => real ??= require('${name}')`,
+    ...functions.map(one => `export const ${one} = (a, b) => load().${one}(a, b)`),
+    ...isDefault
+      ? ['export default new Proxy(() => {}, { apply: (_, self, given) => load()(...given), get: (_, key) => load()[key] })']
+      : [],
+  ].join('\n')
+}
+
 export function later(): Plugin {
   return {
     name: 'later',
