@@ -5,7 +5,7 @@ import { quoteName, showText } from '../../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import { shownStage, shownTaskState } from '../../../src/protocol/endedstage.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
-import type { AttemptStatus, JobStatus, StageStatus, TaskStatus } from '../../../src/protocol/job.ts'
+import { resultsDirectory, type AttemptStatus, type JobStatus, type StageStatus, type TaskStatus } from '../../../src/protocol/job.ts'
 import { failureLines } from '../errors.ts'
 import { formatCount, formatInstant, percent, plural } from '../display.ts'
 import { pad, tableLines, type Column } from '../table.ts'
@@ -101,7 +101,8 @@ export function jobLines(job: JobStatus, nowMs: number, width?: number): string[
     ...job.waits === undefined ? [] : [['waits', showText(job.waits)]] as [[string, string]],
     ...job.queue === undefined ? [] : [['queue', showText(job.queue)]] as [[string, string]],
     ...job.priority === undefined ? [] : [['priority', String(job.priority)]] as [[string, string]],
-    ['output', showText(job.output)],
+    ...job.parent === undefined ? [] : [['schedule', job.parent]] as [[string, string]],
+    ...isNamed(job) ? [['output', showText(job.output)]] as [[string, string]] : [],
     ['submitted', formatInstant(job.submittedMs)],
     ['took', took(job.submittedMs, job.finishedMs ?? nowMs)],
   ]
@@ -173,6 +174,9 @@ export function taskLines(job: Pick<JobStatus, 'state'>, tasks: readonly TaskSta
       }))), width)
 }
 
+/** False for a job that publishes nothing: it drives a program, or its result is for one. */
+const isNamed = ({ output }: Pick<JobStatus, 'output'>): boolean => !output.startsWith(`${resultsDirectory}/`)
+
 export const jobColumns: readonly Column[] = [
   { title: 'JOB' }, { title: 'STATE' }, { title: 'DONE', align: 'right' }, { title: 'SUBMITTED' }, { title: 'TIME', align: 'right' },
   { title: 'NAME' }, { title: 'OUTPUT' },
@@ -183,6 +187,6 @@ export function jobRow(job: JobStatus, nowMs: number): string[] {
   const done = job.stages.reduce((sum, stage) => sum + stage.done, 0)
   return [
     job.job, job.waits === undefined ? job.state : 'waiting', `${done}/${tasks}`, formatInstant(job.submittedMs).slice(0, 19),
-    took(job.submittedMs, job.finishedMs ?? nowMs), showText(job.name), showText(job.output),
+    took(job.submittedMs, job.finishedMs ?? nowMs), showText(job.name), isNamed(job) ? showText(job.output) : '-',
   ]
 }

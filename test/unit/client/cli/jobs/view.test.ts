@@ -2,9 +2,11 @@
 
 import { expect, test } from 'vitest'
 import { failureLines } from '../../../../../client/cli/errors.ts'
-import { counterLines, jobLines, localityLine, placesLine, stageLine, summaryLines, taskLines } from '../../../../../client/cli/jobs/view.ts'
+import {
+  counterLines, jobLines, jobRow, localityLine, placesLine, stageLine, summaryLines, taskLines,
+} from '../../../../../client/cli/jobs/view.ts'
 import { attemptId, jobId, nodeId } from '../../../../../src/base/ids.ts'
-import type { AttemptStatus, JobStatus, TaskStatus } from '../../../../../src/protocol/job.ts'
+import { resultsDirectory, type AttemptStatus, type JobStatus, type TaskStatus } from '../../../../../src/protocol/job.ts'
 
 const job = jobId('j1')
 
@@ -109,4 +111,12 @@ test('only attempts that won count for the places, and each attempt has a row', 
 test('counters of the user come last, failures without a stack are just their message', () => {
   expect(counterLines({ 'user.a': 1, spills: 2 })).toEqual(['  spills  2', '  user.a  1'])
   expect(failureLines({ code: 'X', message: 'out of memory' })).toEqual(['out of memory'])
+})
+
+test('a job that publishes nothing has no output, and one of a schedule names that', () => {
+  const drive = { ...status, output: `${resultsDirectory}/351a7f57` }
+  expect(jobLines(drive, 9000).join('\n')).not.toMatch(/^output|results/m)
+  expect(jobRow(drive, 9000).at(-1)).toBe('-')
+  expect(jobLines({ ...status, parent: jobId('j0') }, 9000).join('\n')).toMatch(/^schedule   j0\noutput     \/words$/m)
+  expect(jobRow(status, 9000).at(-1)).toBe('/words')
 })
