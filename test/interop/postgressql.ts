@@ -112,7 +112,7 @@ async function writes(bench: Bench): Promise<void> {
   await copy(`SELECT 2 AS k, 'two' AS word UNION ALL SELECT 3, 'three'`, ' (MODE upsert, KEY (k))')
   await mill.sql(`SELECT 4 AS k, [1] AS doc`).export(place('totals'), { mode: 'append' })
   equal(await rowsOf(bench, 'SELECT k, word, doc FROM totals ORDER BY k'), [
-    ['1', '', '[1, null]'], ['2', 'two', null], ['3', 'three', null], ['4', null, '[1]'],
+    ['1', '', '[1, null]'], ['2', 'two', '{"a": "x\\""}'], ['3', 'three', null], ['4', null, '[1]'],
   ])
   // A table that is read and replaced by one statement; one without rows.
   await copy(`SELECT k + 10 AS k, word FROM postgres('${place('totals')}')`)
