@@ -161,6 +161,12 @@ class SchemaTypes {
 
   #unionOf(branches: readonly unknown[], place: Place): AvroColumn {
     const others = branches.filter(branch => branch !== 'null' && (branch as Schema | null)?.type !== 'null')
+    const wider = others.length > 1 ? widerOf(others.map(numberName)) : undefined
+    if (wider) {
+      const { type, encode } = plain.get(wider)!
+      // Two numbers that JavaScript does not tell apart are read with the names of their types.
+      return { type, encode: value => encode(typeof value === 'object' ? Object.values(value!)[0] : value) }
+    }
     if (others.length > 1) throw this.#refused(place, `a union of several types (${others.map(nameOf).join(', ')})`)
     return others.length === 0 ? plain.get('null')! : this.#typeOf(others[0], { ...place, depth: place.depth + 1 })
   }
@@ -231,6 +237,18 @@ function nameOf(schema: unknown): string {
   if (typeof schema !== 'object' || schema === null) return String(schema)
   const { type, name, logicalType } = schema as Schema
   return String(logicalType ?? name ?? type)
+}
+
+function numberName(schema: unknown): unknown {
+  if (typeof schema !== 'object' || schema === null) return schema
+  const { type, logicalType } = schema as Schema
+  return logicalType === undefined ? type : undefined
+}
+
+/** Type of numbers that holds each value of these types; undefined: there is none. */
+function widerOf(types: readonly unknown[]): 'long' | 'double' | undefined {
+  const among = (...names: readonly unknown[]): boolean => types.every(type => names.includes(type))
+  return among('int', 'long') ? 'long' : among('int', 'float', 'double') ? 'double' : undefined
 }
 
 const bytes: AvroColumn = { type: 'BLOB', encode: value => quoted(bytesText(value as Uint8Array)) }

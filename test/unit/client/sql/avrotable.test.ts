@@ -124,6 +124,29 @@ test('values in records, lists and maps are what they are outside of them', asyn
     .toEqual([{ s: read, a: [read, null], m: new Map([['k"\\', read]]), ll: [[Uint8Array.of(1)], []], none: new Map() }])
 })
 
+test('a union of numbers is the type that holds each of them, if there is one', async () => {
+  const schema = fields(
+    ['whole', ['null', 'int', { type: 'long' }]], ['real', ['float', 'null', 'double']], ['mixed', ['int', 'double']],
+    ['list', { type: 'array', items: ['double', 'int', 'null'] }],
+  )
+  const rows = [
+    { whole: 5, real: { float: 0.1 }, mixed: { int: -(2 ** 31) }, list: [{ int: 7 }, null, { double: 0.5 }] },
+    { whole: 2n ** 62n, real: { double: 1e300 }, mixed: { double: NaN }, list: [] },
+    { whole: null, real: null, mixed: { double: -0 }, list: [] },
+  ]
+  on.write('numbers.avro', await written(rows, schema))
+  const types = (await on.rows(`DESCRIBE FROM './numbers.avro'`)).map(row => row['column_type'])
+  expect(types).toEqual(['BIGINT', 'DOUBLE', 'DOUBLE', 'DOUBLE[]'])
+  expect(await on.rows(`FROM './numbers.avro'`)).toEqual([
+    { whole: 5n, real: Math.fround(0.1), mixed: -(2 ** 31), list: [7, null, 0.5] }, { whole: 2n ** 62n, real: 1e300, mixed: NaN, list: [] },
+    { whole: null, real: null, mixed: -0, list: [] },
+  ])
+  for (const lossy of [['long', 'double'], ['int', { type: 'int', logicalType: 'date' }]]) {
+    on.write('lossy.avro', headed(fields(['u', lossy])))
+    await expect(on.rows(`FROM './lossy.avro'`)).rejects.toThrow(/the field u of .*lossy\.avro has a union of several types/)
+  }
+})
+
 test('a directory of files with partitions; files with other fields, and of other kinds, are refused', async () => {
   const one = await written([{ a: 1n, b: 'x' }, { a: null, b: 'y' }], fields(['a', ['null', 'long']], ['b', 'string']))
   const turned = await written([{ b: 'z', c: true, a: 2n ** 60n }], fields(['b', 'string'], ['c', 'boolean'], ['a', 'long']))
