@@ -148,7 +148,8 @@ export function planOf({
   const isVersions = streamOf(seed, 'versions').below(12) === 0
   const isEdits = streamOf(seed, 'edits').below(12) === 0
   const isDrives = streamOf(seed, 'drives').below(16) === 0
-  const isSchedules = streamOf(seed, 'schedules').below(16) === 0
+  // Each takes ten times as long as another seed.
+  const isSchedules = streamOf(seed, 'schedules').below(48) === 0
   const drawn = isBuilds ? 'builds' : isObjects ? 'objects' : isSmall ? 'small'
     : isVersions ? 'versions' : isEdits ? 'edits' : isDrives ? 'drives' : isSchedules ? 'schedules' : drawnWorkload
   const chosen = workload ?? drawn
