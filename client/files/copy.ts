@@ -4,7 +4,10 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { callbackOf, flagsOf, modeOf, type Known } from '../call/arguments.ts'
 import { runSteps } from './steps.ts'
-import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
+import type { CopyTools, CopyWalk, WalkOptions } from './walk.ts'
+import { walkIn } from './walkin.ts'
+import { walkInside } from './walkinside.ts'
+import { walkOut } from './walkout.ts'
 import { createOptions, type WriteOptions } from './write.ts'
 
 /** Progress of a copy. `bytes` decreases when a block has to be sent again. */

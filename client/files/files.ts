@@ -23,7 +23,10 @@ import { placed } from './resolve.ts'
 import { newReadCounters } from '../../src/record/records.ts'
 import { openSource } from '../../src/record/source.ts'
 import { linesOf, lineReadingOf, ReadStream, withoutMark, type LineEncoding, type ReadStreamOptions } from './read.ts'
-import { walkIn, walkInside, walkOut, type CopyTools, type CopyWalk, type WalkOptions } from './walk.ts'
+import type { CopyTools, CopyWalk, WalkOptions } from './walk.ts'
+import { walkIn } from './walkin.ts'
+import { walkInside } from './walkinside.ts'
+import { walkOut } from './walkout.ts'
 import {
   bytesIn, bytesOf, checkData, closeUnread, WriteStream, writeFileOptions, type FileData, type WriteFileOptions, type WriteOptions,
   type WriteStreamOptions,
