@@ -367,6 +367,19 @@ test('explain shows the stages of a query and why they are gathered, and with an
   expect((await cluster.run(['sql', `EXPLAIN ANALYZE ${query}`])).stdout).toMatch(/^in this process: its tables have 32\.0 KiB[^]*READ_CSV/)
 })
 
+test('a job refuses a compressed file that is cut off, and JSON with a number whose last digits would be lost', async () => {
+  // Cut behind the first MiB of text, which is looked at before the job.
+  const packed = gzipSync(`i\n${'1234567\n'.repeat(400_000)}`)
+  await store('/cut/one.csv.gz', packed.subarray(0, Math.floor(packed.length * 0.7)))
+  const cut = await inJob(`SELECT count(*) AS n FROM '/cut/one.csv.gz'`)
+  expect(cut).toMatchObject({ code: 1, stdout: '' })
+  expect(cut.stderr).toMatch(/\/cut\/one\.csv\.gz[^]*the gzip data cannot be read from here on: it ends in the middle/)
+  await store('/long/a.jsonl', `${'{"a":0.5}\n'.repeat(3_000)}{"a":0.12345678901234567891}\n`)
+  const long = await inJob(`SELECT sum(a) AS s FROM '/long/a.jsonl'`)
+  expect(long).toMatchObject({ code: 1, stdout: '' })
+  expect(long.stderr).toMatch(/the number 0\.12345678901234567891 has more digits[^]*in \/long\/a\.jsonl[^]*line \d+/)
+})
+
 test('JSON whose objects have no lines of their own is read as a whole by a job, up to 16 MiB', async () => {
   const items = Array.from({ length: 40_000 }, (_, i) => ({ id: i, name: `n${i % 10}` }))
   // Of more than 1 MiB in few blocks.
