@@ -8,7 +8,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import net from 'node:net'
 import os from 'node:os'
 import type { Duplex } from 'node:stream'
-import tls from 'node:tls'
+import type tls from 'node:tls'
 import { codes, GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import type { Log } from '../ports/log.ts'
@@ -28,7 +28,8 @@ export async function listen(
   const server: Server = http.server
   const wires = new Set<SocketWire>()
   const tickets = new WeakMap<Duplex, Ticket>()
-  const encryptedOf = server instanceof tls.Server ? encryptedSockets(server) : undefined
+  // Not by the class: TLS would then be loaded in every process.
+  const encryptedOf = 'setSecureContext' in server ? encryptedSockets(server as Server & tls.Server) : undefined
   const open = new Set<net.Socket>()
   /** Connections (the sockets of requests) that have carried one. */
   const spoken = new WeakSet<object>()
