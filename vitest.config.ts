@@ -21,7 +21,7 @@ const slow = [
   'datanode/heartbeat/{contact,pause}', 'datanode/scrub/scrub', 'datanode/shuffle/outputs', 'datanode/store/retention',
   'namenode/backup/recover', 'namenode/blocks/{repair,storms}', 'namenode/jobs/scheduler/random', 'namenode/jobs/store/store',
   'namenode/namespace/asof', 'namenode/snapshots/snapshots', 'src/file/{failover,giveup,pipeline,roundtrip}',
-  'src/record/{compressed,sources}', 'src/rpc/{serve,strangers}', 'src/shuffle/output', 'src/sql/{plan,random}',
+  'src/record/{compressed,sources}', 'src/rpc/{interpreted,serve,strangers}', 'src/shuffle/output', 'src/sql/{plan,random}',
   'src/world/{browser,command,kafka,pages,process,store,wire}',
 ].map(name => `test/unit/${name}.test.ts`)
 

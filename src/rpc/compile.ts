@@ -1,10 +1,14 @@
-// Compiles validators and serialisers on first use of a message. A server has about fifty routes, and a process that lives for one
-// command uses three of them: compiling all took as long as all its other work. Servers of one process (an embedded cluster has
-// several, a simulation hundreds) share the compiled functions: all compile with the same options.
+// Validators and serialisers of messages. A server has about fifty routes, and a process that lives for one command uses three of them. So
+// the first messages of each schema are checked and written without compiling it (src/protocol/check.ts, interpreted.ts); it is compiled
+// when more come, or one that does not fit: only the compiled validator says why. Servers of one process (an embedded cluster has several,
+// a simulation hundreds) share the counts and the compiled functions: all compile with the same options.
 
 import ajvCompiler from '@fastify/ajv-compiler'
 import jsonCompiler from '@fastify/fast-json-stringify-compiler'
 import type { FastifyServerOptions } from 'fastify'
+import { fits } from '../protocol/check.ts'
+import type { TSchema } from '../protocol/schema.ts'
+import { isPlain, textOf } from './interpreted.ts'
 
 type Factories = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
 type Route = { readonly schema: object }
@@ -12,24 +16,39 @@ type Validate = ((data: unknown) => unknown) & { errors?: unknown }
 type Serialize = (data: unknown) => string
 type Build<C> = (...options: unknown[]) => (route: Route) => C
 
-const validates = new WeakMap<object, Validate>()
-const serializes = new WeakMap<object, Serialize>()
+/** Messages of a schema that are not worth its compilation: that takes 5 to 20 ms, and an interpreted message some microseconds more. */
+const interpretedMax = 16
 
-function compiledOf<C>(known: WeakMap<object, C>, compile: (route: Route) => C, route: Route): C {
-  let compiled = known.get(route.schema)
-  if (!compiled) known.set(route.schema, compiled = compile(route))
-  return compiled
+/** What servers know of a schema together. */
+interface Known<C> {
+  compiled: C | undefined
+  /** Messages that may still be interpreted. */
+  left: number
+}
+
+const validates = new WeakMap<object, Known<Validate>>()
+const serializes = new WeakMap<object, Known<Serialize>>()
+
+function knownOf<C>(all: WeakMap<object, Known<C>>, schema: object): Known<C> {
+  let known = all.get(schema)
+  if (!known) all.set(schema, known = { compiled: undefined, left: isPlain(schema) ? interpretedMax : 0 })
+  return known
 }
 
 export function lazyCompilers(): Factories {
-  const [buildValidator, buildSerializer] = [ajvCompiler() as unknown as Build<Validate>, jsonCompiler() as unknown as Build<Serialize>]
   return {
     buildValidator(...options: unknown[]) {
-      const compile = buildValidator(...options)
+      let compile: ((route: Route) => Validate) | undefined
       return (route: Route) => {
-        let compiled: Validate | undefined
+        const known = knownOf(validates, route.schema)
         const validate: Validate = data => {
-          compiled ??= compiledOf(validates, compile, route)
+          if (known.left > 0 && fits(route.schema as TSchema, data)) {
+            known.left--
+            return true
+          }
+          known.left = 0
+          compile ??= (ajvCompiler() as unknown as Build<Validate>)(...options)
+          const compiled = known.compiled ??= compile(route)
           const answer = compiled(data)
           // fastify reads the errors from the function that it was given.
           validate.errors = compiled.errors
@@ -39,10 +58,16 @@ export function lazyCompilers(): Factories {
       }
     },
     buildSerializer(...options: unknown[]) {
-      const compile = buildSerializer(...options)
+      let compile: ((route: Route) => Serialize) | undefined
       return (route: Route) => {
-        let compiled: Serialize | undefined
-        return (data: unknown) => (compiled ??= compiledOf(serializes, compile, route))(data)
+        const known = knownOf(serializes, route.schema)
+        return (data: unknown) => {
+          const text = known.left > 0 ? textOf(route.schema, data) : undefined
+          known.left = text === undefined ? 0 : known.left - 1
+          if (text !== undefined) return text
+          compile ??= (jsonCompiler() as unknown as Build<Serialize>)(...options)
+          return (known.compiled ??= compile(route))(data)
+        }
       }
     },
   } as unknown as Factories

@@ -213,7 +213,8 @@ fs.readFileSync = (path, ...rest) => { reads.push(String(path)); return readFile
 process.dlopen = (module, path, ...rest) => { native.push(path); return dlopen.call(process, module, path, ...rest) }
 process.on('exit', () => process.stderr.write(JSON.stringify({
   builtins: process.moduleLoadList.filter(name => /^NativeModule (tls|https|http2|http|internal\\/fs\\/streams)$/.test(name)),
-  maps: reads.filter(path => path.endsWith('.map')).length, packages: reads.filter(path => /(pino|fastify)\\.cjs$/.test(path)), native,
+  maps: reads.filter(path => path.endsWith('.map')).length, native,
+  packages: reads.filter(path => /(pino|fastify[\\w-]*)\\.cjs$/.test(path)),
 })))`)
   const { stderr } = await exec(
     process.execPath, ['--require', looked, join(root, 'client/cli/gristmill.js'), ...words], { env: { HOME: dir, ...env } },

@@ -17,6 +17,9 @@ export const isVirtual = (input: string): boolean => /^later-[a-z]+:/.test(input
 const packages: Readonly<Record<string, { readonly functions?: readonly string[]; readonly isDefault?: boolean }>> = {
   '@node-rs/crc32': { functions: ['crc32', 'crc32c'] }, // native code: an `ls` computes no checksum
   pino: { isDefault: true }, // commands log nothing
+  // A command that starts an embedded namenode sends too few messages to compile a schema.
+  '@fastify/ajv-compiler': { isDefault: true },
+  '@fastify/fast-json-stringify-compiler': { isDefault: true },
 }
 
 /** For our own modules: a package of this list is loaded when a function of it is first called. */
