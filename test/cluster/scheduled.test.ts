@@ -66,6 +66,7 @@ test('the cluster follows a schedule without its user and without a process betw
 
   await cluster.namenode.kill()
   await cluster.namenode.start()
+  await until('the namenode waits again', async () => (await shown(job)).waits?.includes('the next time of its schedule') === true)
   expect(await shown(job)).toMatchObject(waits)
 
   await rm(join(dir, 'unit.txt'))
