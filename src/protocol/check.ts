@@ -1,4 +1,5 @@
-// Checks values against schemas, for the small JSON parts on wires; HTTP requests are checked by the server's compiled validators.
+// Checks values against schemas without compiling these: for the small JSON parts on wires, and for the first HTTP messages of a schema
+// (src/rpc/compile.ts); further ones are checked by the server's compiled validators.
 // Supports only what schema.ts builds: an unknown keyword is a programming error.
 
 import { assert } from '../base/assert.ts'
@@ -8,14 +9,15 @@ export function fits<S extends TSchema>(schema: S, value: unknown): value is Sta
   return matches(jsonOf(schema), value)
 }
 
-interface Known {
+/** The keywords of a schema that are known here. */
+export interface KnownSchema {
   readonly type?: string
   readonly const?: unknown
-  readonly anyOf?: readonly Known[]
+  readonly anyOf?: readonly KnownSchema[]
   readonly required?: readonly string[]
-  readonly properties?: Readonly<Record<string, Known>>
-  readonly patternProperties?: Readonly<Record<string, Known>>
-  readonly items?: Known | readonly Known[]
+  readonly properties?: Readonly<Record<string, KnownSchema>>
+  readonly patternProperties?: Readonly<Record<string, KnownSchema>>
+  readonly items?: KnownSchema | readonly KnownSchema[]
   readonly minItems?: number
   readonly maxItems?: number
   readonly minLength?: number
@@ -25,7 +27,7 @@ interface Known {
   readonly additionalItems?: boolean
 }
 
-function matches(schema: Known, value: unknown): boolean {
+function matches(schema: KnownSchema, value: unknown): boolean {
   if (schema.anyOf) return schema.anyOf.some(one => matches(one, value))
   if (schema.const !== undefined) return value === schema.const
   switch (schema.type) {
@@ -53,16 +55,16 @@ function matches(schema: Known, value: unknown): boolean {
 const within = (number: number, min = -Infinity, max = Infinity): boolean => number >= min && number <= max
 
 /** Length in code points, as JSON Schema counts; they are counted only where the number of UTF-16 units does not decide. */
-const lengthOf = (text: string, { minLength = 0, maxLength = Infinity }: Known): number =>
+const lengthOf = (text: string, { minLength = 0, maxLength = Infinity }: KnownSchema): number =>
   (text.length <= maxLength && text.length >= minLength * 2 ? text.length : [...text].length)
 
-function itemsMatch({ items }: Known, values: readonly unknown[]): boolean {
+function itemsMatch({ items }: KnownSchema, values: readonly unknown[]): boolean {
   if (items === undefined) return true
-  if (!Array.isArray(items)) return values.every(value => matches(items as Known, value))
-  return values.length <= items.length && values.every((value, i) => matches(items[i] as Known, value))
+  if (!Array.isArray(items)) return values.every(value => matches(items as KnownSchema, value))
+  return values.length <= items.length && values.every((value, i) => matches(items[i] as KnownSchema, value))
 }
 
-function fieldsMatch({ required, properties, patternProperties }: Known, value: Record<string, unknown>): boolean {
+function fieldsMatch({ required, properties, patternProperties }: KnownSchema, value: Record<string, unknown>): boolean {
   if (required?.some(name => value[name] === undefined)) return false
   for (const [name, field] of Object.entries(properties ?? {})) {
     if (value[name] !== undefined && !matches(field, value[name])) return false

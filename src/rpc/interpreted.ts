@@ -3,18 +3,8 @@
 // INVARIANT: a text equals that of the compiled serialiser, and of no more properties than the schema has. Where that is not certain,
 // the answer is undefined, and the caller compiles: a value that does not fit, or a keyword that this file does not know.
 
-import { fits } from '../protocol/check.ts'
+import { fits, type KnownSchema } from '../protocol/check.ts'
 import { anyName, type TSchema } from '../protocol/schema.ts'
-
-interface Known {
-  readonly type?: string
-  readonly const?: unknown
-  readonly anyOf?: readonly Known[]
-  readonly required?: readonly string[]
-  readonly properties?: Readonly<Record<string, Known>>
-  readonly patternProperties?: Readonly<Record<string, Known>>
-  readonly items?: Known | readonly Known[]
-}
 
 const keywords = new Set([
   'type', 'const', 'anyOf', 'required', 'properties', 'patternProperties', 'items', 'additionalItems', 'minItems', 'maxItems', 'minLength',
@@ -23,7 +13,7 @@ const keywords = new Set([
 
 /** Has no keyword but those that `fits` checks. */
 export function isPlain(schema: object): boolean {
-  const { anyOf = [], properties = {}, patternProperties = {}, items = [] } = schema as Known
+  const { anyOf = [], properties = {}, patternProperties = {}, items = [] } = schema as KnownSchema
   return Object.keys(schema).every(keyword => keywords.has(keyword))
     && Object.keys(patternProperties).every(pattern => pattern === anyName)
     && [...anyOf, ...Object.values(properties), ...Object.values(patternProperties), ...[items].flat()].every(isPlain)
@@ -32,7 +22,7 @@ export function isPlain(schema: object): boolean {
 /** REQUIRES: `isPlain(schema)`. */
 export const textOf = (schema: object, value: unknown): string | undefined => text(schema, value)
 
-function text(schema: Known, value: unknown): string | undefined {
+function text(schema: KnownSchema, value: unknown): string | undefined {
   if (schema.anyOf) {
     const one = schema.anyOf.find(each => fits(each as TSchema, value))
     return one && text(one, value)
@@ -54,22 +44,22 @@ function text(schema: Known, value: unknown): string | undefined {
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && typeof (value as { toJSON?: unknown }).toJSON !== 'function'
 
-function arrayText({ items }: Known, values: readonly unknown[]): string | undefined {
+function arrayText({ items }: KnownSchema, values: readonly unknown[]): string | undefined {
   if (items === undefined || Array.isArray(items)) return undefined
   const texts: string[] = []
   for (const value of values) {
-    const one = text(items as Known, value)
+    const one = text(items as KnownSchema, value)
     if (one === undefined) return undefined
     texts.push(one)
   }
   return `[${texts.join(',')}]`
 }
 
-function objectText({ required = [], properties, patternProperties }: Known, value: Record<string, unknown>): string | undefined {
+function objectText({ required = [], properties, patternProperties }: KnownSchema, value: Record<string, unknown>): string | undefined {
   if (properties && patternProperties || required.some(name => value[name] === undefined)) return undefined
   const every = patternProperties?.[anyName]
   const texts: string[] = []
-  const add = (name: string, schema: Known): boolean => {
+  const add = (name: string, schema: KnownSchema): boolean => {
     const one = text(schema, value[name])
     if (one !== undefined) texts.push(`${JSON.stringify(name)}:${one}`)
     return one !== undefined
