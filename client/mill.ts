@@ -57,6 +57,8 @@ interface MillParts {
   readonly inlineBytes?: number | undefined
   /** Compiler of programs; default: the one of the product. */
   readonly compiler?: Compiler | undefined
+  /** Its servers run only while a process has it open. */
+  readonly isEmbedded?: boolean | undefined
   /** Closes what belongs to this connection alone. */
   readonly end: () => Promise<void>
 }
@@ -71,6 +73,8 @@ const urlCharsMax = 8192
 export class Mill extends Programs {
   /** Id of the cluster; it never changes. */
   readonly cluster: ClusterId
+  /** The servers run only while a process has the cluster open: what is detached goes on when one does. */
+  readonly isEmbedded: boolean
   /** Datanodes, for operators: decommission, maintenance, balance. */
   readonly nodes: Nodes
   /** Servers, for operators: their settings, and the levels of their logs. */
@@ -117,6 +121,7 @@ export class Mill extends Programs {
     const patient: Patient = (message, request, options) => caller.call(namenode, message, request, { ...options, peer: 'namenode' })
     super({ ask: asking.ask, files, host, clock, disk, random }, { cluster: asking, files, ...local }, { ask: asking.ask, patient })
     this.cluster = cluster
+    this.isEmbedded = parts.isEmbedded ?? false
     this.nodes = new Nodes(asking.ask)
     this.servers = new Servers(asking)
     this.tables = new Catalog({

@@ -142,7 +142,7 @@ export async function openEmbedded({ world, machine, settings, onMade, onWait }:
     }
     return new Mill({
       world, caller, namenode: embeddedNamenode, cluster, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir),
-      workingDirectory: machine.workingDirectory, machine, inlineBytes: settings.inlineBytes, end,
+      workingDirectory: machine.workingDirectory, machine, inlineBytes: settings.inlineBytes, isEmbedded: true, end,
     })
   } catch (error) {
     await embedded.close()

@@ -49,6 +49,16 @@ test('with nothing configured and nothing running a command works at once, and i
   await expect(readFile(join(embedded, 'embedded.json'))).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
+test('a job that goes on without its command, in a cluster that does not, says so', async () => {
+  expect(await runHere(['put', '-', '/words.txt'], env, 'rye oats rye\n')).toMatchObject({ code: 0 })
+  const { code, stdout, stderr } = await runHere(['run', 'gristmill:wordcount', '-i', '/words.txt', '-o', '/out', '--detach'], env)
+  expect([code, stdout, stderr]).toEqual([
+    0, expect.stringMatching(/^job-\d+\n$/), expect.stringMatching(/^gristmill: run: an embedded cluster works only while.*`gristmill up`.*\n$/),
+  ])
+  // It is there for the next command.
+  expect(await runHere(['kill', stdout.trim()], env)).toMatchObject({ code: 0 })
+})
+
 test('a home whose embedded cluster is not there is refused, and not given an empty one, until it is back or its record is removed', async () => {
   const [embedded, disk] = [join(home, 'embedded'), join(home, 'disk')]
   // As of a home that a disk has been given to: a new link to nowhere is named, and nothing is made.

@@ -11,6 +11,7 @@ import { plural } from '../display.ts'
 import { Refusal } from '../errors.ts'
 import type { Bar } from '../progress.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
+import { detached } from './detached.ts'
 import { ProgramOutput } from './programoutput.ts'
 
 const fileDefault = 'workflow.ts'
@@ -137,12 +138,12 @@ async function detachSchedule(context: CommandContext, targets: readonly string[
   if (!schedule) throw new GristmillError('USAGE', '--detach is for a schedule that the cluster follows: add --schedule')
   checkScheduled(flags)
   const mill = await context.mill()
-  const { id } = await mill.scheduleBuild(isAbsolute(file) ? file : join(context.cwd, file), {
+  const job = await mill.scheduleBuild(isAbsolute(file) ? file : join(context.cwd, file), {
     ...targets.length > 0 && { targets }, ...name !== undefined && { name }, ...replace && { replace }, ...force && { force },
     ...jobs !== undefined && { concurrency: jobs }, ...queue !== undefined && { queue }, ...priority !== undefined && { priority },
     ...taskTimeout !== undefined && { taskTimeoutMs: taskTimeout }, signal: context.signal,
   }).catch((error: unknown) => { throw named(error, file, flags.file === undefined) })
-  return context.json ? context.printer.json({ job: id }) : context.printer.line(id)
+  return detached(context, job)
 }
 
 function checkScheduled({ dryRun, from, to }: Pick<BuildFlags, 'dryRun' | 'from' | 'to'>): void {

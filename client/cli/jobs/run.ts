@@ -21,6 +21,7 @@ import { Refusal } from '../errors.ts'
 import { parseDelimiter } from '../files/options.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { shellWord } from '../target.ts'
+import { detached } from './detached.ts'
 import { onceEach, parseParam } from './params.ts'
 import { ProgramOutput } from './programoutput.ts'
 import { counterLines, ownCounters, summaryLines } from './view.ts'
@@ -184,7 +185,7 @@ export async function follow(
 ): Promise<void> {
   const { printer, signal } = context
   const { clock } = await context.world()
-  if (detach) return context.json ? printer.json({ job: job.id }) : printer.line(job.id)
+  if (detach) return detached(context, job)
 
   if (!context.json) printer.note(`job ${job.id}`)
   const progress = await context.progress()
