@@ -58,8 +58,10 @@ export async function ask({ fetch, clock }: AskDeps, request: HttpRequest): Prom
   const body = async function* (): AsyncGenerator<Uint8Array> {
     try {
       for await (const piece of reply.body) {
-        wait()
+        // A caller that is slow is no server that has stalled.
+        cancel()
         yield piece
+        wait()
       }
     } catch (error) {
       throw failed(error)
