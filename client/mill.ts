@@ -8,6 +8,7 @@ import { FileClient } from '../src/file/client.ts'
 import { priorityMax, queueNameMax } from '../src/base/jobqueues.ts'
 import { limits } from '../src/base/limits.ts'
 import type { OpenDatabase } from '../src/ports/database.ts'
+import type { OpenOutside } from '../src/ports/outside.ts'
 import type { Machine } from '../src/ports/machine.ts'
 import type { World } from '../src/ports/world.ts'
 import type { FileStatus } from '../src/protocol/namespace.ts'
@@ -93,7 +94,7 @@ export class Mill extends Programs {
   readonly #isServing: boolean
   readonly #print: (text: string) => void
   readonly #outside: Pick<World, 'httpFetch' | 'openPostgres' | 'openKafka' | 'loadAvro' | 'clock' | 'random' | 'disk'>
-    & Pick<MillParts, 'machine'>
+    & Pick<MillParts, 'machine'> & Pick<Caller, 'vault'>
   readonly #end: () => Promise<void>
   #closing: Promise<void> | undefined
 
@@ -110,6 +111,7 @@ export class Mill extends Programs {
     const asking = clusterOf({ caller, namenode: there, clock, random, user: caller.user, background })
     const files = new FileClient({
       caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: `${scratchDir}/spool`, background, inlineBytes,
+      openOutside: parts.isServing ? undefined : outsideOpener(world, caller),
     })
     const local: Omit<RunTools, 'cluster' | 'files'> = {
       disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler,
@@ -137,7 +139,7 @@ export class Mill extends Programs {
     this.#workingDirectory = workingDirectory
     this.#isServing = parts.isServing ?? false
     const { httpFetch, openPostgres, openKafka, loadAvro } = world
-    this.#outside = { httpFetch, openPostgres, openKafka, loadAvro, clock, random, disk, machine }
+    this.#outside = { httpFetch, openPostgres, openKafka, loadAvro, clock, random, disk, machine, vault: caller.vault }
     keepCluster(this, { cluster: asking, files, outside: this.#isServing ? undefined : this.#places })
     this.#end = () => {
       for (const driver of local.drivers) driver.abandon()
@@ -265,4 +267,9 @@ export class Mill extends Programs {
 
   /** Output of console.log: the cluster id. */
   [Symbol.for('nodejs.util.inspect.custom')](): string { return `Mill { cluster: '${this.cluster}' }` }
+}
+
+function outsideOpener({ httpFetch: fetch, clock, random }: World, { vault }: Caller): OpenOutside | undefined {
+  if (!fetch) return undefined
+  return async (...reference) => (await import('../src/connector/reference.ts')).openerOf({ fetch, clock, random, vault })(...reference)
 }

@@ -1,12 +1,10 @@
-// Copies of places outside of the cluster, from which jobs read: where they lie, and of which place one is.
+// Copies of places outside of the cluster, and references to them, from which jobs read: of which place one is.
 
 import { hasCode } from '../../src/base/errors.ts'
 import { join } from '../../src/base/paths.ts'
+import { stagesDirectory } from '../../src/base/reference.ts'
 import { list } from '../../src/protocol/xattr.ts'
 import type { CallMessage } from '../call/cluster.ts'
-
-/** Directory of all copies, which has a directory for each. */
-export const stagesDirectory = '/.outside'
 
 /** Attribute of imported files, and of directories of copies: the address of their source, without credentials. */
 export const sourceAttribute = 'user.source.url'

@@ -13,6 +13,7 @@ import { clusterTree, type StatusTree } from '../files/glob.ts'
 import { expand, isPattern } from '../glob/expand.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
+import { referred } from './references.ts'
 
 export interface InputsOptions {
   readonly signal?: AbortSignal | undefined
@@ -81,11 +82,11 @@ async function* within(entry: FileStatus, tree: StatusTree, leave: (entry: FileS
 
 export function treeOf(ask: CallMessage, signal: AbortSignal | undefined): StatusTree {
   return {
-    status: path => ask(stat, { path }, signal),
+    status: async path => (await referred(ask, [await ask(stat, { path }, signal)], signal))[0]!,
     async *list(directory) {
       const askPage = (after?: string) =>
         ask(list, { path: directory, limit: limits.listPageMax, ...after !== undefined && { after } }, signal)
-      for await (const page of paged(askPage)) yield* page.entries
+      for await (const page of paged(askPage)) yield* await referred(ask, page.entries, signal)
     },
   }
 }

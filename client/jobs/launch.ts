@@ -75,7 +75,9 @@ export async function submit(launch: Launch, planned: Planned, submitting: Submi
       'EINVAL',
       `${bundle.name} has no output: give the directory to publish (--output), or name it in the program`,
     )
-  if (!step) checkInside([...input, output], onlyDriven)
+  if (!step) checkInside([output], onlyDriven)
+  // Nothing would remove what stands for the places when the job has ended.
+  if (!step && options.detach) checkInside(input, onlyWaited)
   const reads = inputs.step({ number: driver?.step ?? 1, ...!isResult && { output: normalise(output) }, delivered })
   const expected = !isResult && launch.ifVersion?.path === normalise(output) ? launch.ifVersion : undefined
   try {
@@ -91,7 +93,8 @@ export async function submit(launch: Launch, planned: Planned, submitting: Submi
   }
 }
 
-const onlyDriven = 'only a program over Datasets that runs its steps from this process reads and saves there: gristmill import and export do so'
+const onlyDriven = 'only a program over Datasets that runs its steps from this process saves there: gristmill export does so'
+const onlyWaited = 'a detached run reads nothing there: gristmill import does so'
 
 interface SubmittingOver extends Submitting {
   readonly reads: StepInputs

@@ -1,5 +1,6 @@
-// Places outside of the cluster that a program reads: each is copied into the cluster when the first step reads it, all steps read this
-// copy, and it is removed when the program ends. What a program saves to such a place goes there from a directory of the cluster.
+// Places outside of the cluster that a program reads: when the first step reads one, its files get references in the cluster, or it is
+// copied; all steps read these, and they are removed when the program ends. What a program saves to such a place goes there from a
+// directory of the cluster.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isUrl, shownUrl } from '../../src/connector/location.ts'
@@ -22,7 +23,7 @@ interface OutsideSave {
 interface OutsideSaved { readonly note?: string }
 
 export interface ProgramPlaces {
-  /** Copies files, or a table of PostgreSQL as JSON lines. */
+  /** Makes references to files; copies a table of PostgreSQL, or a topic of Kafka, as JSON lines. */
   copy(url: string, signal: AbortSignal | undefined): Promise<PlaceCopy>
   /** `make` publishes files at the path that it gets, which then go to the place, in one commit. */
   write(url: string, make: (path: string) => Promise<void>, options: OutsideSave): Promise<OutsideSaved>

@@ -99,8 +99,11 @@ export async function runProgram(
     const driver = inputs.start && {
       ...inputs.start, step: 1, method: 'save', ...clock !== '' && { clock }, outline: planned.outline ?? '', history: [],
     }
-    const { id } = await submit(launch, planned, { signal, ...driver && { driver } })
-    return watched(new Run(tools.cluster, id), options)
+    const { id } = await submit(launch, planned, { signal, ...driver && { driver } }).catch(async (error: unknown) => {
+      await outside.close()
+      throw error
+    })
+    return watched(new Run(tools.cluster, id, undefined, () => outside.close()), options)
   } finally {
     if ('step' in first && !isDriven) void first.loading.end()
   }

@@ -1,5 +1,6 @@
 // Handle of a program that was started: the job of a map-reduce program, or the jobs of all steps of a program over Datasets, as one.
 
+import { hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Cluster } from '../call/cluster.ts'
@@ -14,10 +15,13 @@ import type { ProgramDriver } from './drive.ts'
  */
 export class Run extends Job {
   readonly #driver: ProgramDriver | undefined
+  readonly #release: (() => Promise<void>) | undefined
 
-  constructor(cluster: Cluster, id: JobId, driver?: ProgramDriver) {
+  /** `release`: drops what the one job needs; called when its end is known. */
+  constructor(cluster: Cluster, id: JobId, driver?: ProgramDriver, release?: () => Promise<void>) {
     super(cluster, id)
     this.#driver = driver
+    this.#release = release
   }
 
   /** Jobs of the steps so far, in order. */
@@ -49,7 +53,7 @@ export class Run extends Job {
    */
   override async wait(options?: WaitOptions | null): Promise<JobStatus> {
     const driver = this.#driver
-    if (!driver) return super.wait(options)
+    if (!driver) return this.#waitForJob(options)
     const { signal, onStatus } = await during('job', undefined, async () => {
       const given = optionsOf<WaitOptions>(options, 'wait', { signal: true, onStatus: true })
       callbackOf(given.onStatus, 'onStatus')
@@ -58,6 +62,17 @@ export class Run extends Job {
     if (onStatus) for await (const status of this.watch({ signal })) onStatus(status)
     await during('job', undefined, () => driver.ended, signal)
     return this.status({ signal })
+  }
+
+  async #waitForJob(options?: WaitOptions | null): Promise<JobStatus> {
+    try {
+      const status = await super.wait(options)
+      await this.#release?.()
+      return status
+    } catch (error) {
+      if (hasCode(error, 'JOB_FAILED', 'JOB_CANCELLED')) await this.#release?.()
+      throw error
+    }
   }
 
   /** Cancels the steps that run, and the program. Returns the status of the newest step. */

@@ -1,12 +1,14 @@
 // Divides a job's input into splits, one per task. A block that begins and ends at record boundaries is a split of its own, and so
 // is any block of lines or JSON lines (a record belongs to the block in which it starts). One task reads a whole file if it is CSV
 // whose blocks end anywhere or at boundaries of another delimiter, if it is a single record, compressed, or in UTF-16. Blocks of Avro are
-// splits, too: a reader goes on to the next marker. Small pieces are packed together.
+// splits, too: a reader goes on to the next marker. Small pieces are packed together. A file outside of the cluster is divided at such
+// places as if its blocks ended anywhere.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isBinary, isDelimited, recordEnd, type InputOptions } from '../../src/base/formats.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Semaphore } from '../../src/base/queue.ts'
+import { isReference } from '../../src/base/reference.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { Split, SplitRange } from '../../src/protocol/task.ts'
 import { splittable } from '../../src/record/records.ts'
@@ -16,6 +18,7 @@ import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
 import { findInputs, type InputsOptions } from './inputs.ts'
 import { pack, type SplitPiece } from './pack.ts'
+import { referredBlocks } from './references.ts'
 
 /** Maximum concurrent calls for block locations. */
 const callsAtOnce = 32
@@ -54,6 +57,7 @@ export async function splitInputs(ask: CallMessage, paths: readonly string[], op
 }
 
 export async function blocksOf(ask: CallMessage, file: FileStatus, signal?: AbortSignal): Promise<LocatedBlock[]> {
+  if (isReference(file.path)) return referredBlocks(file)
   const blocks: LocatedBlock[] = []
   // An inlined file has none: its bytes come from the namenode, wherever the task runs.
   if (file.length === 0 || file.inlined) return blocks
@@ -135,7 +139,7 @@ export function piece(
   return {
     range: {
       path: file.path, inode: file.id, fileBytes: file.length, ...range,
-      blocks: blocks.map(({ id, offset, length, crc }) => ({ id, offset, length, crc })),
+      blocks: isReference(file.path) ? [] : blocks.map(({ id, offset, length, crc }) => ({ id, offset, length, crc })),
     },
     // Nodes that hold at least 90 % of the maximum; for one block these are all its holders.
     nodes: [...bytes].filter(([, held]) => held * 10 >= most * 9).map(([node]) => node),

@@ -6,6 +6,7 @@ import { retry } from '../../src/base/retry.ts'
 import { quotedName } from '../../src/base/sql.ts'
 import type { JobId, ProgramId } from '../../src/base/ids.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { isReference } from '../../src/base/reference.ts'
 import { isDividedKind, isLineKind } from '../../src/operator/linefile.ts'
 import { partsOf, tailOf, type RowGroup } from '../../src/operator/parquet.ts'
 import { compressionOf, tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
@@ -173,6 +174,10 @@ export async function piecesOf(
       ? file.format === 'csv' && (file.delimiter ?? ',') === format.delimiter
         && format.quote + format.escape === '""' && format.comment === ''
       : format.kind === 'json' && format.layout === 'newline_delimited' && file.format !== 'bytes')
+  // Its tasks look for the ends of lines by themselves.
+  const isLined = isReference(file.path) && blocks.length > 1 && compressionOf(file.path) === undefined
+    && format.kind === 'json' && format.layout === 'newline_delimited'
+  if (isLined) return { parts: unalignedPieces(file, blocks), whole }
   const parts = isCut
     ? blocks.map(block => piece(file, [block], { start: block.offset, end: block.offset + block.length, aligned: true }))
     : whole

@@ -1,6 +1,7 @@
 // Tables outside of the cluster: FROM 'postgres://HOST/DATABASE/TABLE', 'kafka://HOST:PORT/TOPIC', 's3://BUCKET/KEY', 'https://HOST/PATH',
-// or the same as the argument of a function of that name; kafka('…', from => 17) has options, which become part of the address. Their
-// content is copied into the cluster, where the query reads it as any other table; the copy is removed with the workspace of the query.
+// or the same as the argument of a function of that name; kafka('…', from => 17) has options, which become part of the address. Files get
+// references in the cluster, by which tasks read them where they are; other content is copied into the cluster. The query reads both as any
+// other table, and they are removed with its workspace.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { sqlTokens } from '../../src/base/sqltokens.ts'

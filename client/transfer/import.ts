@@ -138,7 +138,7 @@ async function find(objects: Objects, path: string, signal: AbortSignal | undefi
 }
 
 /** A name that is a path of the cluster as it is. Keys of S3 may have empty parts and `..`, which would lead elsewhere. */
-function checkedName({ name, url }: FilePin): string {
+export function checkedName({ name, url }: FilePin): string {
   const isPath = name.split('/').every(part =>
     part !== '' && part !== '.' && part !== '..' && !part.includes('\0') && Buffer.byteLength(part) <= limits.nameBytesMax)
   if (isPath && name.isWellFormed()) return name

@@ -1,7 +1,9 @@
-// Places outside of the cluster for queries: reads them into the cluster and writes rows to them, by the connectors of import and export.
+// Places outside of the cluster for queries: makes what they hold readable for tasks, and writes rows to them, by the connectors of import
+// and export.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { CallMessage } from '../call/cluster.ts'
+import { referFiles } from './refer.ts'
 import { stageFiles, stageTable, writePlace, type StageDeps, type StagedTable } from './stage.ts'
 import { checkDestination, exportTo, importFrom, readExportOptions, type ExportOptions } from './transfer.ts'
 
@@ -11,20 +13,27 @@ type ExportParts = Parameters<typeof exportTo>[0]
 interface PlacesDeps extends ImportParts, ExportParts {
   readonly ask: CallMessage
   readonly random: ImportParts['random'] & StageDeps['random']
+  readonly vault: Parameters<typeof referFiles>[0]['vault']
 }
+
+type Reading = Pick<Parameters<typeof stageTable>[0], 'importFile' | 'refer'>
+
+const readingOf = (deps: PlacesDeps): Reading => ({
+  importFile: (from, path, signal) => importFrom(deps, from, path, { signal }),
+  refer: (from, directory, signal) => referFiles(deps, from, { directory, signal }),
+})
 
 export async function readPlace(deps: PlacesDeps, url: string, signal: AbortSignal | undefined): Promise<StagedTable> {
   const { httpFetch: fetch, openPostgres, clock, random, objects } = deps
   if (!fetch || !openPostgres) throw new GristmillError('CONFIG_INVALID', 'this process reaches nothing outside of the cluster')
   return stageTable({
-    ...deps, openPostgres, importing: { fetch, clock, random, objects },
-    importFile: (from, path, until) => importFrom(deps, from, path, { signal: until }),
+    ...deps, ...readingOf(deps), openPostgres, importing: { fetch, clock, random, objects },
   }, url, signal)
 }
 
 /** The same for a program: a table of PostgreSQL becomes JSON lines with the types of JSON. */
 export function copyPlace(deps: PlacesDeps, url: string, signal: AbortSignal | undefined): Promise<StagedTable> {
-  return stageFiles({ ...deps, importFile: (from, path, until) => importFrom(deps, from, path, { signal: until }) }, url, signal)
+  return stageFiles({ ...deps, ...readingOf(deps) }, url, signal)
 }
 
 /** Throws EINVAL for options that the place does not have, before anything is computed. */

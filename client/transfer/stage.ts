@@ -1,12 +1,13 @@
-// Places outside of the cluster as tables of a query: what they hold is copied into a directory of the cluster, which belongs to the query
-// and its user alone, and is removed when the query ends. A query that is killed leaves its directory, and a later one of the user removes
-// it.
-// INVARIANT: a copy is one state of its place: a pinned file, or a table under one snapshot.
+// Places outside of the cluster as tables of a query: a directory of the cluster, which belongs to the query and its user alone, has
+// references to their files, or a copy of what they hold; it is removed when the query ends. A query that is killed leaves its directory,
+// and a later one of the user removes it.
+// INVARIANT: what is read is one state of its place: pinned files, or a table under one snapshot.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { isWithin, join } from '../../src/base/paths.ts'
+import { referencesName, stagesDirectory } from '../../src/base/reference.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { placeName } from '../../src/connector/place.ts'
 import { PostgresTable, type PostgresColumn } from '../../src/connector/postgres/source.ts'
@@ -21,7 +22,7 @@ import { show } from '../../src/protocol/version.ts'
 import { set } from '../../src/protocol/xattr.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
-import { sourceAttribute, stagesDirectory } from '../files/outsidecopy.ts'
+import { sourceAttribute } from '../files/outsidecopy.ts'
 import { noteArrived, noteComputed } from '../files/sentto.ts'
 import { isPattern } from '../glob/expand.ts'
 import { everything } from '../jobs/pins.ts'
@@ -79,6 +80,8 @@ interface ReadDeps extends StageDeps {
   readonly openPostgres: OpenPostgres
   /** Copies a file, or the objects below a prefix, to a path that ends with `/`. */
   readonly importFile: ImportPlace
+  /** Makes references below a directory to the files of a place; undefined: its files cannot be read from the middle. */
+  readonly refer: (url: string, directory: string, signal: AbortSignal | undefined) => Promise<{ readonly path: string } | undefined>
 }
 
 interface WriteDeps extends StageDeps {
@@ -151,11 +154,13 @@ export async function stageTable(deps: ReadDeps, url: string, signal: AbortSigna
   return staged(deps, url, signal, stage => copyTable(deps, url, stage, signal))
 }
 
-/** The same for files; of a table of PostgreSQL, and of a topic of Kafka, a file of JSON lines. */
+/** The same for files, which are read where they are; of a table of PostgreSQL, and of a topic of Kafka, a copy in JSON lines. */
 export function stageFiles(
-  deps: StageDeps & Pick<ReadDeps, 'importFile'>, url: string, signal: AbortSignal | undefined,
+  deps: StageDeps & Pick<ReadDeps, 'importFile' | 'refer'>, url: string, signal: AbortSignal | undefined,
 ): Promise<StagedTable> {
   return staged(deps, url, signal, async stage => {
+    const referred = isPostgres(url) || isKafka(url) ? undefined : await deps.refer(url, join(stage.path, referencesName), signal)
+    if (referred) return referred
     const location = isPostgres(url) || isKafka(url) ? undefined : locationOf(url)
     const isTree = location !== undefined && isPrefix(location)
     const name = !location ? 'rows.jsonl' : location.kind === 's3' ? location.key.split('/').at(-1)! : nameOfUrl(location.url)

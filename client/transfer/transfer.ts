@@ -12,7 +12,7 @@ import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/l
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { checkMode, loadModes, PostgresRows, type LoadMode } from '../../src/connector/postgres/sink.ts'
 import { PostgresTable } from '../../src/connector/postgres/source.ts'
-import { findAccess, type S3Options } from '../../src/connector/s3/access.ts'
+import { findAccess, type S3Access, type S3Options } from '../../src/connector/s3/access.ts'
 import { S3Client } from '../../src/connector/s3/client.ts'
 import { S3Files } from '../../src/connector/s3/sink.ts'
 import { S3Objects } from '../../src/connector/s3/source.ts'
@@ -104,7 +104,7 @@ function checkCommon<O extends TransferOptions & { readonly registry?: string | 
   return options
 }
 
-interface OutsideDeps extends Omit<AskDeps, 'fetch'> {
+export interface OutsideDeps extends Omit<AskDeps, 'fetch'> {
   readonly httpFetch?: HttpFetch | undefined
   readonly openPostgres?: OpenPostgres | undefined
   readonly openKafka?: OpenKafka | undefined
@@ -122,11 +122,25 @@ const textFileOf = ({ disk }: Pick<OutsideDeps, 'disk'>) => async (path: string)
 }
 
 /** Throws UNAUTHENTICATED without a key of S3. */
-async function clientOf(deps: OutsideDeps, asking: AskDeps, bucket: string, options: S3Options): Promise<S3Client> {
+async function accessOf(deps: OutsideDeps, options: S3Options): Promise<S3Access> {
   const { machine } = deps
   const places = { env: machine?.environment ?? {}, userDirectory: machine?.userDirectory ?? '/', readText: textFileOf(deps) }
-  const access = await findAccess(places, options)
-  return new S3Client(asking, access, bucket)
+  return findAccess(places, options)
+}
+
+const clientOf = async (deps: OutsideDeps, asking: AskDeps, bucket: string, options: S3Options): Promise<S3Client> =>
+  new S3Client(asking, await accessOf(deps, options), bucket)
+
+/** A file of a web server, or objects of S3. `access`: of the service of S3. */
+export interface OutsideTree { readonly source: OutsideFiles; readonly isTree: boolean; readonly access?: S3Access }
+
+/** Throws EINVAL, and UNAUTHENTICATED without a key of S3. */
+export async function treeOf(deps: OutsideDeps, url: string, options: S3Options = {}): Promise<OutsideTree> {
+  const asking = askDeps(deps)
+  const location = locationOf(url)
+  if (location.kind === 'http') return { source: new HttpFile(asking, location.url), isTree: false }
+  const access = await accessOf(deps, options)
+  return { source: new S3Objects(new S3Client(asking, access, location.bucket), location.key), isTree: isPrefix(location), access }
 }
 
 function askDeps({ httpFetch: fetch, clock, random }: OutsideDeps): AskDeps {
@@ -173,12 +187,9 @@ export async function importFrom(
       throw new GristmillError('EINVAL', `${importing.path}: a table becomes JSON lines; give the file a name that ends with .jsonl`)
     return importFiles({ ...asking, objects: deps.objects }, { ...importing, format: 'jsonl', source, isTree: false })
   }
-  const location = locationOf(url)
-  const isTree = isPrefix(location)
-  if (isTree && checksum !== undefined) throw new GristmillError('EINVAL', 'a checksum belongs to one file, and the address names several')
-  const source: OutsideFiles = location.kind === 'http'
-    ? new HttpFile(asking, location.url)
-    : new S3Objects(await clientOf(deps, asking, location.bucket, options), location.key)
+  if (checksum !== undefined && isPrefix(locationOf(url)))
+    throw new GristmillError('EINVAL', 'a checksum belongs to one file, and the address names several')
+  const { source, isTree } = await treeOf(deps, url, options)
   return importFiles({ ...asking, objects: deps.objects }, { ...importing, source, isTree })
 }
 

@@ -9,6 +9,7 @@ import type { Commands } from '../../src/ports/command.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
+import type { HttpFetch } from '../../src/ports/httpfetch.ts'
 import type { Log, LogFields } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import type { Net } from '../../src/ports/net.ts'
@@ -51,6 +52,8 @@ interface ChildWorld {
   /** Time and random numbers of programs that are replayed; a simulation has none. */
   readonly globals?: ProgramGlobals | undefined
   readonly loadAvro?: LoadAvro | undefined
+  /** Reaches servers outside of the cluster; a simulation has none. */
+  readonly httpFetch?: HttpFetch | undefined
 }
 
 export class TaskRunnerChild {

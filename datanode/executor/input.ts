@@ -1,9 +1,11 @@
 // Input of a map task: the ranges of its split, read block by block from the nearest replica. Counts bytes by locality. If a range begins
 // inside a CSV file, the file's header is read first. A file that was replaced or removed since the job was submitted is refused with
-// `changedInput`, before the first record where the namenode is asked for the file in any case.
+// `changedInput`, before the first record where the namenode is asked for the file in any case; so is a file outside of the cluster that is
+// not the pinned one any more, when its bytes come.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { hasHeader, type InputOptions } from '../../src/base/formats.ts'
+import { isReference } from '../../src/base/reference.ts'
 import { KiB, MiB } from '../../src/base/units.ts'
 import type { BlockPlaces } from '../../src/file/block.ts'
 import type { ReadOptions, LocatedFile } from '../../src/file/read.ts'
@@ -32,6 +34,8 @@ interface BytesRead {
   remote: number
   /** Bytes of inlined files, which came from the namenode. */
   inlined: number
+  /** Bytes of files outside of the cluster. */
+  outside: number
 }
 
 export class SplitSource {
@@ -39,9 +43,11 @@ export class SplitSource {
   readonly #input: SplitInput
   readonly #places: ReadonlyMap<number, Pick<BlockPlaces, 'nodes' | 'token'>>
   readonly #headers = new Map<string, readonly string[]>()
+  /** Files outside of the cluster, by the paths of their references. */
+  readonly #outside = new Map<string, LocatedFile>()
   /** Bytes of the inlined ranges that were read last, by their place in the split. */
   #ahead = new Map<number, Buffer>()
-  readonly read: BytesRead = { local: 0, rack: 0, remote: 0, inlined: 0 }
+  readonly read: BytesRead = { local: 0, rack: 0, remote: 0, inlined: 0, outside: 0 }
 
   constructor(session: ExecutorSession, input: SplitInput) {
     this.#session = session
@@ -73,6 +79,33 @@ export class SplitSource {
 
   /** The bytes of the file of a range from `start` to `end`, which may lie outside of the range. A piece is valid until the next one. */
   partOf(range: SplitRange, start: number, end: number): AsyncGenerator<Buffer> { return this.#part(range, start, end) }
+
+  /**
+   * The lines that begin in a range which may begin and end anywhere; the last one may end behind it. A piece is valid until the next
+   * one.
+   */
+  async *linesOf(range: SplitRange): AsyncGenerator<Buffer> {
+    const { start, end, fileBytes } = range
+    let hasBegun = start === 0
+    let last = lineFeed
+    // The byte before the range tells whether a line begins with it.
+    for await (const piece of this.#part(range, Math.max(0, start - 1), end)) {
+      const from = hasBegun ? 0 : piece.indexOf(lineFeed) + 1
+      if (!hasBegun && from === 0) continue
+      hasBegun = true
+      last = piece.at(-1)!
+      if (from < piece.length) yield piece.subarray(from)
+    }
+    if (!hasBegun || last === lineFeed) return
+    for (let at = end, step = beyondFirstBytes; at < fileBytes; step = Math.min(step * 2, beyondBytesMax)) {
+      for await (const piece of this.#part(range, at, Math.min(fileBytes, at + step))) {
+        const stop = piece.indexOf(lineFeed) + 1
+        yield stop > 0 ? piece.subarray(0, stop) : piece
+        if (stop > 0) return
+        at += piece.length
+      }
+    }
+  }
 
   /** Path of a replica on this machine that is exactly the range, with all bytes checked; undefined: there is none. */
   async localBlock(range: SplitRange, pause: () => Promise<void> | undefined): Promise<string | undefined> {
@@ -181,6 +214,8 @@ export class SplitSource {
 
   /** Throws `changedInput` if the path does not lead to the file that the job was submitted with. */
   async #locate(range: SplitRange, part?: { offset: number; length: number }): Promise<LocatedFile> {
+    const known = this.#outside.get(range.path)
+    if (known) return known
     let located: LocatedFile
     try {
       located = await this.#session.files.locate(range.path, part)
@@ -188,17 +223,19 @@ export class SplitSource {
       throw asChanged(error, range)
     }
     if (located.status.id !== range.inode) throw replaced(range)
+    if (located.outside) this.#outside.set(range.path, located)
     return located
   }
 
   async *#read(range: SplitRange, located: LocatedFile, options: ReadOptions): AsyncGenerator<Buffer> {
     try {
       for await (const piece of this.#session.files.read(located, options)) {
-        if (located.status.inlined) this.read.inlined += piece.length
+        if (located.outside) this.read.outside += piece.length
+        else if (located.status.inlined) this.read.inlined += piece.length
         yield piece
       }
     } catch (error) {
-      throw asChanged(error, range)
+      throw asChanged(error, range, located.outside)
     }
   }
 
@@ -227,7 +264,9 @@ export class SplitSource {
 }
 
 /** A file that had no blocks when the job was submitted, and has none for ever. */
-const isInlined = ({ blocks, fileBytes }: SplitRange): boolean => blocks.length === 0 && fileBytes > 0
+const isInlined = ({ blocks, fileBytes, path }: SplitRange): boolean => blocks.length === 0 && fileBytes > 0 && !isReference(path)
+
+const lineFeed = 10
 
 /** The job cannot succeed with this input on any node: `toFailure` distinguishes the error by `isChangedInput`. */
 const changedInput = (path: string, what: string, cause?: unknown): GristmillError =>
@@ -236,7 +275,9 @@ const changedInput = (path: string, what: string, cause?: unknown): GristmillErr
 const replaced = ({ path }: SplitRange, cause?: unknown): GristmillError =>
   changedInput(path, 'is another file now than when the job was submitted', cause)
 
-function asChanged(error: unknown, range: SplitRange): unknown {
+function asChanged(error: unknown, range: SplitRange, outside?: LocatedFile['outside']): unknown {
+  if (outside && hasCode(error, 'ESTALE')) return changedInput(outside.shown, 'was replaced while it was read', error)
+  if (outside && hasCode(error, 'ENOENT')) return changedInput(outside.shown, 'was removed while it was read', error)
   if (hasCode(error, 'ESTALE', 'EISDIR')) return replaced(range, error)
   return hasCode(error, 'ENOENT', 'ENOTDIR') ? changedInput(range.path, 'was removed or moved after the job was submitted', error) : error
 }

@@ -32,6 +32,7 @@ async function begin(): Promise<void> {
     print: (...parts) => console.log(...parts),
     started: watchStarted(), globals, commands: systemCommands,
     openDatabase: async options => (await import('../../src/world/duckdb.ts')).openDuckDB(options),
+    httpFetch: async request => (await import('../../src/world/httpfetch.ts')).httpFetch(request),
     loadAvro: async () => (await import('../../src/world/avro.ts')).loadAvro(), isChanged: () => isChanged(),
     setEnvironment(env) {
       for (const name of Object.keys(process.env)) if (!(name in env)) delete process.env[name]

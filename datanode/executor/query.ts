@@ -77,11 +77,11 @@ export class QueryAttempt {
   }
 
   get counters(): Record<string, number> {
-    const { local = 0, rack = 0, remote = 0, inlined = 0 } = this.#source?.read ?? {}
+    const { local = 0, rack = 0, remote = 0, inlined = 0, outside = 0 } = this.#source?.read ?? {}
     const shuffled = this.#shuffled.local + this.#shuffled.remote
     return {
       bytesIn: this.#bytesIn + shuffled, inputBytes: this.#bytesIn, bytesReadLocal: local, bytesReadRack: rack, bytesReadRemote: remote,
-      ...inlined > 0 && { bytesReadInlined: inlined },
+      ...inlined > 0 && { bytesReadInlined: inlined }, ...outside > 0 && { bytesReadOutside: outside },
       ...shuffled > 0 && { shuffleBytes: shuffled, shuffleBytesLocal: this.#shuffled.local, shuffleBytesRemote: this.#shuffled.remote },
       ...this.#output,
     }
@@ -299,7 +299,7 @@ export class QueryAttempt {
     this.#names.set(local, range.start === 0 ? range.path : `${range.path} (from byte ${range.start})`)
   }
 
-  /** Local path of a part of a file: the replica of a block itself, if it is on this machine, else a copy. */
+  /** Local path of a part of a file, in whole lines: the replica of a block itself, if it is on this machine, else a copy. */
   async #place(
     source: SplitSource, range: SplitRange, index: number, total: number,
   ): Promise<string> {
@@ -309,7 +309,7 @@ export class QueryAttempt {
       local = `${this.#directory}/${index}.file`
       const writer = await disk.create(local, { mode: 0o600 })
       try {
-        for await (const piece of source.bytesOf(range)) {
+        for await (const piece of range.aligned ? source.bytesOf(range) : source.linesOf(range)) {
           writer.writeSync(piece)
           await this.#pause()
         }

@@ -6,6 +6,7 @@ import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { DatabaseFunction } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
+import type { HttpFetch } from '../../src/ports/httpfetch.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Modules } from '../../src/ports/modules.ts'
 import type { Net } from '../../src/ports/net.ts'
@@ -44,6 +45,8 @@ interface ExecutorSessionOptions {
   /** Default: programs are replayed with the time and the random numbers of the machine. */
   readonly globals?: ProgramGlobals | undefined
   readonly loadAvro?: LoadAvro | undefined
+  /** Default: inputs outside of the cluster cannot be read. */
+  readonly httpFetch?: HttpFetch | undefined
 }
 
 /** Programs kept in the cache, the newest ones. Each job has its own instance of its module, which stays in memory in any case. */
@@ -67,7 +70,7 @@ export class ExecutorSession {
   /** By the run of the program. */
   readonly #replays = new Map<string, Replays>()
 
-  constructor({ clock, disk, random, net: open, log, setup, modules, started, globals, loadAvro }: ExecutorSessionOptions) {
+  constructor({ clock, disk, random, net: open, log, setup, modules, started, globals, loadAvro, httpFetch }: ExecutorSessionOptions) {
     const { secret, user, cluster, namenode, node, host, scratch } = setup
     this.clock = clock
     this.disk = disk
@@ -80,7 +83,12 @@ export class ExecutorSession {
     const net = open(log)
     const credentials = new Credentials({ secret, user, cluster, clock, random })
     this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node, patient: true })
-    this.files = new FileClient({ caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: scratch })
+    const { vault } = credentials
+    this.files = new FileClient({
+      caller: this.caller, net, clock, random, disk, log, namenode, cluster, host, spoolDir: scratch,
+      ...httpFetch && { openOutside: async (...reference) =>
+        (await import('../../src/connector/reference.ts')).openerOf({ fetch: httpFetch, clock, random, vault })(...reference) },
+    })
     this.wires = new Wires({ net, caller: this.caller, clock })
     this.#time = new ClusterTime(clock)
     this.#time.sample(setup.nowMs, clock.mono())

@@ -236,6 +236,7 @@ export class TaskAttempt {
       recordsIn: read.records, bytesIn: read.bytes, inputRecords: read.records, inputBytes: read.bytes,
       bytesReadLocal: source.read.local, bytesReadRack: source.read.rack,
       bytesReadRemote: source.read.remote, ...(source.read.inlined > 0 && { bytesReadInlined: source.read.inlined }),
+      ...(source.read.outside > 0 && { bytesReadOutside: source.read.outside }),
       ...(read.invalidUtf8Records > 0 && { invalidUtf8Records: read.invalidUtf8Records }),
       ...(read.badRecords > 0 && { badRecords: read.badRecords }),
     })

@@ -19,13 +19,13 @@ export async function* pull(
 ): AsyncGenerator<Uint8Array> {
   const splits = source.split(pin, rangeBytes)
   // A single range needs no order, and is not collected in memory.
-  if (splits.length === 1) return yield* inOrder(deps, source, splits[0]!, signal)
+  if (splits.length === 1) return yield* readSplit(deps, source, splits[0]!, signal)
   const ending = new AbortController()
   const both = signal ? AbortSignal.any([signal, ending.signal]) : ending.signal
   const running: Ahead[] = []
   let next = 0
   const begin = (): void => {
-    if (next < splits.length) running.push(new Ahead(inOrder(deps, source, splits[next++]!, both), rangeBytes))
+    if (next < splits.length) running.push(new Ahead(readSplit(deps, source, splits[next++]!, both), rangeBytes))
   }
   try {
     while (next < splits.length && running.length < parallel) begin()
@@ -102,7 +102,9 @@ class Ahead {
 }
 
 /** The bytes of one split, with repeats. The bound on tries begins again with each byte that comes. */
-async function* inOrder(deps: AskDeps, source: OutsideFiles, split: FileSplit, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+export async function* readSplit(
+  deps: AskDeps, source: OutsideFiles, split: FileSplit, signal?: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   let from = 0
   let reading: AsyncIterator<Uint8Array> | undefined
   const step = async (): Promise<IteratorResult<Uint8Array>> => {

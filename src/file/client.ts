@@ -3,12 +3,14 @@
 
 import { FramePool } from '../block/ring.ts'
 import { abortable } from '../base/abort.ts'
+import { isReference } from '../base/reference.ts'
 import { Background } from '../base/background.ts'
 import { requestId, type Address, type BlockId, type ClusterId, type RequestId } from '../base/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
 import type { Log } from '../ports/log.ts'
 import type { Net } from '../ports/net.ts'
+import type { OpenOutside } from '../ports/outside.ts'
 import type { Random } from '../ports/random.ts'
 import { reportBad, type FileStatus } from '../protocol/namespace.ts'
 import type { Caller } from '../rpc/call.ts'
@@ -21,6 +23,7 @@ import { putFile, type PutFileOptions } from './put.ts'
 import { Locator, readFile, type LocatedFile, type ReadOptions } from './read.ts'
 import type { Proof } from './replica.ts'
 import { SmallObjects } from './objects.ts'
+import { References } from './references.ts'
 import { SmallFiles } from './small.ts'
 import type { UploadTools } from './upload.ts'
 import { Wires } from './wires.ts'
@@ -47,6 +50,8 @@ export interface FileClientOptions {
   readonly leaseRenewMs?: number | undefined
   /** Owner of work that continues after a caller aborted; a client that belongs to a Mill shares the Mill's. */
   readonly background?: Background | undefined
+  /** Opens files outside of the cluster for which files stand. Default: such files cannot be read. */
+  readonly openOutside?: OpenOutside | undefined
 }
 
 interface WriterOptions extends CreateOptions {
@@ -63,6 +68,7 @@ export class FileClient {
   readonly #wires: Wires
   readonly #leases: Leases
   readonly #locator: Locator
+  readonly #references: References
   readonly #upload: UploadTools
   readonly #read: ReadTools
   readonly #client: string
@@ -81,6 +87,7 @@ export class FileClient {
     this.small = new SmallFiles({ caller, clock, namenode, requestId: () => this.requestId() }, options)
     this.objects = new SmallObjects({ caller, clock, namenode, requestId: () => this.requestId(), small: this.small })
     this.#locator = new Locator({ caller, namenode, host })
+    this.#references = new References({ locator: this.#locator, objects: this.objects, open: options.openOutside })
     this.#upload = {
       caller, clock, random, log, wires: this.#wires, pool: new FramePool(), small: this.small, namenode, cluster, host, progressMs,
       requestId: () => this.requestId(),
@@ -130,7 +137,7 @@ export class FileClient {
 
   /** Status and locations of a file (the first limits.locatePageMax blocks), as an argument for `read`. */
   locate(path: string, options: { offset?: number; length?: number; signal?: AbortSignal } = {}): Promise<LocatedFile> {
-    return this.#locator.locate(path, options)
+    return isReference(path) ? this.#references.locate(path, options.signal) : this.#locator.locate(path, options)
   }
 
   /**
@@ -138,6 +145,7 @@ export class FileClient {
    * is set: then it is valid until the next call. Throws ENOENT, EISDIR, BLOCK_MISSING.
    */
   read(file: string | LocatedFile, options: ReadOptions = {}): AsyncGenerator<Buffer, void, void> {
+    if (typeof file === 'string' ? isReference(file) : file.outside) return this.#references.read(file, options)
     return readFile(this.#read, this.#locator, file, options)
   }
 

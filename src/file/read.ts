@@ -3,6 +3,7 @@
 import { GristmillError, hasCode } from '../base/errors.ts'
 import type { Address } from '../base/ids.ts'
 import { MiB } from '../base/units.ts'
+import type { OutsideFile } from '../ports/outside.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../protocol/namespace.ts'
 import type { FileContent, NodePlace } from '../protocol/fields.ts'
 import type { Caller } from '../rpc/call.ts'
@@ -29,6 +30,8 @@ export interface LocatedFile {
   readonly next?: number | undefined
   /** Bytes of an inlined file. */
   readonly content?: FileContent | undefined
+  /** File outside of the cluster for which it stands. The status has its length, and there are no blocks. */
+  readonly outside?: OutsideFile | undefined
 }
 
 /** Distance to a block's end at which the next block is requested. */

@@ -117,7 +117,7 @@ test('a program reads a file of a web server, the same one in all steps, and its
     await fails(1, /y\.csv does not exist/, file, '--input', `${at}/y.csv`, '--output', '/places-2')
     await fails(1, /a web server has no way to take them/, file, '--input', `${at}/x.csv`, '--output', `${at}/out`)
     await fails(1, /^(?!.*hunter2)[^]*may be a signature/, file, '--input', `${at}/x.csv?sig=hunter2`, '--output', '/places-2')
-    await fails(1, /is outside of the cluster, and only a program/, 'gristmill:wordcount', '--input', `${at}/x.csv`, '--output', '/places-2')
+    await fails(1, /is outside of the cluster, and only a program/, 'gristmill:wordcount', '--input', `${at}/x.csv`, '--output', 's3://b/c/')
     const job = (await cluster.ok(['history', '/places', '--json'])).match(/job-\d+/)![0]
     expect(await cluster.run(['rerun', job])).toMatchObject({ code: 1, stderr: expect.stringMatching(/\/x\.csv is outside of the cluster.*--latest/) })
     expect(await cluster.ok(['lineage', '/places'])).toMatch(new RegExp(`from ${at}/x\\.csv +1 file, 24 bytes`))

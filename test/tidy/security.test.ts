@@ -70,6 +70,14 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/src/connector/s3.test.ts', 'errors of the service have codes, and no key, secret or signature in them'],
     ['cluster/s3.test.ts', 'the commands of the guide to connectors'],
   ],
+  'Keys with which tasks read objects of S3 are sealed': [
+    ['unit/src/connector/reference.test.ts', 'keys of S3 are sealed'],
+    ['cluster/outside.test.ts', 'objects of S3 are read with keys'],
+    ['unit/client/sql/outside.test.ts', 'a new stage is of its user alone'],
+  ],
+  'What they read is sealed with them': [
+    ['unit/src/connector/reference.test.ts', 'keys of S3 are sealed'],
+  ],
   'A password goes to the server that the address names': [
     ['unit/src/connector/http.test.ts', 'redirects are followed without the password'],
   ],

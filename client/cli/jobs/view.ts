@@ -25,15 +25,17 @@ export function lostLine({ name, lost }: StageStatus): string | undefined {
 }
 
 /**
- * Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`, and `namenode` if there were inlined files;
- * undefined if nothing was read.
+ * Bytes read by locality: `local 117 MiB (94%), rack 8.0 MiB (6%), remote 0 B (0%)`, `namenode` if there were inlined files, and `outside`
+ * if there were files outside of the cluster; undefined if nothing was read.
  */
 export function localityLine(counters: Counters): string | undefined {
-  const places = { local: 'bytesReadLocal', rack: 'bytesReadRack', remote: 'bytesReadRemote', namenode: 'bytesReadInlined' } as const
+  const places = {
+    local: 'bytesReadLocal', rack: 'bytesReadRack', remote: 'bytesReadRemote', namenode: 'bytesReadInlined', outside: 'bytesReadOutside',
+  } as const
   const read = Object.entries(places).map(([place, name]) => [place, counters[name] ?? 0] as const)
   const total = read.reduce((sum, [, bytes]) => sum + bytes, 0)
   if (total === 0) return undefined
-  return read.filter(([place, bytes]) => place !== 'namenode' || bytes > 0)
+  return read.filter(([place, bytes]) => (place !== 'namenode' && place !== 'outside') || bytes > 0)
     .map(([place, bytes]) => `${place} ${formatBytes(bytes)} (${percent(bytes, total)})`).join(', ')
 }
 

@@ -145,6 +145,62 @@ test('bytes are counted by where they came from', async () => {
   ] as const) {
     const { source } = sourceOf({ from }, [rangeOf(8, 16, [1])])
     await readAll(source, 8)
-    expect(source.read).toEqual({ ...read, inlined: 0 })
+    expect(source.read).toEqual({ ...read, inlined: 0, outside: 0 })
+  }
+})
+
+/** A source over references to files outside of the cluster. */
+function outsideOf(content: string, pieceBytes: number, failure?: GristmillError) {
+  const asked: string[] = []
+  const outside = { bytes: content.length, shown: 'http://h/f' }
+  const files = {
+    locate: async (path: string) => {
+      asked.push(`locate ${path}`)
+      return { status: { id: inodeId(7), length: content.length }, blocks: [], outside }
+    },
+    async *read(_located: unknown, { start, end }: { start: number; end: number }) {
+      if (failure) throw failure
+      for (let at = start; at < end; at += pieceBytes) yield Buffer.from(content.slice(at, Math.min(end, at + pieceBytes)))
+    },
+  }
+  const path = '/.outside/x/ref/f'
+  const range = (start: number, end: number): SplitRange =>
+    ({ path, inode: inodeId(7), fileBytes: content.length, start, end, aligned: false, blocks: [] })
+  const source = (ranges: SplitRange[]) => new SplitSource(
+    { files, setup: { node: 'n', host: 'h', rack: 'r' } } as unknown as ExecutorSession,
+    { kind: 'split', split: { bytes: 0, ranges }, options: { format: 'lines' }, places: [] },
+  )
+  return { source, range, asked }
+}
+
+test('ranges of a file outside of the cluster give each line once, wherever they and the pieces that come end', async () => {
+  for (const content of ['a\nbb\n\ncccccc\nd\n', 'a\nbb\n\ncccccc\nd', '\n', 'abcdefgh', '\n\n\n']) {
+    for (let size = 1; size <= content.length; size++) {
+      for (const pieceBytes of [1, 2, 3, 100]) {
+        const { source, range } = outsideOf(content, pieceBytes)
+        let all = ''
+        for (let start = 0; start < content.length; start += size) {
+          const part = range(start, Math.min(content.length, start + size))
+          const own = Buffer.concat((await Array.fromAsync(source([part]).linesOf(part), piece => Buffer.from(piece)))).toString()
+          expect(own === '' || own.endsWith('\n') || all.length + own.length === content.length).toBe(true)
+          all += own
+        }
+        expect([size, pieceBytes, all]).toEqual([size, pieceBytes, content])
+      }
+    }
+  }
+})
+
+test('bytes of a file outside of the cluster are counted apart, and one that was replaced ends the job in words', async () => {
+  const { source, range, asked } = outsideOf(text, 5)
+  const read = source([range(0, text.length)])
+  expect(await readAll(read, 0)).toBe(text)
+  expect(read.read).toEqual({ local: 0, rack: 0, remote: 0, inlined: 0, outside: text.length })
+  expect(asked).toEqual(['locate /.outside/x/ref/f'])
+  for (const [code, words] of [['ESTALE', 'replaced'], ['ENOENT', 'removed']] as const) {
+    const changed = outsideOf(text, 5, new GristmillError(code, 'what the connector says'))
+    const error: unknown = await readAll(changed.source([changed.range(0, 8)]), 0).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'ENOENT', message: `http://h/f was ${words} while it was read; submit the job again` })
+    expect(toFailure(error, undefined)).toMatchObject({ cause: 'system', failure: { code: 'ENOENT' } })
   }
 })
