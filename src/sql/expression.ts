@@ -4,6 +4,7 @@
 import { constantSql } from './constant.ts'
 import { functionSql } from './call.ts'
 import { jsonText, listOf, numberOf, only, textOf, type Json, type JsonObject } from './json.ts'
+import { lambdaOf, lambdaSql, parameterKey } from './lambda.ts'
 import { nameSql, textSql } from './quote.ts'
 import { typeSql } from './types.ts'
 import { unsupported } from './unsupported.ts'
@@ -88,14 +89,26 @@ function typeOf(node: Json): string {
 
 /** The tree as text, with names of columns, and without places and labels. */
 export function keyOf(node: Json, scope: readonly PlanColumn[]): string {
+  const column = (object: JsonObject): Json => {
+    const found = scope[numberOf(object.index)] ?? unsupported("a column that DuckDB's plan does not have")
+    return { column: found.name }
+  }
+  return jsonText(bareOf(node, column))
+}
+
+function bareOf(node: Json, reference: (object: JsonObject) => Json): Json {
   const bare = (value: Json): Json => {
     if (Array.isArray(value)) return value.map(bare)
     if (typeof value !== 'object' || value === null) return value
     const object = value as JsonObject
-    if (object.expression_class === 'BOUND_REF') {
-      const column = scope[numberOf(object.index)] ?? unsupported("a column that DuckDB's plan does not have")
-      return { column: column.name, type: typeSql(object.return_type) }
+    if (object.expression_class === 'BOUND_REF') return { ...reference(object) as JsonObject, type: typeSql(object.return_type) }
+    const lambda = lambdaOf(object)
+    if (lambda) {
+      const { function_data: _, ...call } = object
+      return { ...fields(call), flags: bare(lambda.flags), body: bareOf(lambda.body, parameterKey) }
     }
+    const uncast = uncastOf(object)
+    if (uncast !== undefined) return bare(uncast)
     const exact = decimalOf(object)
     if (exact) return { decimal: exact.name!, scale: scaleOf(exact)!, children: bare(exact.children!) }
     const constant = writtenConstant(object)
@@ -106,13 +119,21 @@ export function keyOf(node: Json, scope: readonly PlanColumn[]): string {
     if (negated) return bare(negated)
     if (object.expression_class === 'BOUND_BETWEEN') return bare(betweenParts(object))
     if (object.expression_class === 'BOUND_CONJUNCTION') return { conjunction: object.type!, children: conjuncts(object).map(bare) }
-    return Object.fromEntries(
+    return fields(object)
+  }
+  const fields = (object: JsonObject): JsonObject =>
+    Object.fromEntries(
       Object.entries(object)
         .filter(([field]) => field !== 'query_location' && field !== 'alias' && field !== 'catalog_name' && field !== 'schema_name')
         .map(([field, each]) => [field, bare(each)]),
     )
-  }
-  return jsonText(bare(node))
+  return bare(node)
+}
+
+/** What a cast to the type that its operand has already stands for: DuckDB leaves some of them in the bodies of lambdas. */
+function uncastOf(node: JsonObject): Json | undefined {
+  if (node.expression_class !== 'BOUND_CAST' || node.try_cast !== false || writtenConstant(node) !== undefined) return undefined
+  return typeOf(node.child!) === typeSql(node.return_type) ? node.child : undefined
 }
 
 const scaleOf = ({ return_type }: JsonObject): Json | undefined => {
@@ -183,10 +204,11 @@ const conjuncts = (node: JsonObject): Json[] =>
     return expression_class === 'BOUND_CONJUNCTION' && type === node.type ? conjuncts(child as JsonObject) : [child]
   })
 
-function print(value: Json, column: (index: number) => string): string {
+/** `depth`: of the lambda in whose body it is. */
+function print(value: Json, column: (index: number) => string, depth = 0): string {
   const kind = textOf((value as JsonObject | undefined)?.expression_class)
   const node = only(value, [...common, ...(classes[kind] ?? unsupported(`an expression of the class ${kind}`))])
-  const of = (child: Json | undefined): string => print(child!, column)
+  const of = (child: Json | undefined): string => print(child!, column, depth)
   const children = (): string[] => listOf(node.children).map(of)
   switch (kind) {
     case 'BOUND_REF':
@@ -194,6 +216,7 @@ function print(value: Json, column: (index: number) => string): string {
     case 'BOUND_CONSTANT':
       return constantSql(node.value)
     case 'BOUND_CAST':
+      if (uncastOf(node) !== undefined) return of(node.child)
       return `${node.try_cast === true ? 'TRY_CAST' : 'CAST'}(${of(node.child)} AS ${typeSql(node.return_type)})`
     case 'BOUND_COMPARISON':
       return `(${of(node.left)} ${comparisons[textOf(node.type)] ?? unsupported(`the comparison ${textOf(node.type)}`)} ${of(node.right)})`
@@ -208,10 +231,13 @@ function print(value: Json, column: (index: number) => string): string {
     }
     case 'BOUND_BETWEEN':
       return of(betweenParts(node))
-    default:
+    default: {
+      const lambda = lambdaOf(node)
+      if (lambda) return lambdaSql(nameSql(textOf(node.name)), lambda, depth, { of, inBody: print })
       return decimalOf(node) || errorOf(node)
         ? `CAST(${functionSql(node, children())} AS ${typeSql(node.return_type)})`
         : functionSql(node, children())
+    }
   }
 }
 

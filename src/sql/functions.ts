@@ -1,6 +1,7 @@
 // Scalar functions that the planner prints. Each gives the same result for the same arguments in every task, and keeps all its arguments
 // in DuckDB's bound tree, or its bound data have all that was taken out of them. Other functions are gathered: volatile ones (`random`,
-// `uuid`), those that look at the session (`current_setting`), those that take part of the syntax (`unnest`), and lambdas.
+// `uuid`), those that look at the session (`current_setting`), and those that take part of the syntax (`unnest`). Functions with lambdas
+// are in lambda.ts.
 
 const names = (text: string): string[] => text.trim().split(/\s+/)
 
