@@ -117,6 +117,37 @@ export function isTitle({ bytes }: CsvSample, { from, end, delimiter, isTyped }:
     && (plain.length === 0 || (isBlankBehind && plain.length === 1) || (isTyped && plain.length <= (isBlankBehind ? 8 : 2)))
 }
 
+/** Lines that a title before a table may have. */
+export const titleLinesMax = 10
+
+/** Fields of each line by which a table shows. Two by a tab or a bar are also values with one mark, as names of paths and places have. */
+const hiddenFields: ReadonlyArray<readonly [delimiter: string, fieldsMin: number]> = [[';', 2], ['\t', 3], ['|', 3]]
+
+/**
+ * EINVAL for a sample that seems to have one column, if all lines behind its first ones have the same number of fields by a delimiter, and
+ * are half of it or more: a title and a table, or one column whose values have marks. `from`: lines before the sample's first row.
+ */
+export function hiddenTable(csv: CsvSample, from: number): GristmillError | undefined {
+  const { path, bytes } = csv
+  for (const [delimiter, fieldsMin] of hiddenFields) {
+    if (!bytes.includes(delimiter)) continue
+    for (let title = 1; title <= titleLinesMax; title++) {
+      const rest = layoutOf({ ...csv, delimiter }, from + title)
+      if (!rest.isEven || rest.first.length < fieldsMin) continue
+      const lines = bytes.toString('latin1', startOf(bytes, from + title)).split(lineEnds).filter(line => line !== '').length
+      if (lines < Math.max(2, title)) break
+      const named = delimiter === '\t' ? ' and a tab' : delimiter
+      return new GristmillError(
+        'EINVAL', `${path} has no clear delimiter: all lines behind its first ${title === 1 ? 'one' : title} have ${rest.first.length} `
+        + `fields by ${JSON.stringify(delimiter)}, and may be a table below a title, or values of one column; for a table, begin each `
+        + `line of a title with #, or write a first line sep=${named} before it; for one column, a first line sep=,`,
+        { details: { path } },
+      )
+    }
+  }
+  return undefined
+}
+
 const lineEnds = /\r\n|\n|\r/
 
 /** Start of the line `number`, from 0. */

@@ -5,7 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, literalsOf } from '../../src/base/sql.ts'
 import { escapedPath, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
-import { isTitle, layoutOf, type CsvLayout, type CsvSample } from './csvlayout.ts'
+import { hiddenTable, isTitle, layoutOf, titleLinesMax, type CsvLayout, type CsvSample } from './csvlayout.ts'
 import type { CsvReading } from './readcalls.ts'
 
 type CsvFormat = Extract<TableShape['format'], { kind: 'csv' }>
@@ -41,15 +41,15 @@ export async function lookAtSample(db: Database, csv: CsvSample, local: string, 
     const table = await lookOf(db, local, { csv, layout: { ...found, delimiter: undefined }, told }).catch(() => undefined)
     if (table && table.columns.length > 1 && table.format.skip > found.skip && !faultOf(csv, found, table)) return table
   }
+  const isColumn = only !== undefined || (found.isEven && found.first.length === 1)
+  const hidden = isColumn && csv.delimiter === undefined && !found.isNamed ? hiddenTable(csv, found.skip) : undefined
+  if (hidden) throw hidden
   const own = only === undefined ? found : { ...found, delimiter: only, first: [only], isEven: true, fault: undefined }
   const look = await lookOf(db, local, { csv, layout: own, told })
   const fault = faultOf(csv, own, look)
   if (fault) throw fault
   return look
 }
-
-/** Lines that a title behind the line that names the delimiter may have. */
-const titleLinesMax = 10
 
 /** The table behind a title that follows the line which names the delimiter: the engine, told to skip that line, looks for no title. */
 async function behindTitle(

@@ -323,6 +323,9 @@ test.each([
   // A column of texts with separators in some, and a table with one title or more.
   'comment\ngood\nfine\nbad, really\nso, so\nso, la\n', 'note\nfoo, bar\nso, so\n',
   'one\ntwo\nthree\na,b\n1,2\n3,4\n', 'one\ntwo\n\nname,city\nx,ulm\n',
+  // The same with a semicolon; with a tab or a bar, which texts have more often, from three fields on.
+  'My report\na;b\nv;x\nw;y\n', 'My report\nof May\n\na;b\nv;x\n', 'My; own; report\n1;2\n3;4\n', 'one\ntwo\nthree\na;b\n1;2\n3;4\n',
+  '# made by; x\na;b;c\n1;2;3\n', 'My report\na\tb\tc\nv\tx\tq\n', 'My report\na|b|c\nv|x|q\nw|y|r\n',
   // Two delimiters that fit.
   '1,5;2,5\n3,5;4,5\n', 'name;price, EUR\nrye;1,50\noat;2,00\n',
 ])('CSV: %j may be read in two ways, and is refused', async text => {
