@@ -1,7 +1,7 @@
 // One statement of a user: checks that it is a SELECT, and puts the values of its parameters into it.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { afterBlanks, isOpenComment, withoutComments, wordAt } from '../../src/base/sqltokens.ts'
+import { afterBlanks, isOpenComment, sqlTokens, withoutComments, wordAt } from '../../src/base/sqltokens.ts'
 import { literalOf } from '../../src/base/sql.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { shown } from '../call/arguments.ts'
@@ -94,7 +94,7 @@ async function readQuery(db: Database, given: string, params: SqlParams | undefi
   const names = (statement.named_param_map ?? []).map(({ key }) => key)
   const values = valuesOf(names, params)
   const isCalling = mayHaveCalls(text)
-  if (names.length === 0 && !isCalling) return { sql: text, tables: tableNames(statement) }
+  if (names.length === 0 && !isCalling) return { sql: withoutEnd(text), tables: tableNames(statement) }
   const literals = new Map<string, unknown>()
   for (const [name, value] of values) literals.set(name, await expressionOf(db, value, name))
   for (const infinite of [Infinity, -Infinity]) literals.set(`\0${infinite}`, await expressionOf(db, infinite, ''))
@@ -103,6 +103,17 @@ async function readQuery(db: Database, given: string, params: SqlParams | undefi
   const plain = isCalling ? withoutCalls(own, raw.isRawJSON) : own
   const sql = await scalar(db, `SELECT json_deserialize_sql(${literalOf(JSON.stringify({ ...exact, statements: [plain] }))})`)
   return { sql, tables: tableNames(isCalling ? plain : statement) }
+}
+
+/** The text without the semicolons that end it: behind them, a query that is part of another one would not go on. */
+function withoutEnd(text: string): string {
+  // To cut a long statement into words takes a while.
+  const behind = text.slice(text.lastIndexOf(';') + 1).trim()
+  if (behind.length === text.trim().length || (behind !== '' && !behind.startsWith('--'))) return text
+  let end = 0
+  for (const token of sqlTokens(text))
+    if (token.kind !== 'blank' && token.kind !== 'comment' && text.slice(token.start, token.end) !== ';') end = token.end
+  return text.slice(0, end)
 }
 
 /**
