@@ -2,12 +2,16 @@
 // only.
 
 import { loadModes, type LoadMode } from '../../src/connector/postgres/sink.ts'
+import { GristmillError } from '../../src/base/errors.ts'
+import { dateForms, type ToldForms } from './readcalls.ts'
 import { StatementWords } from './statementwords.ts'
 
 export type SqlCommand =
   | ({ readonly kind: 'create table' } & Made & { readonly query: string })
-  /** `columns`: types that the statement declares; default: all columns have those that their files suggest. */
-  | ({ readonly kind: 'create external table' } & Made & { readonly path: string; readonly columns?: readonly DeclaredColumn[] })
+  /** `columns`: types that the statement declares; default: all columns have those that their files suggest. `csv`: forms of dates. */
+  | ({ readonly kind: 'create external table' } & Made & {
+    readonly path: string; readonly columns?: readonly DeclaredColumn[]; readonly csv?: ToldForms
+  })
   | ({ readonly kind: 'create view' } & Made & { readonly query: string })
   | { readonly kind: 'drop'; readonly of: 'table' | 'view'; readonly name: string; readonly ifExists: boolean }
   | { readonly kind: 'rename'; readonly name: string; readonly to: string }
@@ -92,7 +96,9 @@ function created(words: StatementWords): SqlCommand {
   if (isExternal) {
     const columns = declaredIn(words)
     words.need('location')
-    return words.ended({ kind: 'create external table', ...made, path: words.text(), ...columns && { columns } })
+    const path = words.text()
+    const csv = words.take('(') ? dateFormsIn(words) : undefined
+    return words.ended({ kind: 'create external table', ...made, path, ...columns && { columns }, ...csv && { csv } })
   }
   if (!words.take('as'))
     throw words.fault(`AS and a query: CREATE ${of.toUpperCase()} name AS SELECT …, or CREATE EXTERNAL TABLE name LOCATION '/path'`)
@@ -107,6 +113,19 @@ function declaredIn(words: StatementWords): DeclaredColumn[] | undefined {
   while (words.take(','))
   words.need(')')
   return found
+}
+
+/** Options of read_csv that say how dates and timestamps are written: (dateformat = '%d/%m/%Y', timestampformat = '…'). */
+function dateFormsIn(words: StatementWords): ToldForms {
+  const options = new Map<string, string>()
+  do {
+    const option = words.oneOf('dateformat', 'timestampformat')
+    if (options.has(option)) throw new GristmillError('EINVAL', `CREATE EXTERNAL TABLE has the option ${option} twice`)
+    words.take('=')
+    options.set(option, words.text())
+  } while (words.take(','))
+  words.need(')')
+  return dateForms('CREATE EXTERNAL TABLE', options)
 }
 
 function commented(words: StatementWords): SqlCommand {

@@ -6,16 +6,16 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { shownUrl } from '../../src/connector/location.ts'
 import { quotedName, typeText } from '../../src/base/sql.ts'
-import { remove } from '../../src/protocol/namespace.ts'
 import * as protocol from '../../src/protocol/table.ts'
-import type { CatalogTable, NewTable, TableSummary } from '../../src/protocol/table.ts'
-import { list as versionList, type Version } from '../../src/protocol/version.ts'
+import type { NewTable } from '../../src/protocol/table.ts'
 import { paged } from '../call/pages.ts'
 import type { SqlExportOptions } from './cluster.ts'
 import type { DeclaredColumn, SqlCommand } from './command.ts'
 import { isOutside } from './outside.ts'
 import { currentTable, describedAt, describedOf } from './current.ts'
 import { declaredTypes, notDeclared } from './declared.ts'
+import { allTables, dropped, tablesIn } from './dropping.ts'
+import type { ToldForms } from './readcalls.ts'
 import { existing, found, inserted, optimized, overwritten, said, type CommandRows, type WritingTools } from './writing.ts'
 
 interface CommandTools extends WritingTools {
@@ -29,7 +29,7 @@ export async function runCommand(command: SqlCommand, tools: CommandTools): Prom
     case 'show tables': return tablesOf(tools)
     case 'create table': return unlessThere(command, tools, () => createFrom(command, tools))
     case 'create external table': return unlessThere(command, tools, async () => {
-      const table = await namedAt(command.name, command.path, tools)
+      const table = await namedAt(command.name, command.path, tools, command.csv)
       const own = command.columns ? await declared(table, command.columns, tools) : table
       await ask(protocol.create, { table: own, replace: command.replace }, signal)
       return said(`created table ${command.name}`)
@@ -119,19 +119,9 @@ async function freeDirectory(name: string, tools: CommandTools): Promise<string>
   return path
 }
 
-async function allTables({ cluster: { ask }, signal }: CommandTools): Promise<TableSummary[]> {
-  const found: TableSummary[] = []
-  for await (const { tables } of paged((after?: string) => ask(protocol.list, after === undefined ? {} : { after }, signal)))
-    found.push(...tables)
-  return found
-}
-
-/** Tables whose files are in the directory, also in a version of it. */
-const tablesIn = (tables: readonly TableSummary[], directory: string): TableSummary[] =>
-  tables.filter(({ path }) => path === directory || path?.startsWith(`${directory}/`) || path?.startsWith(`${directory}@`))
-
-const namedAt = async (name: string, path: string, { cluster: { ask }, shape, signal }: CommandTools): Promise<NewTable> =>
-  ({ name, kind: 'table', ...await describedAt(path, { ask, shape, signal }) })
+const namedAt = async (
+  name: string, path: string, { cluster: { ask }, shape, signal }: CommandTools, csv?: ToldForms,
+): Promise<NewTable> => ({ name, kind: 'table', ...await describedAt(path, { ask, shape, signal }, csv) })
 
 /** The table with the types that a statement declares. Throws EINVAL for columns that the files do not have. */
 async function declared(table: NewTable, given: readonly DeclaredColumn[], { columns: columnsOf }: CommandTools): Promise<NewTable> {
@@ -155,53 +145,6 @@ async function declared(table: NewTable, given: readonly DeclaredColumn[], { col
     return at < 0 ? column : { ...column, type: typeText(types[at]!.type) }
   })
   return { ...table, columns }
-}
-
-async function dropped(
-  { of, name, ifExists }: Extract<SqlCommand, { kind: 'drop' }>, tools: CommandTools,
-): Promise<CommandRows> {
-  const { cluster: { ask }, signal } = tools
-  const before = await found(name, tools)
-  const why = before?.managed ? await whyKept(before, tools) : undefined
-  let table: CatalogTable
-  try {
-    table = await ask(protocol.drop, { name, kind: of }, signal)
-  } catch (error) {
-    if (ifExists && hasCode(error, 'ENOENT')) return said(`there is no ${of} ${name}`)
-    throw error
-  }
-  if (!table.managed) return said(`dropped ${of} ${name}`)
-  // Another statement may have made it meanwhile.
-  if (why !== undefined || table.path !== before?.path) return said(`dropped ${of} ${name}${why ?? `; its files stay in ${table.path!}`}`)
-  try {
-    await ask(remove, { path: table.path!, recursive: true }, signal)
-  } catch (error) {
-    if (!hasCode(error, 'ENOENT'))
-      throw new GristmillError('EACCES', `dropped table ${name}, but its files are still in ${table.path!}: ${(error as Error).message}`)
-  }
-  return said(`dropped ${of} ${name}; its files are in the trash`)
-}
-
-/** Reason for which the files at the path of a table that was made with its rows stay there when it is dropped. */
-async function whyKept(table: CatalogTable, tools: CommandTools): Promise<string | undefined> {
-  const path = table.path!
-  const other = tablesIn(await allTables(tools), path).find(({ name }) => name.toLowerCase() !== table.name.toLowerCase())
-  if (other) return `; its files stay in ${path}, because the table ${other.name} reads them`
-  return await isOwnOutput(table, tools) ? undefined : `; the rows that it has made are no longer at ${path}, where nothing is removed`
-}
-
-/** The directory is the one that statements have made, and not another one that was put in its place. */
-async function isOwnOutput({ path, changedMs }: CatalogTable, { cluster: { ask }, signal }: CommandTools): Promise<boolean> {
-  try {
-    let first: Version | undefined
-    const pages = paged((before?: number) => ask(versionList, { path: path!, ...before !== undefined && { before } }, signal))
-    for await (const { versions } of pages) first = versions.at(-1) ?? first
-    // The rows of a table are published before its entry in the catalogue is changed.
-    return first !== undefined && !(first.number === 1 && Math.floor(first.madeMs) > changedMs)
-  } catch (error) {
-    if (hasCode(error, 'EINVAL', 'ENOENT', 'ENOTDIR')) return false
-    throw error
-  }
 }
 
 async function tablesOf({ cluster: { ask }, signal }: CommandTools): Promise<CommandRows> {

@@ -10,12 +10,13 @@ import type { CallMessage } from '../call/cluster.ts'
 import { isPattern } from '../glob/pattern.ts'
 import { engineOf, workspaceIn, type SqlTools } from './asked.ts'
 import { shapeOfTable } from './planning.ts'
+import type { CsvReading } from './readcalls.ts'
 import { namingIn } from './running.ts'
 import { checkName, clusterTable, localName } from './tables.ts'
 import { currentView, type ColumnsOf } from './viewcolumns.ts'
 
-/** Files of a path, and how they are read. */
-export type ShapeAt = (path: string) => Promise<{ readonly shape: TableShape; readonly bytes: number }>
+/** Files of a path, and how they are read. `csv`: what a statement says of CSV; EINVAL for files of another kind. */
+export type ShapeAt = (path: string, csv?: CsvReading) => Promise<{ readonly shape: TableShape; readonly bytes: number }>
 
 interface DescribeTools {
   readonly ask: CallMessage
@@ -26,10 +27,12 @@ interface DescribeTools {
 }
 
 /** REQUIRES: the cluster of the tools is there. */
-export const shapesIn = (tools: SqlTools, signal: AbortSignal | undefined): ShapeAt => async path => {
+export const shapesIn = (tools: SqlTools, signal: AbortSignal | undefined): ShapeAt => async (path, csv) => {
   checkPath(path, tools)
   const { cluster, files } = await tools.cluster()
-  const table = await clusterTable(cluster.ask, path, signal)
+  const table = { ...await clusterTable(cluster.ask, path, signal), ...csv && { csv } }
+  if (csv && table.kind !== 'csv')
+    throw new GristmillError('EINVAL', `dateformat and timestampformat are for CSV; the files of ${path} are ${table.kind}, so leave them out`)
   await using space = workspaceIn(tools)
   const shape = await namingIn(space, () =>
     shapeOfTable(table, { disk: tools.disk, files, space, openDatabase: engineOf(tools), signal }))
@@ -58,9 +61,9 @@ export async function headOf(path: string, { ask, signal }: Pick<DescribeTools, 
 }
 
 /** Entry of the catalogue for the files at a path, without a name. */
-export async function describedAt(path: string, tools: DescribeTools): Promise<Described & Pick<NewTable, 'path' | 'format'>> {
+export async function describedAt(path: string, tools: DescribeTools, csv?: CsvReading): Promise<Described & Pick<NewTable, 'path' | 'format'>> {
   const head = await headOf(path, tools)
-  const { shape } = await tools.shape(head === undefined ? path : `${normalise(path)}@${head}`)
+  const { shape } = await tools.shape(head === undefined ? path : `${normalise(path)}@${head}`, csv)
   return {
     path: normalise(path), ...columnsIn(shape),
     // CSV and JSON are read with the columns of the catalogue, in whatever version.

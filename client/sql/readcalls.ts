@@ -4,8 +4,11 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf } from '../../src/base/sql.ts'
 
+/** Forms of dates and timestamps, for strptime. Default: those that are found in the files. */
+export interface ToldForms { readonly dateFormat?: string; readonly timestampFormat?: string }
+
 /** Options of read_csv, which replace what is found in the files. */
-export interface CsvReading {
+export interface CsvReading extends ToldForms {
   readonly header?: boolean
   readonly delimiter?: string
   /** Empty: fields have no quotes. */
@@ -14,9 +17,6 @@ export interface CsvReading {
   readonly nulls?: readonly string[]
   readonly columns?: ReadonlyArray<{ readonly name: string; readonly type: string }>
   readonly allVarchar?: boolean
-  /** Forms of dates and timestamps, for strptime. */
-  readonly dateFormat?: string
-  readonly timestampFormat?: string
 }
 
 interface ReadCall {
@@ -156,7 +156,7 @@ function checkOption(call: string, option: string): void {
 }
 
 function csvReading(call: string, options: ReadonlyMap<string, Value>): CsvReading {
-  const refused = (option: string, wanted: string): GristmillError => fault(`the option ${option} of ${call} is ${wanted}`)
+  const refused = (option: string, wanted: string): GristmillError => refusedIn(call, option, wanted)
   const flag = (option: string): boolean | undefined => {
     const value = options.get(option)
     if (value !== undefined && typeof value !== 'boolean') throw refused(option, 'true or false')
@@ -171,12 +171,6 @@ function csvReading(call: string, options: ReadonlyMap<string, Value>): CsvReadi
     return char
   }
   if (options.has('delim') && options.has('sep')) throw fault(`${call} has both delim and sep; give one of them`)
-  const form = (option: string, parts: readonly RegExp[], wanted: string): string | undefined => {
-    const value = options.get(option)
-    if (value === undefined) return undefined
-    if (typeof value !== 'string' || !isForm(value) || !parts.every(part => part.test(value))) throw refused(option, wanted)
-    return value
-  }
   const [header, allVarchar, quote] = [flag('header'), flag('all_varchar'), mark('quote', true)]
   const delimiter = mark('delim') ?? mark('sep')
   if (quote !== undefined && quote !== '' && quote === (delimiter ?? ',')) throw refused('quote', 'another character than the delimiter')
@@ -185,16 +179,29 @@ function csvReading(call: string, options: ReadonlyMap<string, Value>): CsvReadi
   if (columns !== undefined && (!isPairs(columns) || columns.length === 0))
     throw refused('columns', `types by names: {'day': 'DATE', 'n': 'BIGINT'}`)
   if (columns !== undefined && allVarchar) throw fault(`${call} has both columns and all_varchar; give one of them`)
-  const dateFormat = form('dateformat', [...dayParts, /^(?!.*%-?[HIMSfgp])/], `a form with day, month and year: '%d/%m/%Y'`)
-  const timestampFormat = form(
-    'timestampformat', [...dayParts, /%-?[HI]/], `a form with day, month, year and hour: '%d/%m/%Y %H:%M:%S'`,
-  )
   return {
-    ...dateFormat !== undefined && { dateFormat }, ...timestampFormat !== undefined && { timestampFormat },
+    ...dateForms(call, options),
     ...header !== undefined && { header }, ...delimiter !== undefined && { delimiter }, ...quote !== undefined && { quote },
     ...nulls !== undefined && { nulls: typeof nulls === 'string' ? [nulls] : nulls },
     ...columns !== undefined && { columns: columns.map(([name, type]) => ({ name, type })) }, ...allVarchar && { allVarchar },
   }
+}
+
+const refusedIn = (call: string, option: string, wanted: string): GristmillError => fault(`the option ${option} of ${call} is ${wanted}`)
+
+/** The options `dateformat` and `timestampformat` of a call or a statement. Throws EINVAL for what gives no day, or no hour. */
+export function dateForms(call: string, options: ReadonlyMap<string, Value>): ToldForms {
+  const form = (option: string, parts: readonly RegExp[], wanted: string): string | undefined => {
+    const value = options.get(option)
+    if (value === undefined) return undefined
+    if (typeof value !== 'string' || !isForm(value) || !parts.every(part => part.test(value))) throw refusedIn(call, option, wanted)
+    return value
+  }
+  const dateFormat = form('dateformat', [...dayParts, /^(?!.*%-?[HIMSfgp])/], `a form with day, month and year: '%d/%m/%Y'`)
+  const timestampFormat = form(
+    'timestampformat', [...dayParts, /%-?[HI]/], `a form with day, month, year and hour: '%d/%m/%Y %H:%M:%S'`,
+  )
+  return { ...dateFormat !== undefined && { dateFormat }, ...timestampFormat !== undefined && { timestampFormat } }
 }
 
 /** Parts that are read exactly: nanoseconds would be cut off, and hours of a clock of twelve be those before noon. */

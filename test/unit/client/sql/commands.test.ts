@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { readCommand } from '../../../../client/sql/command.ts'
 import { runCommand } from '../../../../client/sql/commands.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
+import * as namespace from '../../../../src/protocol/namespace.ts'
 import * as protocol from '../../../../src/protocol/table.ts'
 import * as versions from '../../../../src/protocol/version.ts'
 
@@ -57,6 +58,13 @@ test('an external table may declare types of its columns', () => {
     kind: 'create external table', name: 't', replace: false, ifNotExists: false, path: '/x',
     columns: [{ name: 'Zip', type: 'varchar' }, { name: 'a b', type: 'timestamp' }],
   })
+  expect(readCommand(`create external table t location '/x' (dateformat = '%d/%m/%Y', TimestampFormat '%d/%m/%Y %H:%M')`)).toMatchObject({
+    kind: 'create external table', path: '/x', csv: { dateFormat: '%d/%m/%Y', timestampFormat: '%d/%m/%Y %H:%M' },
+  })
+  for (const [options, message] of [
+    [`dateformat = '%d/%m'`, 'the option dateformat of CREATE EXTERNAL TABLE is a form with day, month and year'],
+    [`dateformat = '%d/%m/%Y', dateformat = '%Y-%m-%d'`, 'twice'], ['', 'cannot be read'], [`delim = ';'`, 'DATEFORMAT or TIMESTAMPFORMAT'],
+  ] as const) expect(() => readCommand(`create external table t location '/x' (${options})`), options).toThrow(message)
   for (const text of ['()', '(a)', '(a VARCHAR', '(a VARCHAR,)', '(a 7)'])
     expect(() => readCommand(`create external table t ${text} location '/x'`), text).toThrow('cannot be read')
 })
@@ -95,6 +103,7 @@ test('a constant of PARTITION may have its type, or a cast, and calls and comput
 /** Runs a statement over a catalogue with these tables and outputs; `done`: what it has asked for that changes something. */
 async function changed(
   text: string, tables: readonly object[], outputs: Readonly<Record<string, ReadonlyArray<{ number: number; madeMs: number }>>> = {},
+  { intact = true, files = [] }: { intact?: boolean | 'unknown'; files?: readonly object[] } = {},
 ): Promise<{ done: unknown[]; said?: unknown; error?: unknown }> {
   const done: unknown[] = []
   const isNamed = ({ name }: { name?: string }, wanted: string): boolean => name!.toLowerCase() === wanted.toLowerCase()
@@ -108,6 +117,8 @@ async function changed(
         if (!own) throw new GristmillError('ENOENT', 'no output')
         return { path: given.path, versions: own.toReversed().map((each, i) => ({ ...each, head: i === 0 })) }
       }
+      case versions.show: return { version: outputs[given.path!]!.at(-1), made: {}, ...intact !== 'unknown' && { intact } }
+      case namespace.list: return { entries: files }
       case protocol.drop:
         done.push(['drop', given.name])
         return tables.find(each => isNamed(each, given.name!))
@@ -151,6 +162,24 @@ test('DROP TABLE moves only the directory that the statements of the table have 
     expect([done, said]).toEqual([[['drop', 't']], 'dropped table t; its files stay in /tables/t, because the table u reads them'])
   }
   expect((await changed('DROP TABLE t', [made, { ...external, name: 'u', path: '/tables/t2' }], own)).done).toHaveLength(2)
+})
+
+test('DROP TABLE is refused, before anything is dropped, where a file in the directory is not one of the table', async () => {
+  const own = { '/tables/t': [{ number: 1, madeMs: 90 }] }
+  const file = (name: string, more: object = {}) => ({ path: `/tables/t/${name}`, type: 'file', mtimeMs: 80, ...more })
+  const rows = [file('_SUCCESS', { mtimeMs: 91 }), file('part-00000.parquet')]
+  for (const intact of [false, 'unknown'] as const)
+    for (const other of [
+      file('notes.txt'), file('part-1.parquet'), file('part-00001.parquet', { mtimeMs: 95 }), file('part-00002', { type: 'directory' }),
+    ]) {
+      const { done, error } = await changed('DROP TABLE t', [made], own, { intact, files: [...rows, other] })
+      expect([done, error]).toMatchObject([[], { code: 'ENOTEMPTY', message: expect.stringMatching(`^${other.path} is in the directory of the table t`) }])
+    }
+  // One that is moved there keeps its time.
+  const moved = await changed('DROP TABLE t', [made], own, { intact: false, files: [...rows, file('part-00007.parquet')] })
+  expect([moved.done, moved.error]).toMatchObject([[], { code: 'ENOTEMPTY', message: expect.stringMatching('^the files in /tables/t are not those') }])
+  for (const intact of [true, 'unknown'] as const)
+    expect((await changed('DROP TABLE t', [made], own, { intact, files: rows })).done).toEqual([['drop', 't'], ['remove', '/tables/t']])
 })
 
 test('CREATE OR REPLACE TABLE replaces what a table has made, and no other output that is at its path', async () => {
