@@ -43,7 +43,7 @@ export async function placeTables(
     const locals: string[] = []
     for (const file of table.files) {
       const local = await space.place(file, files, signal)
-      locals.push(table.kind === 'json' ? await space.unmarked(local, file) : local)
+      locals.push(table.kind === 'json' ? await space.unmarked(local, file, signal) : local)
     }
     if (isLineKind(table.kind)) {
       placed.push(await linesOf(table, { kind: table.kind, index: i, locals }, { disk, space, signal }))

@@ -166,9 +166,11 @@ async function headOf(
   file: SqlFile, read: (end: number | undefined) => AsyncIterable<Buffer>, { kind, known, csv }: Pick<SqlTable, 'kind' | 'known' | 'csv'>,
 ): Promise<Head> {
   const { path } = file
-  const head = await beginningOf(file, read, sampleBytes, kind === 'csv' ? bytes => rowsEnd(bytes, file, csv) : linesEnd)
+  // The engine does not take the mark in JSON; tasks read the file without it, too (unmarked.ts).
+  const unmarked = (found: Head): Head => (kind === 'json' ? { ...found, bytes: found.bytes.subarray(markBytes(found.bytes)) } : found)
+  const head = unmarked(await beginningOf(file, read, sampleBytes, kind === 'csv' ? bytes => rowsEnd(bytes, file, csv) : linesEnd))
   if (kind === 'json' && !head.isWhole && !isLined(path, head.bytes)) {
-    const whole = await beginningOf(file, read, jsonBytesMax)
+    const whole = unmarked(await beginningOf(file, read, jsonBytesMax))
     if (whole.isWhole) return whole
     throw new GristmillError(
       'EINVAL', `${path} is JSON of more than ${formatBytes(jsonBytesMax)} without an object in each line; store an object in each line (.jsonl)`,

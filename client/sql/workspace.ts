@@ -8,7 +8,8 @@ import type { FileClient } from '../../src/file/client.ts'
 import { copyText } from '../../src/operator/copytext.ts'
 import { writeLines, type LineKind } from '../../src/operator/linefile.ts'
 import { withLine, type ReadPart } from '../../src/operator/misfit.ts'
-import { compressionOf, type TableShape } from '../../src/operator/sqltable.ts'
+import type { TableShape } from '../../src/operator/sqltable.ts'
+import { writeUnmarked } from '../../src/operator/unmarked.ts'
 import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk, DiskLock } from '../../src/ports/disk.ts'
@@ -18,8 +19,6 @@ import type { SqlFile } from './tables.ts'
 /** Bytes that sorts, joins and groups of a query in this process may write to the local disk. */
 const spillBytesMax = 64 * GiB
 const pieceBytes = 256 * KiB
-/** Byte order mark of UTF-8. */
-const mark = Buffer.from([0xef, 0xbb, 0xbf])
 
 interface WorkspaceOptions {
   /** Those that the query calls. */
@@ -104,32 +103,23 @@ export class Workspace implements AsyncDisposable {
   names(local: string, path: string): void { this.#names.set(local, path) }
 
   /** The file without the byte order mark that it may begin with, which the engine does not take in JSON. */
-  async unmarked(local: string, file: Pick<SqlFile, 'path' | 'bytes'>): Promise<string> {
-    if (file.bytes < mark.length || compressionOf(file.path) !== undefined) return local
-    const from = await this.#disk.openRead(local)
-    try {
-      const start = Buffer.alloc(mark.length)
-      if (await from.read(start, 0) < mark.length || !start.equals(mark)) return local
-      const directory = join(this.directory, 'files', String(this.#files++))
-      await this.#make(directory)
-      const copy = join(directory, `data${/\.[a-z]+$/i.exec(file.path)?.[0].toLowerCase() ?? ''}`)
-      const writer = await this.#disk.create(copy, { mode: 0o600 })
-      try {
-        const piece = Buffer.alloc(pieceBytes)
-        for (let at = mark.length; at < from.bytes;) {
-          const count = await from.read(piece, at)
-          if (count === 0) break
-          writer.writeSync(piece.subarray(0, count))
-          at += count
-        }
-      } finally {
-        await writer.close()
-      }
-      this.#names.set(copy, file.path)
-      return copy
-    } finally {
-      await from.close()
-    }
+  async unmarked(local: string, file: Pick<SqlFile, 'path'>, signal: AbortSignal | undefined): Promise<string> {
+    const directory = join(this.directory, 'files', String(this.#files++))
+    const copy = join(directory, `data${/\.[a-z]+(?:\.(?:gz|zst))?$/i.exec(file.path)?.[0].toLowerCase() ?? ''}`)
+    const isCopied = await writeUnmarked({ path: file.path, local }, {
+      disk: this.#disk,
+      target: async () => {
+        await this.#make(directory)
+        return copy
+      },
+      pause: () => {
+        throwIfAborted(signal)
+        return undefined
+      },
+    })
+    if (!isCopied) return local
+    this.#names.set(copy, file.path)
+    return copy
   }
 
   /** The rows of an Arrow or Avro file as JSON lines, with these columns. */

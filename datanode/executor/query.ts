@@ -14,6 +14,7 @@ import { isDividedKind, isLineKind, writeLines, writeLinesOf, type LineKind } fr
 import { lookAt } from '../../src/operator/look.ts'
 import { withLine, type ReadPart } from '../../src/operator/misfit.ts'
 import { tableSelect, type TablePart, type TableShape } from '../../src/operator/sqltable.ts'
+import { writeUnmarked } from '../../src/operator/unmarked.ts'
 import { SinkFailed } from '../../src/operator/operator.ts'
 import type { SqlInput, SqlStage, SqlWork } from '../../src/operator/sqlwork.ts'
 import type { Database, DatabaseFunction, OpenDatabase } from '../../src/ports/database.ts'
@@ -243,7 +244,10 @@ export class QueryAttempt {
       const placed = await this.#place(source, range, index, total)
       return { local: await this.#lines({ kind, path: range.path, local: placed }, shape, index) }
     }
-    if (shape.format.kind !== 'parquet' || isWhole) return { local: await this.#place(source, range, index, total) }
+    if (shape.format.kind !== 'parquet' || isWhole) {
+      const placed = await this.#place(source, range, index, total)
+      return { local: shape.format.kind === 'json' && range.start === 0 ? await this.#unmarked(range.path, placed, index) : placed }
+    }
     const local = `${this.#directory}/${index}.file`
     try {
       const rows = await copyRowGroups({ db, source, range, local, disk: this.#options.session.disk, pause: () => this.#pause() })
@@ -253,6 +257,20 @@ export class QueryAttempt {
       if (!isDiskFull(error)) throw error
       throw diskFull(error)
     }
+  }
+
+  /** The beginning of a file of JSON without its byte order mark. */
+  async #unmarked(path: string, local: string, index: number): Promise<string> {
+    const target = `${this.#directory}/${index}.unmarked`
+    const { disk } = this.#options.session
+    try {
+      const isCopied = await writeUnmarked({ path, local }, { disk, target: async () => target, pause: () => this.#pause() })
+      if (!isCopied) return local
+    } catch (error) {
+      throw isDiskFull(error) ? diskFull(error) : await this.#explained(error)
+    }
+    this.#names.set(target, path)
+    return target
   }
 
   /** An Arrow or Avro file as JSON lines. */

@@ -1,8 +1,10 @@
-// Values of CSV and JSON that do not fit the type of their column: the texts of their error, and the line of CSV in which such a value
-// stands. The query that fails does not know the line, because it reads the columns as texts: the file is looked through once more.
+// Values of CSV and JSON that do not fit the type of their column: the texts of their error, and the line in which such a value, or its
+// object of JSON, begins. The query that fails does not know the line, because it reads the columns as texts: the file is looked through
+// once more.
 
 import { literalOf, quotedName } from '../base/sql.ts'
 import type { Disk } from '../ports/disk.ts'
+import { JsonValueFinder } from './jsonvalue.ts'
 import { partBytes } from './partbytes.ts'
 import type { TablePart, TableShape } from './sqltable.ts'
 
@@ -21,28 +23,28 @@ export function misfitSql(
 const before = 'Could not convert string "'
 const between = '" of the column '
 const behind = ', the type that the column has in the first files'
-const form = new RegExp(`${before}([^]*?)${between}("(?:[^"]|"")*") to [^"]*?${behind}`)
+const form = new RegExp(`${before}([^]*?)${between}("(?:[^"]|"")*") to ([^"]*?)${behind}`)
 
 /** A part of a file, and how the engine reads it. */
 export interface ReadPart { readonly shape: TableShape; readonly part: Pick<TablePart, 'path' | 'local' | 'isFirst'> }
 
 /**
- * The message of an error; if it is that of a value of CSV, with the line of the value. Of a part behind the
- * beginning of its file, the line counts from the beginning of the part.
+ * The message of an error; if it is that of a value of CSV or JSON, with the line of the value. Of a part behind the beginning of its file,
+ * the line counts from the beginning of the part.
  * Never throws: the error of the query counts.
  */
 export async function withLine(
   message: string, parts: Iterable<ReadPart>, { disk, pause }: { readonly disk: Disk; readonly pause: () => Promise<void> | undefined },
 ): Promise<string> {
-  const [found, value = '', name = ''] = form.exec(message) ?? []
+  const [found, value = '', name = '', valueType = ''] = form.exec(message) ?? []
   if (found === undefined) return message
-  const own = [...parts].filter(({ shape }) => shape.format.kind === 'csv')
+  const own = [...parts].filter(({ shape: { format: { kind } } }) => kind === 'csv' || kind === 'json')
   const placeIn = ({ local }: ReadPart['part']): string => ` (in ${local})`
   const named = own.filter(({ part }) => message.includes(placeIn(part)))
   try {
     for (const { shape, part } of named.length > 0 ? named : own) {
       const column = shape.columns.findIndex(each => quotedName(each.name) === name)
-      const line = column < 0 ? undefined : await lineOf(part, { shape, column, value, disk, pause })
+      const line = column < 0 ? undefined : await lineOf(part, { shape, column, value, valueType, disk, pause })
       if (line === undefined) continue
       const place = ` (in ${part.local}, line ${line}${part.isFirst ? '' : ' from there'})`
       return named.length > 0 ? message.replace(placeIn(part), () => place) : message.replace(found, () => found + place)
@@ -57,20 +59,23 @@ interface Wanted {
   readonly shape: TableShape
   readonly column: number
   readonly value: string
+  readonly valueType: string
   readonly disk: Disk
   readonly pause: () => Promise<void> | undefined
 }
 
 async function lineOf(
-  { path, local, isFirst }: ReadPart['part'], { shape, column, value, disk, pause }: Wanted,
+  { path, local, isFirst }: ReadPart['part'], { shape: { format, columns }, column, value, valueType, disk, pause }: Wanted,
 ): Promise<number | undefined> {
-  const finder = new ValueFinder(shape.format as CsvFormat, { column, value: Buffer.from(value), isFirst })
+  const { name, type } = columns[column]!
+  const finder = format.kind === 'csv' ? new ValueFinder(format, { column, value: Buffer.from(value), isFirst })
+    : new JsonValueFinder({ column: name, type, value, valueType })
   for await (const piece of partBytes(disk, { path, local })) {
     finder.add(piece)
     if (finder.line !== undefined) return finder.line
     await pause()
   }
-  finder.end()
+  if (finder instanceof ValueFinder) finder.end()
   return finder.line
 }
 

@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync } from 'node:zlib'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
@@ -118,6 +118,22 @@ test('a value that cannot be read is named with its file, line and column, as th
   on.write('mixed/a.csv', 'n\n1\n')
   on.write('mixed/b.parquet', '')
   await expect(on.rows(`FROM './mixed'`)).rejects.toMatchObject({ message: expect.stringContaining('several kinds') })
+})
+
+test('a value of JSON that does not fit is named with the line in which its object begins', async () => {
+  const rows = '{"n":1,"t":"zwei","s":{"d":"2024-01-01","zwei":"x"},"l":[1]}\n'.repeat(100_000)
+  const last = (fields: object): string => JSON.stringify({ n: 1, t: 'x', s: { d: '2024-01-01', zwei: 'x' }, l: [1], ...fields })
+  for (const [name, end, message] of [
+    ['text.jsonl', last({ n: 'zwei' }), '"zwei"" of the column "n" to BIGINT'], ['float.jsonl', last({ n: 1.5 }), '"1.5" of the column "n" to BIGINT'],
+    ['item.jsonl', last({ l: [1, 'x'] }), '""x"" of the column "l" to BIGINT'],
+    ['field.jsonl', last({ s: { d: 'zwei', zwei: 'x' } }), '"zwei" of the column "s" to DATE'],
+  ] as const) {
+    on.write(name, `${rows}\n${end}\n${last({})}\n`)
+    on.write(`${name}.gz`, gzipSync(`\ufeff${rows}${end}\n`))
+    for (const [file, line] of [[name, 100_002], [`${name}.gz`, 100_001]] as const)
+      await expect(on.rows(`SELECT count(n), count(s), count(l) FROM './${file}'`), file).rejects
+        .toMatchObject({ code: 'EINVAL', message: expect.stringMatching(new RegExp(`${message.replaceAll('.', '[.]')}[^]*${file}, line ${line}\\)`)) })
+  }
 })
 
 test('EXPLAIN shows the engine\'s plan of a query in this process, ANALYZE with its rows; errors keep their place', async () => {
@@ -306,7 +322,9 @@ test('an error behind the first rows, or an abort, is an error, and not the end 
 test('JSON lines that begin with a byte order mark are read as others', async () => {
   on.write('bom.jsonl', '\ufeff{"a":1}\n{"a":2}\n')
   on.write('bom.json', '\ufeff[{"a":1},{"a":2}]')
-  for (const name of ['bom.jsonl', 'bom.json']) expect(await on.rows(`SELECT sum(a) AS s FROM './${name}'`)).toEqual([{ s: 3n }])
+  on.write('bom.jsonl.gz', gzipSync('\ufeff{"a":1}\n{"a":2}\n'))
+  on.write('bom.json.zst', zstdCompressSync('\ufeff[{"a":1},{"a":2}]'))
+  for (const name of ['bom.jsonl', 'bom.json', 'bom.jsonl.gz', 'bom.json.zst']) expect(await on.rows(`SELECT sum(a) AS s FROM './${name}'`)).toEqual([{ s: 3n }])
   on.write('bom/bad.jsonl', '\ufeff{"a":1}\n{"a":\n')
   await expect(on.rows(`FROM './bom/bad.jsonl'`)).rejects.toThrow('bom/bad.jsonl')
 })
