@@ -13,6 +13,8 @@ export interface ClusterOptions {
   datanodes?: number
   /** Rack of datanode i; default: the same rack for all. */
   racks?: readonly string[]
+  /** Slots of datanode i; default: those of the settings. */
+  slots?: readonly number[]
   /** Host name of datanode i, as the cluster sees it; default: this host. */
   hosts?: readonly string[]
   /** More settings for every process, as GRISTMILL_* variables. */
@@ -179,7 +181,10 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     await namenode.start()
     cluster.env = { ...base, GRISTMILL_CLUSTER: namenode.address }
     cluster.datanodes = Array.from({ length: options.datanodes ?? 3 }, (_, i) => {
-      const args = [...(options.racks ? ['--rack', options.racks[i]!] : []), ...(options.hosts ? ['--host-name', options.hosts[i]!] : [])]
+      const args = [
+        ...options.racks ? ['--rack', options.racks[i]!] : [], ...options.hosts ? ['--host-name', options.hosts[i]!] : [],
+        ...options.slots ? ['--slots', String(options.slots[i]!)] : [],
+      ]
       return new Member('datanode', join(dir, `datanode${i + 1}`), args, cluster.env, bound)
     })
     await Promise.all(cluster.datanodes.map(node => node.start()))

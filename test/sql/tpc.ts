@@ -3,8 +3,7 @@
 // With --cluster TPC-H runs on a cluster of real processes, and is compared with plain DuckDB; --explain then adds what each stage took.
 // Without python3 and pip the run is skipped, and says so.
 
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -15,28 +14,9 @@ import type { TableInfo } from '../../src/sql/query.ts'
 import { difference } from './compare.ts'
 import { openDuckDB, oracleOf, read, type Answer } from './duckdb.ts'
 import { randomOf } from './draw.ts'
+import { extension } from './extension.ts'
 import { runPlan } from './runner.ts'
 import { runTpchOnCluster } from './tpccluster.ts'
-
-const version = '1.5.5'
-const cache = join(import.meta.dirname, '../../node_modules/.cache/duckdb-extensions')
-
-/** Path of the extension, fetched if it is not there yet; undefined without python3 or pip. */
-function extension(name: string): string | undefined {
-  const folder = join(cache, `duckdb_extension_${name}/extensions/v${version}`)
-  const file = join(folder, `${name}.duckdb_extension`)
-  if (existsSync(file)) return file
-  mkdirSync(cache, { recursive: true })
-  try {
-    execFileSync('pip', ['download', '--quiet', '--no-deps', '-d', cache, `duckdb-extension-${name}==${version}`], { stdio: 'inherit' })
-    const wheel = readdirSync(cache).find(each => each.startsWith(`duckdb_extension_${name}-`))!
-    execFileSync('python3', ['-m', 'zipfile', '-e', join(cache, wheel), cache], { stdio: 'inherit' })
-    return file
-  } catch (error) {
-    console.log(`SKIPPED: the extension ${name} could not be fetched with pip and python3: ${String(error)}`)
-    return undefined
-  }
-}
 
 async function tablesOf(connection: DuckDBConnection): Promise<TableInfo[]> {
   const sql =
@@ -130,7 +110,7 @@ const { values } = parseArgs({
   },
 })
 for (const suite of ['h', 'ds'] as const) {
-  const file = values.only === undefined || values.only === suite ? extension(`tpc${suite}`) : undefined
+  const file = values.only === undefined || values.only === suite ? extension(suite === 'h' ? 'tpch' : 'tpcds') : undefined
   if (file === undefined) continue
   if (values.cluster) {
     const isSame = suite === 'ds' || (await runTpchOnCluster(values.scale ?? '0.1', file, values.query, values.explain === true))
