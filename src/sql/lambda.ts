@@ -32,7 +32,7 @@ export function lambdaOf(node: JsonObject): LambdaCall | undefined {
   if (body === undefined || body === null) return unsupported(`${textOf(node.name)} without a lambda`)
   const [list, ...others] = listOf(node.children)
   const hasInitial = flags.has_initial === true
-  const isReduction = /reduce$/.test(textOf(node.name))
+  const isReduction = textOf(node.name).endsWith('reduce')
   // The index is the last parameter of a lambda, and the first one of its body; the other parameters are in the opposite order, too.
   const count = (isReduction ? 2 : 1) + (flags.has_index === true ? 1 : 0)
   return {

@@ -86,7 +86,7 @@ async function tpch(sides: Sides, queries: ReadonlyArray<readonly [number, strin
     }
     const { stages, place, text } = await sides.mill.sql(own).explain({ analyze: isExplained })
     const gathered = stages.flatMap(stage => stage.gathered ?? [])
-    const isSmall = place === 'process' || gathered.some(reason => /^its tables have/.test(reason))
+    const isSmall = place === 'process' || gathered.some(reason => reason.startsWith('its tables have'))
     if (isSmall) small++
     else if (gathered.length === 0) divided++
     const how = place === 'process' ? 'in the process that asks' : isSmall ? 'one task: small tables'
