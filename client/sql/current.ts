@@ -61,7 +61,9 @@ export async function headOf(path: string, { ask, signal }: Pick<DescribeTools, 
 }
 
 /** Entry of the catalogue for the files at a path, without a name. */
-export async function describedAt(path: string, tools: DescribeTools, csv?: CsvReading): Promise<Described & Pick<NewTable, 'path' | 'format'>> {
+export async function describedAt(
+  path: string, tools: DescribeTools, csv?: CsvReading,
+): Promise<Described & Pick<NewTable, 'path' | 'format'>> {
   const head = await headOf(path, tools)
   const { shape } = await tools.shape(head === undefined ? path : `${normalise(path)}@${head}`, csv)
   return {

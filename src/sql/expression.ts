@@ -130,7 +130,7 @@ function bareOf(node: Json, reference: (object: JsonObject) => Json): Json {
   return bare(node)
 }
 
-/** What a cast to the type that its operand has already stands for: DuckDB leaves some of them in the bodies of lambdas. */
+/** The operand of a cast to the type that it has already: DuckDB leaves some of them in the bodies of lambdas. */
 function uncastOf(node: JsonObject): Json | undefined {
   if (node.expression_class !== 'BOUND_CAST' || node.try_cast !== false || writtenConstant(node) !== undefined) return undefined
   return typeOf(node.child!) === typeSql(node.return_type) ? node.child : undefined

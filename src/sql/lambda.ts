@@ -10,7 +10,7 @@ const functions: ReadonlySet<string> = new Set([
   'list_filter', 'array_filter', 'filter', 'list_reduce', 'array_reduce', 'reduce',
 ])
 
-export interface LambdaCall {
+interface LambdaCall {
   readonly list: Json
   /** First value of a reduction. */
   readonly initial: Json | undefined
