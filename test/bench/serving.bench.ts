@@ -1,5 +1,5 @@
 // Key-value store: lookups in this process beside LMDB, and reads over loopback with 64 connections beside an HTTP server that answers the
-// same bytes without a lookup. `--quick`: a tenth of the keys and of the time.
+// same bytes without a lookup, also while versions are opened and switched to. `--quick`: a tenth of the keys and of the time.
 
 import { fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -7,7 +7,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { open as openLmdb } from 'lmdb'
 import { KeyValueServer } from '../../client/serving/server.ts'
 import { KeyValueStore } from '../../client/serving/store.ts'
@@ -19,6 +19,8 @@ import { systemNet } from '../../src/world/net.ts'
 const quick = process.argv.includes('--quick')
 const keys = quick ? 100_000 : 1_000_000
 const seconds = quick ? 1 : 10
+/** Between two switches to another version. */
+const switchMs = 250
 const dir = mkdtempSync(join(tmpdir(), 'gristmill-bench-'))
 const log = { debug() {}, info() {}, warn() {}, error() {} } as never
 const keyOf = (i: number): string => `user-${String(i).padStart(8, '0')}`
@@ -40,8 +42,12 @@ async function build(): Promise<KeyValueStore> {
   for (const piece of writer.end()) file.writeSync(piece)
   await file.close()
   console.log(`table of ${keys} keys, ${(file.bytes / 1e6).toFixed(0)} MB: ${((cpuMs() - from) * 1000 / keys).toFixed(1)} µs of CPU a key`)
-  return new KeyValueStore({ id: 1, version: 1 }, [await KeyValueTable.open('table', await localDisk.openRead(join(dir, 'table')))])
+  return opened(1)
 }
+
+/** The same table as a version of its own, as a server opens it that has copied its files. */
+const opened = async (version: number): Promise<KeyValueStore> =>
+  new KeyValueStore({ id: 1, version }, [await KeyValueTable.open('table', await localDisk.openRead(join(dir, 'table')))])
 
 async function buildLmdb() {
   const from = cpuMs()
@@ -85,9 +91,8 @@ for (let round = 0; round < 2; round++) {
 await db.close()
 
 const net = systemNet(log)
-const server = await KeyValueServer.start(
-  { net, log, clock: { yield: () => setImmediate() }, follower: { store, state: {} as never } }, { host: '127.0.0.1', port: 0 },
-)
+const follower = { store, state: {} as never }
+const server = await KeyValueServer.start({ net, log, clock: { yield: () => setImmediate() }, follower }, { host: '127.0.0.1', port: 0 })
 const bare = createServer((_request, response) => {
   const body = valueOf(5)
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length })
@@ -95,11 +100,26 @@ const bare = createServer((_request, response) => {
 })
 await new Promise<void>(resolve => bare.listen(0, '127.0.0.1', resolve))
 const bareReads = await load('bare HTTP server', (bare.address() as AddressInfo).port)
-const { reads } = await load('serve-kv', Number(server.address.split(':')[1]))
-console.log(`serve-kv / bare: ${(reads / bareReads.reads).toFixed(2)}`)
+const port = Number(server.address.split(':')[1])
+const { reads } = await load('serve-kv', port)
+console.log(`serve-kv / bare: ${(reads / bareReads.reads).toFixed(2)} (goal: 20,000 a second)`)
+
+let version = 1
+let switching = true
+const switches = (async () => {
+  for (; switching; await setTimeout(switchMs)) {
+    const before = follower.store
+    follower.store = await opened(++version)
+    await before.close()
+  }
+})()
+await load('serve-kv while it switches', port)
+switching = false
+await switches
+console.log(`${version - 1} switches (goal: p99 under 5 ms)`)
 bare.close()
 await server.stop()
-await store.close()
+await follower.store.close()
 await net.close()
 rmSync(dir, { recursive: true, force: true })
 process.exit(0)

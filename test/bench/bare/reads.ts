@@ -22,7 +22,7 @@ for (let i = 0; i < connections; i++) {
       return
     }
     at = performance.now()
-    socket.write(`GET /v1/keys/user-${String(next++ * 7919 % keys).padStart(8, '0')} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    socket.write(`GET /v1/keys/user-${String(next++ * 7919 % keys).padStart(8, '0')} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n\r\n`)
   }
   socket.setEncoding('latin1')
   socket.on('connect', ask)
