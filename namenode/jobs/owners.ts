@@ -87,9 +87,9 @@ export class OwnerCalls {
 
   async watch(id: JobId, after: number | undefined, context: CallContext): Promise<JobStatus> {
     const status = this.#lookup.statusOf(id)
-    // A version above this one was seen before the namenode restarted: answer at once. A job that is not taken over yet has no version.
-    if (after === undefined || status.version !== after || status.state !== 'running') return status
-    await this.#engine.watchers.wait(id, context.signal)
+    if (after === undefined || status.state !== 'running') return status
+    // A version above this one was seen before the namenode restarted. A job that is not taken over yet has no version.
+    await this.#engine.watchers.wait(id, context.signal, status.version !== after)
     return this.#lookup.statusOf(id)
   }
 

@@ -34,3 +34,22 @@ test('a caller that waits for the next change is woken by it, also if another on
   await waiting
   expect([woken, watchers.watched]).toEqual([true, 0])
 })
+
+test('a caller that asks again behind a change is answered a tenth of a second later, and at once when something urgent happens', async () => {
+  const clock = new ManualClock()
+  const watchers = new Watchers(clock)
+  let answered = 0
+  const ask = (): void => { void watchers.wait(job, new AbortController().signal, true).then(() => { answered++ }) }
+  const rest = () => new Promise(resolve => { setImmediate(resolve) })
+  ask()
+  clock.pass(99)
+  await rest()
+  expect(answered).toBe(0)
+  clock.pass(1)
+  await rest()
+  expect(answered).toBe(1)
+  ask()
+  watchers.changed(job, true)
+  await rest()
+  expect([answered, watchers.watched]).toEqual([2, 0])
+})
