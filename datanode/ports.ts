@@ -27,8 +27,6 @@ export interface Runner {
   kill(attempt: AttemptId): void
   /** A job has ended: removes its map outputs and cached state. */
   forget(job: JobId): Promise<void>
-  /** Registers a callback for each time that a slot becomes free. */
-  onFree(callback: () => void): void
   /** Kills running attempts. */
   stop(): Promise<void>
 }
@@ -95,6 +93,5 @@ export const noRunner: Runner = Object.freeze({
   run() {},
   kill() {},
   async forget() {},
-  onFree() {},
   async stop() {},
 })

@@ -46,7 +46,6 @@ export class TaskRunner implements Runner {
   readonly #running: Map<AttemptId, Attempt>
   readonly #queue: TaskWork[] = []
   readonly #ending = new Set<Promise<void>>()
-  readonly #onFree: Array<() => void> = []
   readonly #alone = new Alone()
   #stopped = false
   #ended = 0
@@ -112,7 +111,6 @@ export class TaskRunner implements Runner {
   running(): AttemptId[] { return [...this.#running.keys(), ...this.#queue.map(work => work.attempt), ...this.#reporter.telling] }
   /** True if the attempt neither runs nor waits on this node. */
   isOver(attempt: AttemptId): boolean { return !this.#running.has(attempt) && !this.#queue.some(work => work.attempt === attempt) }
-  onFree(callback: () => void): void { this.#onFree.push(callback) }
 
   run(work: TaskWork): void {
     if (this.running().includes(work.attempt)) return // the same order again
@@ -211,12 +209,10 @@ export class TaskRunner implements Runner {
     await telling
   }
 
-  /** Starts attempts that wait, or says that slots are free. */
+  /** Starts attempts that wait. That slots are free the namenode learns from the reports of the attempts that had them. */
   #fill(): void {
     if (this.#alone.isWanted) return
-    const isEmpty = this.#queue.length === 0
     while (this.#queue.length > 0 && this.#busy < this.slots && !this.#stopped) this.run(this.#queue.shift()!)
-    if (isEmpty) for (const callback of this.#onFree) callback()
   }
 
   async #execute(attempt: Attempt): Promise<AttemptOutcome> {

@@ -49,7 +49,6 @@ export class Contact {
   constructor(options: ContactOptions) {
     this.#options = options
     this.#ready.promise.catch(() => {})
-    options.runner.onFree(() => this.#session?.offer())
   }
 
   /** Resolves when the namenode knows this node and its blocks; rejects if it refuses the node, or the node stops before. */

@@ -74,7 +74,6 @@ export class Session {
   /** Settles when the full report that is being sent has arrived. */
   #fullSending = this.#fullAwaited
   #wakeReports: () => void = () => {}
-  #poll = new AbortController()
   #failureReports = 0
   /** Number of heartbeats answered. */
   #beatsAnswered = 0
@@ -129,9 +128,6 @@ export class Session {
     time.sample(reply.nowMs, askedMs)
     await fence.pass(reply)
   }
-
-  /** Offers free slots now: restarts the long poll, because the running one carries the number from when it began. */
-  offer(): void { this.#poll.abort() }
 
   /** Reports a failed copy. Best effort, and at most `failureReportsMax` at a time: the namenode's timeout finds the others. */
   async copyFailed(failure: CopyFailed): Promise<void> {
@@ -216,13 +212,11 @@ export class Session {
     const { clock, random, node, runner, fence, orders: work, longPollMs, log } = this.#tools
     await this.reported
     for (let failures = 0, answered = 0; ;) {
-      const poll = new AbortController()
-      this.#poll = poll
       try {
         const reply = await this.#call(
           orders,
           { node, session: this.id, acknowledged: this.#acknowledged, freeSlots: runner.freeSlots() },
-          { retry: false, timeoutMs: longPollMs + 10_000, signal: AbortSignal.any([poll.signal, this.#ending.signal]) },
+          { retry: false, timeoutMs: longPollMs + 10_000 },
         )
         await fence.pass(reply)
         for (const { seq, order } of reply.provisional ? [] : reply.orders) {
@@ -233,7 +227,6 @@ export class Session {
         failures = 0
       } catch (error) {
         if (this.#ending.signal.aborted || this.#endsSession(error)) throw error
-        if (poll.signal.aborted) continue
         log.debug('the namenode could not be asked for orders', { error: asError(error) })
         if (failures === 0) answered = this.#beatsAnswered
         // The namenode answers heartbeats but its orders (kills, deletions, copies) do not arrive: start a new session.

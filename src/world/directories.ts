@@ -7,6 +7,8 @@ import fs from 'node:fs'
 import path from 'node:path'
 
 export async function makeDirectories(directory: string, mode: number): Promise<void> {
+  // Mostly it exists: to look costs less than a call that fails, its error, and then a look.
+  if (await isDirectory(directory)) return
   try {
     await makeLevel(directory, mode)
     return
@@ -32,8 +34,13 @@ async function makeLevel(directory: string, mode: number): Promise<void> {
   try {
     await fs.promises.mkdir(directory, { mode })
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || !(await fs.promises.stat(directory).catch(() => undefined))?.isDirectory()) throw error
+    if (codeOf(error) === 'ENOENT' || !await isDirectory(directory)) throw error
   }
+}
+
+/** False if it cannot be found out: the error of mkdir is the one to report. */
+function isDirectory(directory: string): Promise<boolean> {
+  return new Promise(resolve => { fs.stat(directory, (error, found) => resolve(!error && found.isDirectory())) })
 }
 
 function makeLevelSync(directory: string, mode: number): void {
@@ -48,7 +55,7 @@ function isDirectorySync(directory: string): boolean {
   try {
     return fs.statSync(directory).isDirectory()
   } catch {
-    return false // the error of mkdir is the one to report
+    return false // as in isDirectory
   }
 }
 

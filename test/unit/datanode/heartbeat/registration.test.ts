@@ -34,7 +34,7 @@ function contact(register: () => object, more: Partial<ContactOptions> = {}) {
     longPollMs: 1000, transfers: () => 0, refused: () => 0, done: () => ({ readBytes: 0, writtenBytes: 0, attempts: 0 }),
     store: { blocks: 0, state: async () => [], ids: () => new Float64Array(0), remind: async () => {} },
     silentMs: 5000,
-    runner: { slots: 0, running: () => [], freeSlots: () => 0, onFree() {}, kill: (attempt: string) => killed.push(attempt) },
+    runner: { slots: 0, running: () => [], freeSlots: () => 0, kill: (attempt: string) => killed.push(attempt) },
     orders: { take() {} },
     fence: { seen: { epoch: 0 }, pass: async () => {} },
     time: { sample() {} }, cluster: () => undefined, join: async () => {}, sessionBegan() {}, ...more,

@@ -112,12 +112,13 @@ test.each([
   },
 )
 
-test('a slot that becomes free while orders are waited for is offered at once', async () => {
+test('each poll for orders says how many slots are free', async () => {
   let free = 0
   await using it = begin({ freeSlots: () => free })
-  expect((await it.next('order.wait')).request).toMatchObject({ freeSlots: 0 })
+  const first = await it.next('order.wait')
+  expect(first.request).toMatchObject({ freeSlots: 0 })
   free = 2
-  it.session.offer()
+  first.answer({ epoch: 1, orders: [] })
   expect((await it.next('order.wait')).request).toMatchObject({ freeSlots: 2 })
 })
 
