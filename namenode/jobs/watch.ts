@@ -1,6 +1,6 @@
 // Callers that wait for a job to change. Small changes (a task started) wake them together, 100 ms after the first one; urgent
-// ones (a stage or the job ended) at once. A caller that comes behind a change waits as if the change came with it: else one that asks again
-// with each answer would be answered for each of a job's small tasks.
+// ones (a stage or the job ended) at once. A caller that comes behind a change waits as if the change came with it: else one that asks
+// again with each answer would be answered for each of a job's small tasks.
 
 import type { JobId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -18,8 +18,8 @@ export class Watchers {
   constructor(clock: Clock) { this.#clock = clock }
 
   /**
-   * Settles when the job has changed, after limits.longPollMs, or when the signal aborts. Never rejects. `isBehind`: the job has changed since
-   * the caller was answered last.
+   * Settles when the job has changed, after limits.longPollMs, or when the signal aborts. Never rejects. `isBehind`: the job has changed
+   * since the caller was answered last.
    */
   wait(job: JobId, signal: AbortSignal, isBehind = false): Promise<void> {
     return new Promise(resolve => {
