@@ -1,14 +1,16 @@
 // Passwords of users as the gateway checks them: the hash is asked of the namenode and remembered for a few seconds, and so is a password
 // that was right, because clients send it with each request.
-// INVARIANT: one password is hashed at a time, and few wait: clients who guess take no more than one core, and no memory.
+// INVARIANT: one password is hashed at a time, and few wait: clients who guess take no more than one core, and no memory. Names take turns:
+// guesses of one name do not keep other users out. All names without a password count as one.
 
 import { createHash } from 'node:crypto'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import { isPassword } from '../../src/rpc/password.ts'
+import { FairTurns } from './fairturns.ts'
 import { TimedCache } from './timedcache.ts'
 
-/** Requests that wait for their turn: two seconds of hashing. */
+/** Requests that wait for their turn, of all names: two seconds of hashing. */
 const waitingMax = 50
 /** Right passwords that are remembered. */
 const knownMax = 1_000
@@ -26,9 +28,12 @@ export class UserPasswords {
   readonly #hashes: TimedCache<string | undefined>
   /** Digests of user, hash and password, in the order of their last use. */
   readonly #right = new Set<string>()
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #turns = new FairTurns({
+    max: waitingMax,
+    full: () => new GristmillError('OVERLOADED',
+      'many requests with passwords wait to be checked; send the request again later, or an access key'),
+  })
   readonly #check: NonNullable<UserPasswordsDeps['check']>
-  #waiting = 0
 
   constructor({ clock, find, check = isPassword }: UserPasswordsDeps) {
     this.#check = check
@@ -44,13 +49,9 @@ export class UserPasswords {
       this.#right.add(digest)
       return true
     }
-    if (this.#waiting >= waitingMax)
-      throw new GristmillError('OVERLOADED',
-        'many requests with passwords wait to be checked; send the request again later, or an access key')
-    this.#waiting++
-    const checked = this.#turn.then(() => this.#check(hashed, password)).finally(() => { this.#waiting-- })
-    this.#turn = checked.catch(() => {})
-    if (!await checked) return false
+    // Anyone can think of names: those of users who have a password are not many.
+    const turn = hashed === undefined ? '' : name
+    if (!await this.#turns.run(turn, () => this.#check(hashed, password))) return false
     this.#right.add(digest)
     for (const oldest of this.#right) {
       if (this.#right.size <= knownMax) break

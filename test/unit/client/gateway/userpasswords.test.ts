@@ -32,3 +32,25 @@ test('few wait for their turn, and the next one is told to come again', async ()
   // The turn comes again.
   expect(await passwords.isRight('ada', 'guess')).toBe(false)
 })
+
+test('guesses of one name, and of names without a user, keep no other user out', async () => {
+  const order: string[] = []
+  const check = async (_hashed: string | undefined, password: string): Promise<boolean> => {
+    order.push(password)
+    return password === 'right'
+  }
+  const find = async (name: string): Promise<string | undefined> => (/^(ada|max|eve)$/.test(name) ? `hash of ${name}` : undefined)
+  for (const guessed of [(_i: number) => 'eve', (i: number) => `nobody${i}`]) {
+    order.length = 0
+    const passwords = new UserPasswords({ clock: { mono: () => 0 }, find, check })
+    const guesses = Array.from({ length: 60 }, (_, i) =>
+      passwords.isRight(guessed(i), 'guess').catch((error: { code: string }) => error.code))
+    // The guesses are in the queue, which is full.
+    await Promise.resolve()
+    const users = await Promise.all(['ada', 'max'].map(name => passwords.isRight(name, 'right')))
+    expect(users).toEqual([true, true])
+    const answers = await Promise.all(guesses)
+    expect(answers.filter(answer => answer === 'OVERLOADED')).toHaveLength(12)
+    expect(order.slice(0, 6).filter(password => password === 'right')).toHaveLength(2)
+  }
+})
