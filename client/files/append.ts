@@ -1,6 +1,6 @@
 // Appends to a file, or cuts it. Files of the cluster never change: the old content, or its beginning, and the new one are written as a new
 // file, which replaces the old one in one step, with the owner, permissions and attributes that it has then; readers see the one or the
-// other. Who may write the file may append to it, whatever the directory allows.
+// other. Who may write the file may append to it, as in HDFS, whatever the directory allows, and without permission to read it.
 // INVARIANT: other writers are kept away from the path before the old content is read, so that none of their data is lost.
 
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Files } from './files.ts'
 
-type AppendFiles = Pick<Files, 'status' | 'createReadStream' | 'createWriteStream'>
+type AppendFiles = Pick<Files, 'status' | 'createWriteStream'>
 
 interface Appending {
   readonly path: string
@@ -27,8 +27,7 @@ export async function appendTo(files: AppendFiles, { path, before, keep, more, s
   if (stream.pending) await once(stream, 'open', { signal })
   async function* content(): AsyncGenerator<Uint8Array> {
     if (before) {
-      if (keep !== 0)
-        yield* files.createReadStream(path, { signal, ...keep !== undefined && { end: keep - 1 } }) as AsyncIterable<Buffer>
+      if (keep !== 0) yield* stream.replaced({ end: keep })
       // The path is reserved since `open`; a rename or a removal may still have come in between.
       if (await idOf(files, path, signal) !== before.id)
         throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was appended, try again`, { details: { path } })

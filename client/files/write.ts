@@ -121,6 +121,8 @@ export class WriteStream extends Writable {
   pending = true
   /** Status of the file once it is complete. */
   status: FileStatus | undefined
+  readonly #files: FileClient
+  readonly #signal: AbortSignal
   readonly #autoClose: boolean
   readonly #opening: Promise<ClusterFileWriter>
   /** Aborts pending work when the stream is destroyed. */
@@ -145,9 +147,11 @@ export class WriteStream extends Writable {
     const { highWaterMark = MiB, encoding, signal, autoClose = true, emitClose = true } = options
     super({ highWaterMark, autoDestroy: autoClose, emitClose, ...encoding && { defaultEncoding: encoding } })
     this.path = path
+    this.#files = files
     this.#autoClose = autoClose
     // Created at once, so that an unwritable path is reported before any data is written.
     const both = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
+    this.#signal = both
     this.#opening = namesDirectory(given) ? Promise.reject(slashed(path)) : files.create(path, { ...creating, signal: both })
     this.#opening.catch(() => {}) // reported by `_construct`
     this.#work = this.#opening
@@ -159,6 +163,16 @@ export class WriteStream extends Writable {
         this.once('close', () => signal.removeEventListener('abort', onAbort))
       }
     }
+  }
+
+  /**
+   * The bytes of the file at the path up to `end`, exclusive, with which its new state begins after an append. Permission to write the file
+   * suffices. REQUIRES: `keepOwner`, and the stream has not finished.
+   */
+  async *replaced({ end }: { readonly end?: number | undefined } = {}): AsyncGenerator<Buffer, void, undefined> {
+    const { lease } = await this.#opening
+    const located = await this.#files.locate(this.path, { lease, signal: this.#signal })
+    yield* this.#files.read(located, { end, signal: this.#signal })
   }
 
   /** As in node:fs: ends the stream; `callback` is called when it is closed. */

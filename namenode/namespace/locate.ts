@@ -2,7 +2,7 @@
 
 import { assert } from '../../src/base/assert.ts'
 import { GristmillError } from '../../src/base/errors.ts'
-import type { InodeId } from '../../src/base/ids.ts'
+import type { InodeId, LeaseId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { shuffled, type Random } from '../../src/ports/random.ts'
 import type { FileContent } from '../../src/protocol/fields.ts'
@@ -15,7 +15,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
-import { checkMay, mayRead } from './access.ts'
+import { checkMay, may, mayRead, mayWrite } from './access.ts'
 import { contentOf, sentContent } from './content.ts'
 import { isInlined, statusOf, type NameEntry } from './entry.ts'
 import { blocksOf } from './file.ts'
@@ -27,6 +27,8 @@ export interface LocateTools {
   readonly registry: NodeRegistry
   readonly tokens: BlockTokens
   readonly random: Random
+  /** True if the lease is this user's, for a new state of the file, whose owner it keeps. */
+  readonly continues: (lease: LeaseId, user: string, file: InodeId) => boolean
 }
 
 interface Range {
@@ -34,17 +36,21 @@ interface Range {
   readonly offset?: number | undefined
   readonly length?: number | undefined
   readonly host?: string | undefined
+  /** Of the caller, who writes a new state of the file. */
+  readonly lease?: LeaseId | undefined
 }
 
 /** Throws EISDIR, EACCES, ENOENT. A block without a live replica has no nodes; the reader fails if it needs the block. */
 export function locate(
   tools: LocateTools, actor: Actor,
-  { path, offset = 0, length = Infinity, host }: Range,
+  { path, offset = 0, length = Infinity, host, lease }: Range,
 ): { status: FileStatus; blocks: LocatedBlock[]; next?: number; content?: FileContent } {
   const { view, map, registry, tokens } = tools
   const { entry } = find(view, actor, path)
   if (entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files can be read`, { details: { path } })
-  checkMay(actor, entry, mayRead, path)
+  // An append needs permission to write, as in HDFS, and moves the old content.
+  const isAppended = lease !== undefined && may(actor, entry, mayWrite) && tools.continues(lease, actor.user, entry.id)
+  if (!isAppended) checkMay(actor, entry, mayRead, path)
   const status = statusOf(path, entry)
   const blocks: LocatedBlock[] = []
   if (offset >= entry.length || length === 0) return { status, blocks }

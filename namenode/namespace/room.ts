@@ -8,6 +8,7 @@ import type { Actor } from '../journal/operation.ts'
 import type { Authority } from '../succession/authority.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
 import { room } from '../room.ts'
+import { continuesFile } from '../writing/lease.ts'
 import { aclRoutes, setAcl } from './acls.ts'
 import { formatMutations } from './format.ts'
 import { nameMutations } from './names.ts'
@@ -40,6 +41,7 @@ export const namespaceRoom = room({
       made: { removed },
       routes: [...aclRoutes({ journal, clock, actor }), ...namespaceRoutes({
         journal, view: journal.view, map: blocks.map, registry, tokens, random, clock, log, defaults, actor, removed, trashKeepMs,
+        continues: (lease, user, file) => continuesFile(journal.view, lease, { user, file }),
         suspect: (id, address, message) => blocks.suspect(id, address, message),
       })],
       chores: [{ name: 'sweep removed entries', everyMs: 500, work: removed }],

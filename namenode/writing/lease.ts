@@ -8,6 +8,7 @@ import { Packer, Unpacker } from '../journal/codec.ts'
 import type { Draft } from '../journal/draft.ts'
 import { childKey, idKey, readId } from '../journal/keys.ts'
 import type { View } from '../journal/view.ts'
+import { child } from '../namespace/resolve.ts'
 
 export interface Lease {
   readonly id: LeaseId
@@ -108,6 +109,12 @@ export function writerOf(view: View, parent: InodeId, name: string): LeaseId | u
   if (view.counters.leases === 0) return undefined
   const bytes = view.get('writers', childKey(parent, name))
   return bytes && leaseId(readId(bytes))
+}
+
+/** True if the lease is this user's, for a new state of the file, whose owner it keeps. */
+export function continuesFile(view: View, id: LeaseId, { user, file }: { readonly user: string; readonly file: InodeId }): boolean {
+  const lease = leaseAt(view, id)
+  return lease?.keepsOwner === true && lease.owner === user && child(view, lease.parent, lease.name)?.id === file
 }
 
 export function* leases(view: View): Iterable<Lease> {

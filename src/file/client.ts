@@ -20,7 +20,7 @@ import { Leases } from './lease.ts'
 import { localReplica } from './inplace.ts'
 import { OpenFile, type CreateOptions } from './open.ts'
 import { putFile, type PutFileOptions } from './put.ts'
-import { Locator, readFile, type LocatedFile, type ReadOptions } from './read.ts'
+import { Locator, readFile, type LocatedFile, type LocateOptions, type ReadOptions } from './read.ts'
 import type { Proof } from './replica.ts'
 import { SmallObjects } from './objects.ts'
 import { References } from './references.ts'
@@ -136,7 +136,7 @@ export class FileClient {
   }
 
   /** Status and locations of a file (the first limits.locatePageMax blocks), as an argument for `read`. */
-  locate(path: string, options: { offset?: number; length?: number; signal?: AbortSignal } = {}): Promise<LocatedFile> {
+  locate(path: string, options: LocateOptions = {}): Promise<LocatedFile> {
     return isReference(path) ? this.#references.locate(path, options.signal) : this.#locator.locate(path, options)
   }
 

@@ -138,6 +138,8 @@ export class OpenFile {
     })
   }
 
+  get lease(): LeaseId { return this.#lease }
+
   /** True if the caller's signal was aborted. */
   get givenUp(): boolean { return this.#givenUp?.aborted === true }
 

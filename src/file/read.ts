@@ -1,7 +1,7 @@
 // Reads a range of a file, block after block; requests the next block before the current one ends.
 
 import { GristmillError, hasCode } from '../base/errors.ts'
-import type { Address } from '../base/ids.ts'
+import type { Address, LeaseId } from '../base/ids.ts'
 import { MiB } from '../base/units.ts'
 import type { OutsideFile } from '../ports/outside.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../protocol/namespace.ts'
@@ -32,6 +32,16 @@ export interface LocatedFile {
   readonly content?: FileContent | undefined
   /** File outside of the cluster for which it stands. The status has its length, and there are no blocks. */
   readonly outside?: OutsideFile | undefined
+  /** By whose right it is read, in place of a permission: of the writer of its new state. */
+  readonly lease?: LeaseId | undefined
+}
+
+export interface LocateOptions {
+  readonly offset?: number | undefined
+  readonly length?: number | undefined
+  /** See LocatedFile. */
+  readonly lease?: LeaseId | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Distance to a block's end at which the next block is requested. */
@@ -51,20 +61,18 @@ export class Locator {
     this.#host = host
   }
 
-  async locate(
-    path: string,
-    { offset = 0, length, signal }: { offset?: number; length?: number | undefined; signal?: AbortSignal | undefined } = {},
-  ): Promise<LocatedFile> {
-    return this.#caller.call(
+  async locate(path: string, { offset = 0, length, lease, signal }: LocateOptions = {}): Promise<LocatedFile> {
+    const located = await this.#caller.call(
       this.#namenode, locate,
-      { path, offset, ...(length !== undefined && { length }), host: this.#host },
+      { path, offset, ...(length !== undefined && { length }), host: this.#host, ...lease !== undefined && { lease } },
       { signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs },
     )
+    return lease === undefined ? located : { ...located, lease }
   }
 
   /** Fresh locations of one block of the same file. Throws ESTALE if the path is now another file. */
-  async again(status: FileStatus, block: LocatedBlock, signal?: AbortSignal): Promise<BlockPlaces> {
-    const found = await this.locate(status.path, { offset: block.offset, length: 1, signal })
+  async again({ status, lease }: LocatedFile, block: LocatedBlock, signal?: AbortSignal): Promise<BlockPlaces> {
+    const found = await this.locate(status.path, { offset: block.offset, length: 1, lease, signal })
     const same = found.blocks.find(({ id }) => id === block.id)
     if (found.status.id !== status.id || !same) throw replaced(status.path)
     return same
@@ -100,13 +108,13 @@ export async function* readFile(
 }
 
 /** The bytes of an inlined file. Asks once more if they came damaged. */
-async function inlinedBytes(locator: Locator, { status, content }: LocatedFile, signal: AbortSignal | undefined): Promise<Buffer> {
+async function inlinedBytes(locator: Locator, { status, content, lease }: LocatedFile, signal: AbortSignal | undefined): Promise<Buffer> {
   try {
     if (content) return bytesOf(content, status)
   } catch (error) {
     if (!hasCode(error, 'CORRUPT')) throw error
   }
-  const again = await locator.locate(status.path, { signal })
+  const again = await locator.locate(status.path, { lease, signal })
   if (again.status.id !== status.id || !again.content) throw replaced(status.path)
   return bytesOf(again.content, again.status)
 }
@@ -124,7 +132,7 @@ async function* readVersion(
     typeof file === 'string'
       ? await locator.locate(file, { offset: start, length: options.end === undefined ? undefined : options.end - start, signal })
       : file
-  const { status } = page
+  const { status, lease } = page
   if (status.type === 'directory') throw new GristmillError('EISDIR', `${status.path} is a directory`, { details: { path: status.path } })
   const end = Math.min(options.end ?? status.length, status.length)
   if (status.inlined && start < end) return yield (await inlinedBytes(locator, page, signal)).subarray(start, end)
@@ -136,7 +144,7 @@ async function* readVersion(
         if (page.blocks[index]!.offset + page.blocks[index]!.length > position) return page.blocks[index++]!
       if (page.next === undefined)
         throw new GristmillError('INTERNAL', `${status.path} has ${status.length} bytes and no block that holds byte ${position}`)
-      const more = await locator.locate(status.path, { offset: page.next, length: end - page.next, signal })
+      const more = await locator.locate(status.path, { offset: page.next, length: end - page.next, lease, signal })
       if (more.status.id !== status.id) throw replaced(status.path)
       page = more
       index = 0
@@ -147,7 +155,7 @@ async function* readVersion(
     const until = Math.min(end, block.offset + block.length)
     const reader = new BlockReader(tools, block, {
       start: position - block.offset, end: until - block.offset, signal, reuse, onRead,
-      relocate: () => locator.again(status, block, signal),
+      relocate: () => locator.again({ status, lease, blocks: [] }, block, signal),
     })
     return { reader, until }
   }

@@ -7,6 +7,7 @@ import { Boundary, asBuffer } from '../record/boundary.ts'
 import { assert } from '../base/assert.ts'
 import { asError, GristmillError } from '../base/errors.ts'
 import type { RecordFormat } from '../base/formats.ts'
+import type { LeaseId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { Semaphore } from '../base/queue.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
@@ -52,6 +53,9 @@ export class ClusterFileWriter {
     this.#spool = this.#newSpool()
     this.#boundary = this.#newBoundary()
   }
+
+  /** For reading the file whose new state is written, if its owner is kept: permission to write it suffices for that. */
+  get lease(): LeaseId { return this.#file.lease }
 
   /** Accepts the bytes; the buffer may be reused once it returns. Waits while two blocks are in flight. */
   async write(bytes: Uint8Array): Promise<void> {

@@ -4,7 +4,8 @@
 import Type, { type Static } from './schema.ts'
 import { limits } from '../base/limits.ts'
 import {
-  address, blockId, count, delimiter, empty, fileContent, inodeId, instant, itemError, name, nodePlace, path, recordFormat, requestId, text,
+  address, blockId, count, delimiter, empty, fileContent, inodeId, instant, itemError, leaseId, name, nodePlace, path, recordFormat,
+  requestId, text,
 } from './fields.ts'
 import { message } from './message.ts'
 
@@ -76,11 +77,14 @@ export const list = message('namespace.list', {
 
 /**
  * Locations of the bytes [offset, offset + length) of a file. At most limits.locatePageMax blocks per reply; continue from `next`.
+ * `lease`: of the caller, for a new state of this file (`keepsOwner`), which begins with the old content: permission to write suffices.
  */
 export const locate = message('namespace.locate', {
   callers: 'user',
   auditRead: ({ path }) => ({ path }),
-  request: Type.Object({ path, offset: Type.Optional(count), length: Type.Optional(count), host: Type.Optional(text(255)) }),
+  request: Type.Object({
+    path, offset: Type.Optional(count), length: Type.Optional(count), host: Type.Optional(text(255)), lease: Type.Optional(leaseId),
+  }),
   reply: Type.Object({
     status: fileStatus, blocks: Type.Array(locatedBlock), next: Type.Optional(count),
     /** All bytes of an inlined file, whatever the range. */

@@ -12,7 +12,9 @@ let cluster: TestCluster
 let dir: string
 
 beforeAll(async () => {
-  cluster = await startClusterHere({ datanodes: 2, settings: { GRISTMILL_BLOCK_SIZE: '64KiB', GRISTMILL_REPLICATION: '1' } })
+  cluster = await startClusterHere({
+    datanodes: 2, settings: { GRISTMILL_BLOCK_SIZE: '64KiB', GRISTMILL_REPLICATION: '1', GRISTMILL_INLINE_BYTES: '4KiB' },
+  })
   dir = await mkdtemp(join(tmpdir(), 'gristmill-append-'))
   await writeFile(join(dir, 'a'), 'a\n')
   await writeFile(join(dir, 'b'), 'b\n')
@@ -56,6 +58,18 @@ test('the file stays its owner\'s, and a user who may read and write it may appe
   await cluster.ok(['chmod', '644', '/shared'])
   expect((await asBob(['append', '-', '/shared'], 'three\n')).code).toBe(1)
   expect(await cluster.ok(['cat', '/shared'])).toBe('one\ntwo\n')
+})
+
+test('permission to write a file suffices to append to it, whether the namenode has its bytes or it has blocks', async () => {
+  for (const [path, long] of [['/blind', 'x'.repeat(150_000)], ['/blind-small', 'x']] as const) {
+    await cluster.ok(['put', '-', path], long)
+    await cluster.ok(['chmod', '602', path])
+    const asBob = (words: string[], input = '') => runHere(words, { ...cluster.env, GRISTMILL_USER: 'bob' }, input)
+    expect((await asBob(['cat', path])).code).toBe(1)
+    expect(await asBob(['append', '-', path], 'bob was here\n')).toMatchObject({ code: 0, stderr: '' })
+    expect((await asBob(['cat', path])).code).toBe(1)
+    expect(await cluster.ok(['cat', path])).toBe(`${long}bob was here\n`)
+  }
 })
 
 test('appends at the same time lose nothing: all but one wait or are refused', async () => {

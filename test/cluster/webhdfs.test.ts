@@ -269,6 +269,14 @@ test('extended attributes, quotas and snapshots', async () => {
   expect(await ownerOf()).toEqual([owner, group, '666', length])
   expect(owner).not.toBe('zoe')
   await bad('PUT', '/shared/x/f?op=CREATE&overwrite=true&user.name=zoe', 403, 'AccessControlException')
+  // Permission to write suffices, as in HDFS.
+  await good('PUT', '/shared/x/f?op=SETPERMISSION&permission=662')
+  await good('POST', '/shared/x/f?op=APPEND&user.name=zoe', 'four')
+  await good('POST', `/shared/x/f?op=TRUNCATE&newlength=${length + 1}&user.name=zoe`)
+  expect(await ownerOf()).toEqual([owner, group, '662', length + 1])
+  await bad('GET', '/shared/x/f?op=OPEN&user.name=zoe', 403, 'AccessControlException')
+  await good('POST', `/shared/x/f?op=TRUNCATE&newlength=${length}`)
+  await good('PUT', '/shared/x/f?op=SETPERMISSION&permission=666')
 
   await good('PUT', '/shared/x?op=ALLOWSNAPSHOT')
   expect(await good('PUT', '/shared/x?op=CREATESNAPSHOT&snapshotname=s1')).toEqual({ Path: '/shared/x/.snapshot/s1' })

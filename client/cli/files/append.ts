@@ -12,7 +12,7 @@ import { localPath, localTree, statusOrNone } from '../tree.ts'
 export const append: CommandSpec = {
   name: 'append', args: '<local...> <remote>', about: 'add local files to the end of a file',
   notes:
-    '`-` reads stdin. A file that does not exist is created. Files of the cluster are written once: append writes the old content and the new one as a new file, which replaces the old one in one step; readers see the one or the other. The file keeps its owner and permissions; the permission to read and write it is enough. It therefore takes as long as the whole file does: for a log, put a file for each hour or day into a directory, which jobs read as one input.',
+    '`-` reads stdin. A file that does not exist is created. Files of the cluster are written once: append writes the old content and the new one as a new file, which replaces the old one in one step; readers see the one or the other. The file keeps its owner and permissions; the permission to write it is enough. It therefore takes as long as the whole file does: for a log, put a file for each hour or day into a directory, which jobs read as one input.',
   options: [],
   examples: [
     ['gristmill append today.log /logs/all.log', 'a file at the end of another'],

@@ -149,7 +149,7 @@ export const dataOperations: readonly Operation[] = [
   { verb: 'PUT', name: 'CREATE', answer: create },
   {
     verb: 'POST', name: 'APPEND', exceptions: absent, answer: append,
-    limits: 'writes the old content and the new one as a new file, which replaces the old one in one step: it takes as long as the whole file, and its user must be able to read the file, too',
+    limits: 'writes the old content and the new one as a new file, which replaces the old one in one step: it takes as long as the whole file',
   },
   {
     verb: 'GET', name: 'GETFILECHECKSUM', exceptions: absent, answer: checksum,
@@ -163,6 +163,6 @@ export const dataOperations: readonly Operation[] = [
   },
   {
     verb: 'POST', name: 'TRUNCATE', required: ['newlength'], exceptions: absent, answer: truncate,
-    limits: 'writes the beginning as a new file, which replaces the old one in one step, so that its user must be able to read the file; the answer is `true`',
+    limits: 'writes the beginning as a new file, which replaces the old one in one step; the answer is `true`',
   },
 ]

@@ -403,7 +403,7 @@ test('a backup whose values are sound and are not those of its manifest is not u
 const inline = (life: Life, where: string, text: string): Promise<unknown> => life.journal.submit(put, {
   ...root, path: where, content: contentOf(Buffer.from(text)), replication: 3, blockBytes: 4096, nowMs: 1_700_000_000_000,
 } as never)
-const nowhere = { map: {} as never, registry: { all: [] } as never, tokens: {} as never, random: {} as never }
+const nowhere = { map: {} as never, registry: { all: [] } as never, tokens: {} as never, random: {} as never, continues: () => false }
 const textOf = ({ journal: { view } }: Life, where: string): string => {
   const { status, content } = locate({ view, ...nowhere }, root, { path: where })
   return bytesOf(content!, status).toString()

@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest'
 import { locate, type LocateTools } from '../../../../namenode/namespace/locate.ts'
 import { mkdir, setAttributes, touch } from '../../../../namenode/namespace/names.ts'
+import { continuesFile } from '../../../../namenode/writing/lease.ts'
 import { complete, create } from '../../../../namenode/writing/mutations.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { seeded } from '../../../../src/world/random.ts'
@@ -16,6 +17,7 @@ function toolsOf(bench: Bench, nodes: readonly FakeNode[] = []): LocateTools {
   return {
     view: bench.journal.view, random: seeded(5), map: { holders: () => known } as never, registry: { all: known } as never,
     tokens: { issue: ({ mode, block }: { mode: string; block: number }) => `${mode} ${block}` } as never,
+    continues: (lease, user, file) => continuesFile(bench.journal.view, lease, { user, file }),
   }
 }
 
@@ -70,6 +72,28 @@ test('only a user who may read a file gets the locations of its blocks', async (
     expect(() => locate(toolsOf(bench), actor, { path: '/f' })).toThrow(expect.objectContaining({ code: 'EACCES' }))
   expect(() => locate(toolsOf(bench), root, { path: '/d' })).toThrow(expect.objectContaining({ code: 'EISDIR' }))
   expect(locate(toolsOf(bench), root, { path: '/f' }).blocks).toEqual([])
+})
+
+test('who writes a new state of a file that keeps its owner may read the old one with the lease, and no other user', async () => {
+  const bench = await openBench()
+  const [ann, bob, eve] = [as('ann'), as('bob'), as('eve')]
+  await write(bench, '/f', [10])
+  await write(bench, '/g', [20])
+  for (const path of ['/f', '/g']) await bench.do(setAttributes, { path, mode: 0o622 })
+  await bench.do(setAttributes, { path: '/', mode: 0o777 })
+  const asked = { replication: 1, blockBytes: 4096 }
+  const { lease } = await bench.do(create, { path: '/f', keepsOwner: true, ...asked, ...bob })
+  const denied = expect.objectContaining({ code: 'EACCES' })
+  expect(locate(toolsOf(bench), bob, { path: '/f', lease }).blocks).toHaveLength(1)
+  expect(() => locate(toolsOf(bench), bob, { path: '/f' })).toThrow(denied)
+  expect(() => locate(toolsOf(bench), bob, { path: '/g', lease })).toThrow(denied)
+  expect(() => locate(toolsOf(bench), eve, { path: '/f', lease })).toThrow(denied)
+  // A file that only replaces another one does not begin with its content.
+  const { lease: other } = await bench.do(create, { path: '/g', overwrite: true, ...asked, ...ann })
+  expect(() => locate(toolsOf(bench), ann, { path: '/g', lease: other })).toThrow(denied)
+  // The permission may be taken away meanwhile.
+  await bench.do(setAttributes, { path: '/f', mode: 0o600 })
+  expect(() => locate(toolsOf(bench), bob, { path: '/f', lease })).toThrow(denied)
 })
 
 test('the reader\'s own host comes first, then its rack, then others, and nodes that have been silent last', async () => {

@@ -26,7 +26,7 @@ const file = (path: string, text: string, more: Partial<SmallFile> = {}): SmallF
 const putFile = (bench: Bench, path: string, text: string, more: object = {}) =>
   bench.do(put, { path, content: sent(Buffer.from(text)), ...defaults, ...more })
 
-const none = { map: {} as never, registry: { all: [] } as never, tokens: {} as never, random: {} as never }
+const none = { map: {} as never, registry: { all: [] } as never, tokens: {} as never, random: {} as never, continues: () => false }
 const read = (bench: Bench, path: string): string => {
   const { status, content, blocks } = locate({ view: bench.journal.view, ...none }, root, { path })
   expect(blocks).toEqual([])
