@@ -2,6 +2,7 @@
 // statement as a position. The one table of this dialect.
 
 import type { ErrorCode, GristmillError } from '../../../src/base/errors.ts'
+import { cstring, type MessageWriter } from './wire.ts'
 
 const byCode: Readonly<Partial<Record<ErrorCode, string>>> = {
   EINVAL: '42000', ENOENT: '42P01', EACCES: '42501', TOO_LARGE: '53200', ABORTED: '57014', UNAUTHENTICATED: '28000', OVERLOADED: '53300',
@@ -19,7 +20,7 @@ const byMessage: readonly (readonly [RegExp, string])[] = [
   [/^Permission Error/, '42501'], [/is not supported here|^Not implemented Error/, '0A000'], [/has no value; give one/, '08P01'],
 ]
 
-export function stateOf({ code, message, details }: GristmillError): string {
+function stateOf({ code, message, details }: GristmillError): string {
   const own = details['sqlstate']
   if (typeof own === 'string') return own
   const known = code === 'EINVAL' ? byMessage.find(([form]) => form.test(message))?.[1] : undefined
@@ -27,7 +28,7 @@ export function stateOf({ code, message, details }: GristmillError): string {
 }
 
 /** Message without the engine's picture of the place, and the place as a number of characters from 1 on. */
-export function placed(message: string, statement: string): { readonly message: string; readonly position?: number } {
+function placed(message: string, statement: string): { readonly message: string; readonly position?: number } {
   const found = /\n\nLINE (\d+): (.*)\n( *)\^[^]*$/.exec(message)
   if (!found) return { message }
   const [all, number = '', shown = '', blanks = ''] = found
@@ -40,4 +41,15 @@ export function placed(message: string, statement: string): { readonly message: 
   if (line === undefined || at < 0 || caret < cut) return { message }
   const before = lines.slice(0, Number(number) - 1).reduce((sum, each) => sum + [...each].length + 1, 0)
   return { message: message.slice(0, message.length - all.length), position: before + [...line.slice(0, at + caret - cut)].length + 1 }
+}
+
+/** Adds ErrorResponse. */
+export function addError(
+  writer: MessageWriter, error: GristmillError,
+  { severity, statement = '' }: { readonly severity: 'ERROR' | 'FATAL'; readonly statement?: string },
+): void {
+  const { message, position } = placed(error.message, statement)
+  const fields: [string, string][] = [['S', severity], ['V', severity], ['C', stateOf(error)], ['M', message]]
+  if (position !== undefined) fields.push(['P', String(position)])
+  writer.add('E', ...fields.flatMap(([code, value]) => [Buffer.from(code, 'latin1'), cstring(value)]), Buffer.from([0]))
 }
