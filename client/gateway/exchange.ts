@@ -5,8 +5,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import { IncomingBody, release } from './incoming.ts'
 
 export type HeaderFields = Readonly<Record<string, string | number>>
+
+export interface BodyOptions { readonly reuse?: boolean | undefined }
 
 /** Chunks of a body: bytes, or text in UTF-8. */
 export type BodyChunks = AsyncIterable<Uint8Array | string>
@@ -97,21 +100,27 @@ export class Exchange {
 
   /**
    * The body of the request, piece by piece. Throws ABORTED if the client disconnects, and TIMEOUT if it sends nothing for `stallMs`, or
-   * not all that is read before `identify` within `strangerMs`.
+   * not all that is read before `identify` within `strangerMs`. `reuse`: each piece is valid only until the next one is asked for.
    * REQUIRES: read at most once.
    */
-  async *body(): AsyncGenerator<Buffer, void, undefined> {
+  async *body({ reuse = false }: BodyOptions = {}): AsyncGenerator<Buffer, void, undefined> {
     if (this.#expects) this.#response.writeContinue()
     this.#expects = false
-    const pieces = this.#request.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer, void>
+    const incoming = new IncomingBody(this.#request)
     const cancel = this.#isIdentified ? () => {} : this.#clock.after(this.#strangerMs, () => { if (!this.#isIdentified) this.#giveUp() })
     try {
       for (;;) {
+        const piece = incoming.take()
+        if (piece) {
+          this.signal.throwIfAborted()
+          yield piece
+          if (reuse) release(piece)
+          continue
+        }
         this.#awaitsBody = true
-        const { value, done } = await this.#unlessStalled(pieces.next(), 'sent no byte of its body')
+        const isMore = await this.#unlessStalled(incoming.more(), 'sent no byte of its body')
         this.#awaitsBody = false
-        if (done) break
-        yield value
+        if (!isMore) break
       }
     } catch (error) {
       if (error instanceof GristmillError) throw error
@@ -119,8 +128,8 @@ export class Exchange {
     } finally {
       cancel()
       this.#awaitsBody = false
-      // Lets `#discard` read the rest. Not awaited: it waits for a piece that may never come.
-      void pieces.return?.()
+      // Lets `#discard` read the rest.
+      incoming.close()
     }
     // A connection that breaks between two chunks ends the iterator without an error.
     if (!this.#request.complete) throw new GristmillError('ABORTED', 'the request ended inside of its body')

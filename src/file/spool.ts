@@ -20,6 +20,8 @@ export class Spool {
   readonly #place: SpoolPlace
   /** In memory: all data. With a file: data not written to it yet. */
   #parts: Buffer[] = []
+  /** Parts that were written to the file, for more data. */
+  #spare: Buffer[] = []
   /** Bytes used of the last part. */
   #used = 0
   #inMemory = 0
@@ -36,7 +38,7 @@ export class Spool {
     for (let at = 0; at < bytes.length;) {
       let part = this.#parts.at(-1)
       if (!part || this.#used === part.length) {
-        this.#parts.push(part = Buffer.allocUnsafe(partBytes))
+        this.#parts.push(part = this.#spare.pop() ?? Buffer.allocUnsafe(partBytes))
         this.#used = 0
       }
       const count = Math.min(part.length - this.#used, bytes.length - at)
@@ -66,8 +68,8 @@ export class Spool {
         { cause: error, details: { dir } },
       )
     }
-    // The last part is reused as the buffer for further data.
-    this.#parts = this.#parts.slice(-1)
+    this.#spare = this.#parts.slice(0, bufferBytes / partBytes)
+    this.#parts = []
     this.#used = 0
     this.#inMemory = 0
   }
@@ -102,6 +104,7 @@ export class Spool {
     const { path, writer } = this.#file!
     for (const part of this.#full()) writer.writeSync(part)
     this.#parts = []
+    this.#spare = []
     this.#used = 0
     this.#inMemory = 0
     this.#reader = await this.#place.disk.openRead(path)
@@ -121,6 +124,7 @@ export class Spool {
     if (this.#closed) return
     this.#closed = true
     this.#parts = []
+    this.#spare = []
     if (this.#reader) await this.#reader.close()
     else if (this.#file) {
       await this.#file.writer.close()

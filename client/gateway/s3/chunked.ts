@@ -1,5 +1,6 @@
 // Decodes the content encoding `aws-chunked`: chunks with their size, each signed or none, and trailing headers behind the last one. Bytes
-// are passed on as they come; a signature is checked when its chunk has ended, before the body counts as complete.
+// are passed on as they come; a signature is checked when its chunk has ended, before the body counts as complete. The pieces that come in
+// may be valid only until the next one is asked for, and so are those that are passed on.
 // INVARIANT: bytes of the framing never become bytes of the object, and lines are bounded.
 
 import { createHash, type Hash } from 'node:crypto'
@@ -58,11 +59,13 @@ class Input {
   async close(): Promise<void> { await this.#pieces.return?.() }
 
   async #more(): Promise<boolean> {
+    // A part of a line.
+    const begun = this.#rest.length === 0 ? undefined : Buffer.from(this.#rest)
     for (;;) {
       const { value, done } = await this.#pieces.next()
       if (done) return false
       if (value.length === 0) continue
-      this.#rest = this.#rest.length === 0 ? value : Buffer.concat([this.#rest, value])
+      this.#rest = begun ? Buffer.concat([begun, value]) : value
       return true
     }
   }

@@ -25,7 +25,7 @@ export async function uploadPart(call: S3Call): Promise<S3Answer> {
   const payload = call.payload({ kind })
   if (kind !== undefined && payload.kind !== undefined && payload.kind !== kind)
     throw new S3Error('InvalidRequest', `Checksum Type mismatch occurred, expected checksum Type: ${kind.toLowerCase()}, actual checksum Type: ${payload.kind.toLowerCase()}`)
-  return store({ mill: call.mill, signal: call.signal, bytes: payload.length }, payload.bytes(), async writer => {
+  return store({ mill: call.mill, signal: call.signal, bytes: payload.length }, payload.bytes({ reuse: true }), async writer => {
     const sum = sumOf(payload, payload.kind ?? kind)
     await unlessEnded(writer.publish(`${path}/${nameOf(part)}`,
       { attributes: { ...withEtag(payload.md5, payload.length), ...withChecksum(sum) } }))

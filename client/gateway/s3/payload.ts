@@ -2,7 +2,7 @@
 // client names in a header or behind the body. A body that fails a check ends with an error, so that nothing of it is stored.
 
 import { createHash, type Hash } from 'node:crypto'
-import type { Exchange } from '../exchange.ts'
+import type { BodyOptions, Exchange } from '../exchange.ts'
 import { checkForm, checksumHeader, checksumKinds, kindOf, newChecksum, type ChecksumKind, type RunningChecksum } from './checksum.ts'
 import { unchunked } from './chunked.ts'
 import { S3Error } from './errors.ts'
@@ -84,11 +84,14 @@ export class Payload {
   /** True if the client has promised an MD5 or a checksum. */
   get hasDigest(): boolean { return this.#contentMd5 !== undefined || this.#promised !== undefined }
 
-  /** The bytes. Throws IncompleteBody, BadDigest, XAmzContentSHA256Mismatch, SignatureDoesNotMatch. REQUIRES: called once. */
-  async *bytes(): AsyncGenerator<Buffer, void, undefined> {
+  /**
+   * The bytes. `reuse`: each piece is valid only until the next one is asked for. Throws IncompleteBody, BadDigest,
+   * XAmzContentSHA256Mismatch, SignatureDoesNotMatch. REQUIRES: called once.
+   */
+  async *bytes(options: BodyOptions = {}): AsyncGenerator<Buffer, void, undefined> {
     const { payload, chunks } = this.#verified
     const form = streaming[payload]
-    const raw = this.#exchange.body()
+    const raw = this.#exchange.body(options)
     const pieces = form
       ? unchunked(raw, { signer: form.signed ? chunks : undefined, signedTrailer: form.signed && form.trailer, trailers: this.#trailers })
       : raw

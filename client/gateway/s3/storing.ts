@@ -24,7 +24,10 @@ import { sourceOf } from './target.ts'
 import { storedVersion, versionAsked } from './versioning.ts'
 import { document } from './xml.ts'
 
-/** Writes a body, of `bytes` if that is known, and publishes what it became. On any error nothing is stored. */
+/**
+ * Writes a body, of `bytes` if that is known, and publishes what it became; a piece is not used any more when the next one is asked for. On
+ * any error nothing is stored.
+ */
 export async function store<T>(
   { mill, signal, bytes }: Pick<S3Call, 'mill' | 'signal'> & { readonly bytes?: number | undefined },
   pieces: AsyncIterable<Buffer>, publish: (writer: ObjectWriter) => Promise<T>,
@@ -77,7 +80,8 @@ async function putObject(call: S3Call): Promise<S3Answer> {
   if (isDirectoryKey(key) && payload.length === 0) return putDirectory(call, bucket, payload, described)
   const path = fileOf(bucket, key)
   const expect = await expectedAt(call, path)
-  const stored = await storeAt(call, path, { pieces: payload.bytes(), bytes: payload.length }, () => ({
+  const reuse = payload.length > call.mill.objects.smallBytes
+  const stored = await storeAt(call, path, { pieces: payload.bytes({ reuse }), bytes: payload.length }, () => ({
     base: bucket, parents: true, expect,
     attributes: { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sumOf(payload, payload.kind)) },
   }))

@@ -82,8 +82,9 @@ async function create(call: Call): Promise<Answer> {
   const parents = params.createparent ?? true
   if (path === '/') throw new RemoteException('FileAlreadyExistsException', '/ already exists as a directory')
   const modes = modesOfNew(call, 0o644)
-  const stream = mill.createWriteStream(path, { overwrite, parents, replication, blockSize, ...modes, signal })
-  await pipeline(body(), stream, { signal })
+  // Room for one piece: the next one is asked for when it was written.
+  const stream = mill.createWriteStream(path, { overwrite, parents, replication, blockSize, ...modes, signal, highWaterMark: 1 })
+  await pipeline(body({ reuse: true }), stream, { signal })
   return { kind: 'created', location: path }
 }
 

@@ -1,7 +1,7 @@
 // Contract of the operations of WebHDFS: what one gets, and the forms that an answer may have. An operation does not see HTTP.
 
 import type { Mill } from '../../mill.ts'
-import type { BodyChunks, HeaderFields } from '../exchange.ts'
+import type { BodyChunks, BodyOptions, HeaderFields } from '../exchange.ts'
 import { RemoteException, type CodeExceptions, type ExceptionName } from './errors.ts'
 import type { ParamName, RequestParams } from './params.ts'
 
@@ -20,7 +20,7 @@ export interface Call {
   readonly params: RequestParams
   readonly signal: AbortSignal
   /** Bytes of the request's body. */
-  readonly body: () => AsyncGenerator<Buffer, void, undefined>
+  readonly body: (options?: BodyOptions) => AsyncGenerator<Buffer, void, undefined>
   /** Address of the second step of this request. */
   readonly location: () => string
   /** Scheme and host at which the client has reached the gateway. */

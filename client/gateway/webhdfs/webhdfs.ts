@@ -50,7 +50,8 @@ export class WebHdfs implements GatewayDialect {
     const origin = (): string => this.#deps.trust.originOf(exchange)
     const location = (): string => secondStep(origin(), target)
     await this.#deps.users.as(user, async mill => {
-      const call: Call = { ...caller, mill, path, params, signal: exchange.signal, body: () => exchange.body(), location, origin }
+      const body: Call['body'] = options => exchange.body(options)
+      const call: Call = { ...caller, mill, path, params, signal: exchange.signal, body, location, origin }
       try {
         await sendAnswer(exchange, await operation.answer(call), call)
       } catch (error) {

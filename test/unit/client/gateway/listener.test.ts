@@ -96,6 +96,24 @@ test.each(['/none', '/part'])('a client that sends a long body of which %s is re
   await until('the next answer', async () => first.seen.text.startsWith('HTTP/1.1 307'))
 })
 
+test('a body comes in pieces that stay, or that are given back when the next one is asked for', async () => {
+  const left: Record<string, number> = {}
+  const { url } = await start(async exchange => {
+    const pieces: Buffer[] = []
+    let bytes = 0
+    for await (const piece of exchange.body({ reuse: exchange.target === '/again' })) {
+      pieces.push(piece)
+      bytes += piece.length
+      expect(piece.every(byte => byte === 7)).toBe(true)
+    }
+    left[exchange.target] = pieces.reduce((sum, { length }) => sum + length, 0)
+    await exchange.send(200, {}, String(bytes))
+  })
+  const body = Buffer.alloc(3_000_000, 7)
+  for (const path of ['/kept', '/again']) expect(await (await fetch(`${url}${path}`, { method: 'PUT', body })).text()).toBe('3000000')
+  expect(left).toEqual({ '/kept': 3_000_000, '/again': 0 })
+})
+
 test('a client that disconnects aborts the work for it, in a body and before the answer', async () => {
   const ends: string[] = []
   const { url } = await start(async exchange => {

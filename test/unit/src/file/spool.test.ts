@@ -79,6 +79,24 @@ test('appended bytes are copied, and written to the file a MiB at a time', async
   await spool.close()
 })
 
+test('what was written to the file makes room for what comes, without new memory', async () => {
+  const used = new Set<ArrayBufferLike>()
+  const disk: Disk = { ...localDisk, async create(path, options) {
+    const writer = await localDisk.create(path, options)
+    const writeSync = writer.writeSync.bind(writer)
+    writer.writeSync = part => {
+      used.add(part.buffer)
+      writeSync(part)
+    }
+    return writer
+  } }
+  const spool = checked(new Spool(place(disk)))
+  for (let i = 0; i < 10; i++) await spool.append(bytes)
+  // Eight parts that were in memory before there was a file, and four that are filled again and again.
+  expect(used.size).toBeLessThanOrEqual(12)
+  await spool.close()
+})
+
 test('a spool that is given up leaves no file, whether it was read or not', async () => {
   const { disk, open } = countingDisk()
   for (const length of [10, 3 * MiB]) {
