@@ -45,13 +45,13 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-/** The same file in the cluster, in blocks of 4 KiB, and on the local disk. */
-async function store(path: string, content: string | Buffer): Promise<void> {
+/** The same file in the cluster, and on the local disk. Each block costs its writers and datanodes some 5 ms of processor time. */
+async function store(path: string, content: string | Buffer, blockSize = '4KiB'): Promise<void> {
   const local = join(dir, path)
   await mkdir(dirname(local), { recursive: true })
   await writeFile(local, content)
   await cluster.ok(['mkdir', '-p', dirname(path)])
-  await cluster.ok(['put', '--block-size', '4KiB', local, path])
+  await cluster.ok(['put', '--block-size', blockSize, local, path])
 }
 
 const words = ['rye', 'oats', 'wheat, winter', 'a "b"', '', 'ö', 'line\nend', '7']
@@ -98,7 +98,7 @@ async function fillLevels(): Promise<void> {
         CAST(i / 8 AS DECIMAL(30, 3)) AS d, CASE WHEN i % 11 = 0 THEN 'nan'::DOUBLE ELSE i / 3 END AS f,
         TIMESTAMPTZ '2024-01-01 00:00:00.000001+02' + to_seconds(i) AS t, {'i': i % 3} AS st FROM range(${from}, ${to}) r(i))
         TO '${made}' (FORMAT parquet, ROW_GROUP_SIZE 2048)`)
-      await store(`/levels/day=${day}/part.parquet`, await readFile(made))
+      await store(`/levels/day=${day}/part.parquet`, await readFile(made), '32KiB')
     }
   } finally {
     db.close()
@@ -187,7 +187,7 @@ test('a job of a query counts what it has read and returned, and leaves no rows 
 })
 
 test('errors of a job are those of the query: its place, the file, line and column', async () => {
-  await store('/bad/a.csv', `n,x\n${'1,2\n'.repeat(400_000)}zz,3\n`)
+  await store('/bad/a.csv', `n,x\n${'1,2\n'.repeat(400_000)}zz,3\n`, '128KiB')
   const failed = await inJob(`SELECT sum(n) FROM '/bad'`)
   expect(failed).toMatchObject({ code: 1, stdout: '' })
   expect(failed.stderr).toMatch(/Could not convert string "zz"[^]*\/bad\/a\.csv \(from byte \d+\), line \d+ from there\)/)
@@ -383,11 +383,11 @@ test('a job refuses a compressed file that is cut off, and JSON with a number wh
 test('JSON whose objects have no lines of their own is read as a whole by a job, up to 16 MiB', async () => {
   const items = Array.from({ length: 40_000 }, (_, i) => ({ id: i, name: `n${i % 10}` }))
   // Of more than 1 MiB in few blocks.
-  await store('/one/object.json.gz', gzipSync(JSON.stringify({ at: '2024-05-01', items }, undefined, 1)))
+  await store('/one/object.json.gz', gzipSync(JSON.stringify({ at: '2024-05-01', items }, undefined, 1)), '32KiB')
   const list = join(dir, 'list.json')
   await writeFile(list, JSON.stringify(items, undefined, 1))
   await cluster.ok(['put', list, '/one/list.json'])
-  await store('/one/line.json.gz', gzipSync(JSON.stringify(items)))
+  await store('/one/line.json.gz', gzipSync(JSON.stringify(items)), '32KiB')
   const sums = `count(*) AS n, sum(id)::BIGINT AS s, max(name) AS m`
   const expected = { code: 0, stdout: '{"n":40000,"s":799980000,"m":"n9"}\n' }
   expect(await inJob(`SELECT ${sums} FROM (SELECT unnest(items, recursive := true) FROM '/one/object.json.gz')`)).toMatchObject(expected)
@@ -504,7 +504,7 @@ test('a datanode that is killed between the stages of a query takes rows of exch
 
 test('types of columns of CSV are declared by CREATE EXTERNAL TABLE: values that are no numbers of the first rows are texts', async () => {
   const say = async (text: string): Promise<unknown> => (await queryOf(text, { localBytes: 1 << 24 }).collect())[0]?.['result']
-  await store('/zips/a.csv', `zip,n\n${'1,2\n'.repeat(300_000)}007,3\n`)
+  await store('/zips/a.csv', `zip,n\n${'1,2\n'.repeat(300_000)}007,3\n`, '128KiB')
   await expect(queryOf(`SELECT count(zip) FROM '/zips'`, { localBytes: 1 << 24 }).collect()).rejects
     .toThrow(/"007"[^]*\/zips\/a\.csv, line 300002\)/)
   expect(await say(`CREATE EXTERNAL TABLE zips (ZIP varchar) LOCATION '/zips'`)).toBe('created table zips')
