@@ -8,9 +8,9 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { open, type Mill } from '../../client/index.ts'
+import type { Mill } from '../../client/index.ts'
 import { run, until } from '../kit/cluster.ts'
-import { runHere } from './inprocess.ts'
+import { openHere, runHere } from './inprocess.ts'
 import { Peer } from './peer.ts'
 
 const bin = join(import.meta.dirname, '../../client/cli/gristmill.js')
@@ -59,7 +59,7 @@ for (const [way, end] of Object.entries(ways)) {
     const bytes = content(5 * MiB)
     for (const step of [0, 2, 5, 6]) {
       const peer = await holder()
-      const mill = await open(dir)
+      const mill = await openHere(dir)
       try {
         expect((await mill.clusterStatus()).pid).toBe(peer.pid)
         let ended: Promise<void> | undefined
@@ -87,13 +87,13 @@ for (const [way, end] of Object.entries(ways)) {
   test(`a file that is being read when the holder ${way} is read to its end`, async () => {
     const bytes = content(5 * MiB)
     {
-      await using mill = await open(dir)
+      await using mill = await openHere(dir)
       await mill.writeFile('/file', bytes, { blockSize: MiB })
     }
     // From local files, where the reader's host is the datanode's; otherwise over a connection.
     for (const hostName of [undefined, 'elsewhere']) {
       const peer = await holder()
-      const mill: Mill = await open(dir, { hostName })
+      const mill: Mill = await openHere(dir, { hostName })
       try {
         const pieces: Buffer[] = []
         let ended: Promise<void> | undefined
@@ -123,7 +123,7 @@ for (const [way, end] of Object.entries(ways)) {
       })
     `)
     const peer = await holder()
-    const mill = await open(dir)
+    const mill = await openHere(dir)
     try {
       await mill.writeFile('/in.txt', 'rye\noats\n'.repeat(2_000), { format: 'lines', blockSize: 4_096 })
       const job = await mill.run(program, { input: '/in.txt', output: '/out', reducers: 1 })
@@ -141,7 +141,7 @@ test('a process that joins before the datanode of the holder has started waits f
   const peer = new Peer(dir, env)
   children.push(peer)
   await peer.ready()
-  await using mill = await open(dir)
+  await using mill = await openHere(dir)
   await mill.writeFile('/file', 'x'.repeat(1000))
   await peer.leave()
   expect(await mill.readFile('/file', 'utf8')).toHaveLength(1000)
@@ -151,7 +151,7 @@ test('a process that ends while its datanode is about to start ends', async () =
   await (await holder()).leave()
   // At different moments of the start.
   for (const ms of [0, 1, 5, 20, 60, 150]) {
-    const mill = await open(dir)
+    const mill = await openHere(dir)
     // A call during the start; its outcome does not matter.
     const asked = mill.readFile('/warm', 'utf8').catch(() => '')
     await new Promise(resolve => setTimeout(resolve, ms))
@@ -167,7 +167,7 @@ test('processes that join report why the holder\'s datanode cannot start', async
   const peer = new Peer(dir, env)
   children.push(peer)
   await peer.ready()
-  await using mill = await open(dir)
+  await using mill = await openHere(dir)
   await expect(mill.writeFile('/file', 'x')).rejects.toMatchObject({
     code: 'UNAVAILABLE',
     message: expect.stringContaining('could not start its datanode'),
@@ -235,7 +235,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
     await firstGone
     second.stdin.end(bytes.subarray(3 * MiB))
     expect([(await secondGone)[0], errors]).toEqual([0, ''])
-    await using mill = await open(dir)
+    await using mill = await openHere(dir)
     expect(digest(await mill.readFile('/file'))).toBe(digest(bytes))
     expect(await mill.readdir('/')).toEqual(['file'])
   })
