@@ -30,7 +30,8 @@ beforeAll(async () => {
     PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
     HOME: join(dir, 'home'), GRISTMILL_HOME: join(dir, 'home'), NO_COLOR: '1',
   }
-  await build(join(dir, 'dist'))
+  // `npm test` checks the types of these files, and of all others, with the same options and stricter ones.
+  await build(join(dir, 'dist'), { isChecked: true })
   await npm(['pack', '--pack-destination', dir], join(dir, 'dist'))
   const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
   app = join(dir, 'app')
