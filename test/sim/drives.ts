@@ -23,8 +23,6 @@ type DriveAction = Extract<Action, { readonly kind: 'drive' | 'endDrivers' }>
 
 const file = join(import.meta.dirname, 'programs/branched.ts')
 const askMs = 2_000
-/** Pause between two looks for a process to kill. */
-const awaitMs = 20
 /** Questions about a program after all is healed: longer than each retry of its process. */
 const asksMax = 400
 
@@ -53,9 +51,11 @@ export class Drives implements Observer {
     // Real processes are killed by test/cluster/detached.test.ts.
     if (cluster.mode !== 'sim') return
     const { network, datanodes } = cluster as SimCluster
-    const { lateMs: ms, withinMs = 0 } = action
-    for (let waitedMs = 0; waitedMs < withinMs && datanodes.every(({ drivers }) => drivers.size === 0); waitedMs += awaitMs)
-      await cluster.advance(awaitMs)
+    const { lateMs: ms, withinMs = 0, afterMs = 0 } = action
+    if (withinMs > 0 && datanodes.every(({ drivers }) => drivers.size === 0)) {
+      await nextDriver(cluster as SimCluster, withinMs)
+      await cluster.advance(afterMs)
+    }
     for (const [from, end] of datanodes.flatMap(({ drivers }) => [...drivers])) {
       if (ms === undefined) end()
       else network.endWith({ from, path: submit.path, ms, end })
@@ -117,6 +117,14 @@ export class Drives implements Observer {
       if (jobs.length > (method === 'take' ? 2 : 1)) findings.add(`${path}: step ${step}, ${method}, has ${jobs.length} jobs`)
     }
   }
+}
+
+/** Resolves when a process that drives a program starts, or after `withinMs`. */
+async function nextDriver(cluster: SimCluster, withinMs: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const forgets = cluster.datanodes.map(node => node.onDriver(resolve))
+  await Promise.race([promise, cluster.advance(withinMs)])
+  for (const forget of forgets) forget()
 }
 
 function outputsOf(path: string, lines: readonly string[]): ReadonlyMap<string, string> {

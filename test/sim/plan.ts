@@ -42,10 +42,11 @@ export type Action =
   | { readonly kind: 'schedule'; readonly path: string; readonly rounds: number }
   /**
    * Program that runs detached, with outputs below `path`; `endDrivers`: the processes that drive programs are killed, now, or, with
-   * `lateMs`, when they send their next step, whose request is on its way for so long. `withinMs`: one is awaited for so long.
+   * `lateMs`, when they send their next step, whose request is on its way for so long. `withinMs`: one is awaited for so long, and killed
+   * `afterMs` after its start.
    */
   | { readonly kind: 'drive'; readonly input: string; readonly path: string }
-  | { readonly kind: 'endDrivers'; readonly path: string; readonly lateMs?: number; readonly withinMs?: number }
+  | { readonly kind: 'endDrivers'; readonly path: string; readonly lateMs?: number; readonly withinMs?: number; readonly afterMs?: number }
   /** Schedule of a workflow that the cluster follows for so long, and until all is healed. */
   | { readonly kind: 'follow'; readonly path: string; readonly ms: number }
   /** Rolls an output back to its oldest version. */
@@ -165,6 +166,8 @@ export function planOf({
     ...((chosen === 'care' || ops.some(({ action }) => action.kind === 'job' && action.replaces)) && { trashKeep: '1h' }),
     ...(ops.some(({ action }) => action.kind === 'rollback') && { versionsKeep: '2' }),
     ...((inlines || chosen === 'small') && { inlineBytes: '4096' }),
+    // Heartbeats are most of the events of ten minutes: as few as there may be for a node that is not stale.
+    ...(chosen === 'schedules' && { heartbeat: '900ms' }),
   }
   const faults = faultsOf(streamOf(seed, 'faults'), { profile: profile ?? drawnProfile, datanodes, disks, lastsMs })
   return {

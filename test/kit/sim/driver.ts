@@ -20,6 +20,7 @@ interface DriverParts {
 export function driverOf(process: Process, { world: worldOf, send, kill }: DriverParts): (order: ToExecutor) => void {
   const world = worldOf(process)
   process.host.drivers.set(process.name, kill)
+  for (const work of [...process.host.onDriver]) work()
   process.onEnd(() => { process.host.drivers.delete(process.name) })
   return ({ work, setup }) => {
     void (async () => {

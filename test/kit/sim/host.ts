@@ -55,6 +55,8 @@ export class Host {
   readonly time = { offsetMs: 0, rate: 1 }
   /** Kills of its processes that drive programs, by the names of these. */
   readonly drivers = new Map<string, () => void>()
+  /** Called when such a process starts. */
+  readonly onDriver = new Set<() => void>()
   /** Output of its processes that drive programs, by attempt. */
   readonly printed = new Map<string, string>()
   /** Its wall clock has jumped away from the right time. */

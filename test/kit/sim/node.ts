@@ -283,6 +283,12 @@ export class SimDataNode extends SimNode implements DataNode {
   /** Its processes that drive programs, by name, and what kills them, as SIGKILL does. */
   get drivers(): ReadonlyMap<string, () => void> { return new Map(this.host.drivers) }
 
+  /** Calls `work` whenever such a process starts; returns the function that ends this. */
+  onDriver(work: () => void): () => void {
+    this.host.onDriver.add(work)
+    return () => { this.host.onDriver.delete(work) }
+  }
+
   /** Output of these processes, by attempt. */
   get printed(): ReadonlyMap<string, string> { return this.host.printed }
 

@@ -72,6 +72,7 @@ export const canaries = {
     }],
   },
   'forgotten-time': {
+    caughtBy: 2,
     about: 'a namenode that starts again does not know when a schedule is due', workload: 'schedules', profile: 'crashy',
     changes: [{ file: 'namenode/jobs/scheduler/status.ts', from: '...task.dueMs !== undefined && { dueMs: task.dueMs },', to: '' }],
   },

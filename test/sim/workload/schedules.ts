@@ -17,7 +17,8 @@ export function schedules(random: Random): Op[] {
     ops.push({ client: 1, pauseMs: 20_000 + random.below(160_000), action: put(`/in/t${random.below(3)}`) })
     // A build takes some seconds at most; one is awaited.
     const late = random.below(3) === 0 && { lateMs: 60 + random.below(2_000) }
-    ops.push({ client: 2, pauseMs: random.below(40_000), action: { kind: 'endDrivers', path: '/s', withinMs: 130_000, ...late } })
+    const afterMs = random.below(3) === 0 ? 0 : random.below(1_500)
+    ops.push({ client: 2, pauseMs: random.below(40_000), action: { kind: 'endDrivers', path: '/s', withinMs: 130_000, afterMs, ...late } })
   }
   return ops
 }
