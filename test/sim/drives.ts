@@ -26,8 +26,11 @@ const askMs = 2_000
 /** Questions about a program after all is healed: longer than each retry of its process. */
 const asksMax = 400
 
-/** Failures of a step that faults can cause: what it reads is lost, its tasks were too often, or the clocks of most nodes are wrong. */
-const byFault = /lost|cannot be read|replica|time limit|was told to throw|process ended|exited|the signature is/
+/**
+ * Failures of a step that faults can cause: what it reads is lost, its tasks were too often, no node has a disk that works for them, or the
+ * clocks of most nodes are wrong.
+ */
+const byFault = /lost|cannot be read|replica|time limit|was told to throw|process ended|exited|could not run the task|the signature is/
 
 export class Drives implements Observer {
   readonly #parts: ClientParts

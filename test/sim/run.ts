@@ -2,6 +2,7 @@
 //
 //   node test/sim/run.ts --seed 7 [--workload files] [--profile crashy]   one seed, with its trace's hash
 //   node test/sim/run.ts --seeds 1000 [--from 1] [--minutes 10] [--show]  many, until one fails or time is up; prints a line for each
+//   node test/sim/run.ts --fixed [--half 1] [--seeds 20] [--show]         the seeds of `npm test` (fixed.json), or every other one
 //   node test/sim/run.ts --seed 7 --shrink [--out plan.json]              the smallest plan that still fails
 //   node test/sim/run.ts --fresh 1000 [--from 1] [--minutes 10]           seeds drawn at random, one process per core; goes on after
 //                                                                         a finding, and files each plan that fails in kept/
@@ -24,7 +25,7 @@ const { values } = parseArgs({
     seed: { type: 'string' }, seeds: { type: 'string' }, from: { type: 'string' }, minutes: { type: 'string' },
     workload: { type: 'string' }, profile: { type: 'string' }, plan: { type: 'string' }, shrink: { type: 'boolean' },
     out: { type: 'string' }, canary: { type: 'string' }, kept: { type: 'boolean' }, fresh: { type: 'string' }, keep: { type: 'boolean' },
-    show: { type: 'boolean' }, turns: { type: 'string' },
+    show: { type: 'boolean' }, turns: { type: 'string' }, fixed: { type: 'boolean' }, half: { type: 'string' },
   },
 })
 
@@ -51,9 +52,11 @@ const hints: Bug | undefined = canary && canaries[canary]
 const inline = canary && (hints?.inline ?? false)
 if (canary) plant(canary)
 // Imported late: a bug must be planted before the sources are loaded, and the faults use the product's messages.
-const [{ replayOf, runSimulated, Tally }, { planOf }, { profiles }, { workloads }, { runFresh }, { kindOf, shrink }] = await Promise.all([
+const [
+  { replayOf, runSimulated, Tally }, { planOf }, { profiles }, { workloads }, { runFresh }, { kindOf, shrink }, { fixedSeeds },
+] = await Promise.all([
   import('./simulated.ts'), import('./plan.ts'), import('./fault/index.ts'), import('./workload/index.ts'), import('./fresh.ts'),
-  import('./shrink.ts'),
+  import('./shrink.ts'), import('./fixed.ts'),
 ])
 const workload = one<Workload>('workload', values.workload ?? hints?.workload, workloads)
 const profile = one<Profile>('profile', values.profile ?? hints?.profile, profiles)
@@ -125,13 +128,26 @@ function planIn(file: string | URL): Plan {
   return 'plan' in read ? read.plan : read
 }
 
-async function runMany(): Promise<void> {
+/** Seeds of a run of many, in their order. */
+function* seedsToRun(): Generator<number> {
+  if (values.fixed) {
+    const half = values.half === undefined ? undefined : numberOf('half', values.half, 1)
+    if (half !== undefined && half !== 1 && half !== 2) refuse('--half takes 1 or 2')
+    return yield* fixedSeeds(half).slice(0, numberOf('seeds', values.seeds, Infinity))
+  }
   const from = numberOf('from', values.from, 1)
   const count = numberOf('seeds', values.seeds, 100)
+  for (let i = 0; i < count; i++) yield from + i
+}
+
+async function runMany(): Promise<void> {
   const until = performance.now() + numberOf('minutes', values.minutes, Infinity) * 60_000
   const tally = new Tally()
   let failed = 0
-  for (let seed = from; seed < from + count && performance.now() < until; seed++) {
+  let attempt = 0
+  for (const seed of seedsToRun()) {
+    if (performance.now() >= until) break
+    attempt++
     const plan = planOf({ seed, workload, profile, inline })
     const result = await runSimulated(plan, simulation)
     tally.add(result)
@@ -140,7 +156,7 @@ async function runMany(): Promise<void> {
       continue
     }
     failed++
-    if (canary) console.log(`${canary} was caught by seed ${seed}, attempt ${seed - from + 1}`)
+    if (canary) console.log(`${canary} was caught by seed ${seed}, attempt ${attempt}`)
     if (!values.keep) await failing(plan, result)
     show(plan, result)
     keep(plan, result.outcome.findings[0]!)

@@ -19,11 +19,19 @@ export interface Fault { readonly atMs: number; readonly action: FaultAction }
 const draws = {
   ...machineDraws, ...networkDraws, ...diskDraws, ...identityDraws, ...workerDraws, ...metadataDraws, ...sessionDraws,
 } satisfies Record<string, Draw<FaultAction>>
+const families = {
+  machine: machineHandlers, network: networkHandlers, disk: diskHandlers, identity: identityHandlers, worker: workerHandlers,
+  metadata: metadataHandlers, session: sessionHandlers,
+}
 const handlers = {
   ...machineHandlers, ...networkHandlers, ...diskHandlers, ...identityHandlers, ...workerHandlers, ...metadataHandlers, ...sessionHandlers,
 }
 
 export const handlerOf = (action: FaultAction): FaultHandler<FaultAction> => handlers[action.kind] as FaultHandler<FaultAction>
+
+/** Name of the family of a fault, after its file. */
+export const familyOf = ({ kind }: FaultAction): string =>
+  Object.entries(families).find(([, handlers]) => Object.hasOwn(handlers, kind))![0]
 
 /** Node or pair that the fault affects; each has one fault at a time. */
 export const victimOf = (action: FaultAction): string =>
