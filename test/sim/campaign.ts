@@ -32,9 +32,16 @@ export interface Outcome {
   readonly bytes: number
 }
 
-export async function runPlan(cluster: Cluster, plan: Plan): Promise<Outcome> {
+/** `onFinding` gets each finding when it is made. */
+export async function runPlan(cluster: Cluster, plan: Plan, onFinding?: (finding: string) => void): Promise<Outcome> {
   const found: string[] = []
-  const findings: Findings = { all: found, add: what => { if (found.length < 100) found.push(what) } }
+  const findings: Findings = {
+    all: found,
+    add(what) {
+      if (found.length < 100) found.push(what)
+      onFinding?.(what)
+    },
+  }
   const acks = new Acks()
   const known = new VersionsKnown()
   const nemesis = new Nemesis(cluster, acks, { bounded: plan.profile !== 'beyond' })

@@ -61,12 +61,13 @@ const [
 const workload = one<Workload>('workload', values.workload ?? hints?.workload, workloads)
 const profile = one<Profile>('profile', values.profile ?? hints?.profile, profiles)
 
-const simulation = values.turns === undefined ? {} : { turns: numberOf('turns', values.turns, 0) }
+const simulation = { untilFound: canary !== undefined, ...values.turns !== undefined && { turns: numberOf('turns', values.turns, 0) } }
 
-function show(plan: Plan, { outcome, hash, events, virtualMs }: Result): void {
+function show(plan: Plan, { outcome, stopped, hash, events, virtualMs }: Result): void {
   console.log(
-    `seed ${plan.seed}, ${plan.workload} under ${plan.profile}: ${outcome.ops} calls (${outcome.acknowledged} acknowledged), `
-      + `${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, `
+    `seed ${plan.seed}, ${plan.workload} under ${plan.profile}: `
+      + (stopped ? 'stopped at its first finding, ' : `${outcome.ops} calls (${outcome.acknowledged} acknowledged), `
+        + `${[...outcome.faults.values()].reduce((a, b) => a + b, 0)} faults, `)
       + `${events} events in ${virtualMs.toFixed(6)} ms, trace ${hash}`,
   )
   for (const finding of outcome.findings) console.log(`  ${finding}`)

@@ -8,25 +8,39 @@ import type { Plan } from './plan.ts'
 
 export interface Result {
   readonly outcome: Outcome
+  /** It was stopped at its first finding, and has counted nothing. */
+  readonly stopped: boolean
   /** Hash of the trace: equal for equal seeds. */
   readonly hash: string
   readonly events: number
   readonly virtualMs: number
 }
 
-/** `turns`: see Kernel; it does not change the trace, as the gate shows. */
-export async function runSimulated(plan: Plan, options: { readonly turns?: number } = {}): Promise<Result> {
+const nothing: Outcome = { findings: [], ops: 0, faults: new Map(), skipped: 0, acknowledged: 0, unknown: 0, bytes: 0 }
+
+/**
+ * `turns`: see Kernel; it does not change the trace, as the gate shows. `untilFound`: the run is stopped at its first finding, for a
+ * planted bug: most of a run comes after it. REQUIRES: the process ends then, because clients of the run still wait.
+ */
+export async function runSimulated(
+  plan: Plan, { untilFound = false, ...options }: { readonly turns?: number; readonly untilFound?: boolean } = {},
+): Promise<Result> {
+  const { promise: first, resolve: onFinding } = Promise.withResolvers<string>()
   const cluster = await startSim({
     ...options, datanodes: plan.datanodes, racks: plan.racks, disks: plan.disks ?? 1, seed: plan.seed,
     settings: { ...plan.settings, blockSize: plan.blockSize },
+    onError: error => onFinding(`no error is unhandled: ${error}`),
   })
   try {
-    const ended = await runPlan(cluster, plan)
+    const whole = runPlan(cluster, plan, onFinding)
+    const ended = await (untilFound ? Promise.race([whole, first]) : whole)
+    const { trace: { hash, events }, now: virtualMs } = cluster
+    if (typeof ended === 'string') return { outcome: { ...nothing, findings: [ended] }, stopped: true, hash, events, virtualMs }
     // One finding per cause: a cluster that is not at rest would also have leftovers.
     const inside =
       ended.findings.length > 0 ? [] : await lookInside(cluster, { trashKeepMs: parseDuration(plan.settings?.['blockTrashKeep'] ?? '1h') })
     const outcome = { ...ended, findings: [...ended.findings, ...inside] }
-    return { outcome, hash: cluster.trace.hash, events: cluster.trace.events, virtualMs: cluster.now }
+    return { outcome, stopped: false, hash: cluster.trace.hash, events: cluster.trace.events, virtualMs: cluster.now }
   } finally {
     await cluster.stop()
   }

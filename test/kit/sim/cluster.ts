@@ -35,6 +35,8 @@ export interface SimOptions extends StartOptions {
   readonly turns?: number
   /** Gets every line that the simulated processes log. */
   readonly onLog?: (line: string) => void
+  /** Gets each error of the simulated processes that nothing handles, when it occurs; `check` tells all of them. */
+  readonly onError?: (error: string) => void
 }
 
 export class SimCluster implements Cluster {
@@ -56,9 +58,9 @@ export class SimCluster implements Cluster {
   /** Functions that undo changes to this process's globals. */
   #release: Array<() => void> = []
 
-  constructor({ seed = 1, datanodes = 3, racks = [], disks = 1, settings = {}, nodeSettings = {}, turns, onLog }: SimOptions) {
+  constructor({ seed = 1, datanodes = 3, racks = [], disks = 1, settings = {}, nodeSettings = {}, turns, onLog, onError }: SimOptions) {
     this.seed = seed
-    this.kernel = new Kernel(seed, turns === undefined ? {} : { turns })
+    this.kernel = new Kernel(seed, { onError, ...turns !== undefined && { turns } })
     this.network = new Network(this.kernel)
     this.#onLog = onLog
     this.#inlineBytes = parsed(settings).inlineBytes ?? 0
@@ -82,7 +84,7 @@ export class SimCluster implements Cluster {
 
   async start(): Promise<this> {
     guard(this.kernel)
-    const wrong = (what: string): void => { this.kernel.errors.push(what) }
+    const wrong = (what: string): void => { this.kernel.fail(what) }
     this.#release = [
       unguard, raiseBorder(wrong),
       hearUnhandled(thrown => wrong(`unhandled: ${String((thrown as Error | undefined)?.stack ?? thrown)}`)),
@@ -210,7 +212,7 @@ export class SimCluster implements Cluster {
       if (!process.alive) return
       this.kernel.note(`${process.name} ${message}`)
       // A request whose handler fails an assertion is answered with INTERNAL and retried: without this line it would go unnoticed.
-      if (fields?.['error'] instanceof AssertionFailed) this.kernel.errors.push(`${process.name}: ${message}: ${fields['error'].message}`)
+      if (fields?.['error'] instanceof AssertionFailed) this.kernel.fail(`${process.name}: ${message}: ${fields['error'].message}`)
       this.#onLog?.(
         `${this.now.toFixed(1).padStart(10)} ${process.name} ${level} ${message} ` +
         `${JSON.stringify({ ...own, ...fields }, (_, value: unknown) => (value instanceof Error ? `${value.message}` : value))}`,

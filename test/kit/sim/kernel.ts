@@ -73,12 +73,14 @@ export class Kernel {
   #lines = ''
   /** Errors thrown by events, from the kit or the product; always unexpected. */
   readonly errors: string[] = []
+  readonly #onError: ((error: string) => void) | undefined
   now = 0
   events = 0
 
   /** `turns`: always this many turns without activity; default: as few as it takes, at most two. */
-  constructor(seed: number, { turns }: { turns?: number } = {}) {
+  constructor(seed: number, { turns, onError }: { turns?: number; onError?: ((error: string) => void) | undefined } = {}) {
     this.seed = seed
+    this.#onError = onError
     this.#ties = this.random('ties')
     this.#turns = turns ?? quietTurns
     this.#isEager = turns === undefined
@@ -101,6 +103,12 @@ export class Kernel {
 
   /** Reports activity caused by the current event. */
   touch(): void { this.#activity++ }
+
+  /** Notes an error. */
+  fail(error: string): void {
+    this.errors.push(error)
+    this.#onError?.(error)
+  }
 
   /** Runs `work` after `ms` of virtual time; returns the function that cancels it. */
   schedule(ms: number, subject: Subject | undefined, label: string, work: () => void): () => void {
@@ -177,7 +185,7 @@ export class Kernel {
         event.work()
       } catch (error) {
         if (!(error instanceof Dead))
-          this.errors.push(`${event.subject?.name ?? 'world'}: ${event.label}: ${String((error as Error).stack)}`)
+          this.fail(`${event.subject?.name ?? 'world'}: ${event.label}: ${String((error as Error).stack)}`)
       }
       await this.#rest()
       if (event.subject?.alive) event.subject.rested?.()

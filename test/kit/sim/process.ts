@@ -41,7 +41,7 @@ export class Process implements Subject {
       this.#checkState?.()
     } catch (error) {
       this.#checkState = undefined
-      this.kernel.errors.push(`${this.name}: its state is wrong at ${this.kernel.now.toFixed(3)} ms: ${String((error as Error).stack)}`)
+      this.kernel.fail(`${this.name}: its state is wrong at ${this.kernel.now.toFixed(3)} ms: ${String((error as Error).stack)}`)
     }
   }
 

@@ -142,10 +142,12 @@ test('messages on a line keep their order though they are due at once, and virtu
   expect(took).toBe(1)
 })
 
-test('an error that comes out of an event is kept for the verdict', async () => {
-  const kernel = new Kernel(1)
+test('an error that comes out of an event is told at once, and kept for the verdict', async () => {
+  const told: number[] = []
+  const kernel: Kernel = new Kernel(1, { onError: () => { told.push(kernel.now) } })
   kernel.schedule(1, undefined, 'bad', () => { throw new Error('what nobody expected') })
   await within(kernel, 5)
+  expect(told).toEqual([1])
   expect(kernel.errors).toHaveLength(1)
   expect(kernel.errors[0]).toContain('what nobody expected')
 })
