@@ -62,7 +62,14 @@ export class S3TestClient {
   }
 
   /** `path`: bucket and key, not encoded. */
-  async ask(method: string, path: string, { query = {}, headers = {}, body, payload, date }: S3Request = {}): Promise<S3Reply> {
+  async ask(method: string, path: string, request: S3Request = {}): Promise<S3Reply> {
+    return (await this.prepared(method, path, request))()
+  }
+
+  /** Signs a request; what it returns sends it. */
+  async prepared(
+    method: string, path: string, { query = {}, headers = {}, body, payload, date }: S3Request = {},
+  ): Promise<() => Promise<S3Reply>> {
     const hash = payload ?? sha256(typeof body === 'string' || body instanceof Uint8Array ? body : '')
     const request = {
       method, protocol: 'http:', hostname: this.#host, path: encoded(path), query: { ...query },
@@ -70,7 +77,8 @@ export class S3TestClient {
     }
     const signed = await this.#signer.sign(request as never, { signingDate: date ?? new Date() }) as unknown as { headers: Record<string,
       string> }
-    return this.send(method, `${encoded(path)}${Object.keys(query).length > 0 ? `?${queryText(query)}` : ''}`, signed.headers, body)
+    const target = `${encoded(path)}${Object.keys(query).length > 0 ? `?${queryText(query)}` : ''}`
+    return () => this.send(method, target, signed.headers, body)
   }
 
   /** A request as it is. */
