@@ -6,6 +6,7 @@
 import { basename, dirname } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { join, nameOf, normalise, parentOf } from '../../src/base/paths.ts'
+import { withoutEnd } from '../../src/base/withoutend.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Mill } from '../mill.ts'
 import { Refusal } from './errors.ts'
@@ -71,7 +72,7 @@ export async function localTarget(disk: Disk, operand: string, path: string, sev
     )
   if (!directory && !existing) await checkLocalParent(disk, operand, path)
   return {
-    directory, pathFor: name => (directory ? `${path.replace(/\/+$/, '')}/${name}` : path),
+    directory, pathFor: name => (directory ? `${withoutEnd(path, '/')}/${name}` : path),
     ...directory && !existing && { make: () => disk.mkdir(path, { mode: 0o777 }) },
   }
 }

@@ -3,6 +3,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
+import { withoutEnd } from '../../src/base/withoutend.ts'
 import { FileClient } from '../../src/file/client.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -224,7 +225,7 @@ export class Files extends Names {
     const read = () => readCopyOptions(optionsOf<CopyOptions>(options, 'get', copyOptionNames))
     return performLocally('get', path, read, async given => {
       const target = localPathOf(local)
-      const bare = target.replace(/\/+\.?$/, '')
+      const bare = withoutEnd(target.endsWith('/.') ? target.slice(0, -1) : target, '/')
       return copyOut(this.#tools, await placed(this.ask, path, given.signal), bare || '/', {
         ...given, directory: bare !== '' && bare !== target,
       })

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { MiB } from '../../src/base/units.ts'
+import { withoutEnd } from '../../src/base/withoutend.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { PutFileOptions } from '../../src/file/put.ts'
 import type { Disk, DiskReader, DiskStream } from '../../src/ports/disk.ts'
@@ -12,7 +13,7 @@ import type { Random } from '../../src/ports/random.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 
 /** Not `path.join`: only the system can resolve `..` after a link. */
-export const below = (directory: string, name: string): string => `${directory.replace(/\/+$/, '')}/${name}`
+export const below = (directory: string, name: string): string => `${withoutEnd(directory, '/')}/${name}`
 
 interface Put {
   readonly real: string

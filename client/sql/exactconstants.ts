@@ -3,6 +3,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import type { SqlValue } from '../../src/base/sql.ts'
+import { withoutEnd } from '../../src/base/withoutend.ts'
 import type { PartitionValue } from './command.ts'
 
 /** The first row of a query. */
@@ -73,7 +74,7 @@ function plainNumber(text: string): string | undefined {
   const point = whole.length + Number(exponent)
   const padded = digits.padStart(digits.length + Math.max(0, -point), '0').padEnd(point, '0')
   const at = Math.max(0, point)
-  const plain = `${padded.slice(0, at).replace(/^0+/, '') || '0'}.${padded.slice(at).replace(/0+$/, '') || '0'}`
+  const plain = `${padded.slice(0, at).replace(/^0+/, '') || '0'}.${withoutEnd(padded.slice(at), '0') || '0'}`
   return sign === '-' && plain !== '0.0' ? `-${plain}` : plain
 }
 
@@ -83,7 +84,7 @@ const fractions: Readonly<Record<string, number>> = { TIMESTAMP_S: 0, TIMESTAMP_
 /** The text of a time has no more digits, and no day or offset, that its type has no place for. */
 function isTimeKept(text: string, type: string): boolean {
   if (!type.startsWith('TIME')) return true
-  const digits = /:\d{1,2}\.(\d+)/.exec(text)?.[1]?.replace(/0+$/, '').length ?? 0
+  const digits = withoutEnd(/:\d{1,2}\.(\d+)/.exec(text)?.[1] ?? '', '0').length
   return digits <= (fractions[type] ?? 6) && (!/^TIME(?:_NS)?$/.test(type) || /^\s*[\d:.]+\s*$/.test(text))
 }
 

@@ -5,6 +5,7 @@ import { isAbsolute, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
+import { withoutEnd } from '../../src/base/withoutend.ts'
 import type { LineKind } from '../../src/operator/linefile.ts'
 import type { Disk, DiskEntry } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
@@ -200,7 +201,7 @@ function tableOf(name: string, files: readonly SqlFile[], given?: TableKind): Sq
 
 /** A local name stays one. */
 const patternOf = (name: string): string =>
-  `'${/^(?:\.|~|file:)/.test(name) ? name.replace(/\/+$/, '') : normalise(name)}/**/*.csv'`
+  `'${/^(?:\.|~|file:)/.test(name) ? withoutEnd(name, '/') : normalise(name)}/**/*.csv'`
 
 function kindOf(path: string): TableKind | undefined {
   const [, extension, packed] = /\.([a-z]+)(\.(?:gz|zst))?$/i.exec(path) ?? []

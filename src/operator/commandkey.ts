@@ -2,6 +2,7 @@
 // compared and that text. Texts have one character for each byte, so that they compare as their bytes do.
 
 import type { Key } from '../base/pair.ts'
+import { withoutEnd } from '../base/withoutend.ts'
 import type { FieldOrder, LineFields } from '../plan/node.ts'
 import { descending } from '../shuffle/key.ts'
 
@@ -29,7 +30,7 @@ function partOf(fields: readonly string[], { first, last, numeric, reverse }: Fi
  */
 function numberKey(text: string): Key {
   const [, minus, whole = '', rest = ''] = /^[ \t\n]*(-?)0*(\d*)(?:\.(\d*))?/.exec(text)!
-  const fraction = rest.replace(/0+$/, '')
+  const fraction = withoutEnd(rest, '0')
   if (whole === '' && fraction === '') return [0]
   return minus === '' ? [1, whole.length, whole, fraction] : [-1, 0 - whole.length, complement(whole), `${complement(fraction)}~`]
 }

@@ -3,6 +3,7 @@
 
 import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
+import { withoutEnd } from '../base/withoutend.ts'
 
 /** The engine refuses an object in a longer line. */
 const lineBytesMax = 32 * MiB
@@ -59,8 +60,11 @@ export class JsonNumbers {
       }
       // An exponent has few digits, and makes the least numbers 0.
       if (hasExponent || (isFraction && digits >= digitsLeast)) {
-        const text = bytes.toString('latin1', start, at)
-        if (number.test(text) && isBent(text) && !strings.has(start)) throw this.#fault(text, this.#lines + lines + 1)
+        // Asked first, because it is cheap: each byte is looked at once, and texts are longer than numbers.
+        if (!strings.has(start)) {
+          const text = bytes.toString('latin1', start, at)
+          if (number.test(text) && isBent(text)) throw this.#fault(text, this.#lines + lines + 1)
+        }
       }
       // The byte behind the number.
       at--
@@ -70,11 +74,15 @@ export class JsonNumbers {
 
   #fault(text: string, line: number): GristmillError {
     return new GristmillError(
-      'EINVAL', `the number ${text} has more digits than SQL keeps of a fraction in JSON; write it as a text: "${text}" `
+      'EINVAL', `the number ${shown(text)} has more digits than SQL keeps of a fraction in JSON; write it as a text: "${shown(text)}" `
       + `(in ${this.#place}, line ${line}${this.#isFirst ? '' : ' from there'})`,
     )
   }
 }
+
+/** Characters of a number that an error shows. */
+const shownMax = 100
+const shown = (text: string): string => (text.length > shownMax ? `${text.slice(0, shownMax)}…` : text)
 
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
 const [lineFeed, quote, plus, minus, point, backslash, letterE] = [0x0a, 0x22, 0x2b, 0x2d, 0x2e, 0x5c, 0x65]
@@ -111,11 +119,10 @@ function isBent(text: string): boolean {
   // The engine keeps the text of a number beyond all of DOUBLE.
   if (shortest === text || !Number.isFinite(value)) return false
   const own = digitsOf(text)
-  const isSame = (other: string): boolean => trimmed(digitsOf(other)) === trimmed(own)
+  const ownTrimmed = withoutEnd(own, '0')
+  const isSame = (other: string): boolean => withoutEnd(digitsOf(other), '0') === ownTrimmed
   return !isSame(shortest) && !(own.length > 0 && isSame(value.toPrecision(Math.min(own.length, precisionMax))))
 }
 
 /** Digits of the text of a number, from the first one that is not 0. */
 const digitsOf = (text: string): string => text.replace(/[eE].*$/, '').replace('.', '').replace(/^0+/, '')
-
-const trimmed = (digits: string): string => digits.replace(/0+$/, '')

@@ -1,6 +1,7 @@
 // Records of a program as rows of a table of SQL: each value becomes the text that a cast to the type of its column reads, or null. A value
 // that its column does not hold whole is refused with its column. Part of every bundle, as dataset.ts is.
 
+import { withoutEnd } from '../base/withoutend.ts'
 import { showGiven } from './arguments.ts'
 
 type TextValue = string | null | readonly TextValue[] | { readonly [name: string]: TextValue }
@@ -257,7 +258,7 @@ const ownZone = (isZoned: boolean, zoned: string): string => (isZoned ? '' : ` w
 const hasOffset = (time: string): boolean => /:\d+(?:\.\d*)?\s*[+-][\d:]*[1-9]/.test(time)
 
 /** Digits behind the point, without zeros at the end. */
-const digitsBehind = (text: string): number => (/\.(\d*)/.exec(text)?.[1] ?? '').replace(/0+$/, '').length
+const digitsBehind = (text: string): number => withoutEnd(/\.(\d*)/.exec(text)?.[1] ?? '', '0').length
 
 /** ISO text of a time that SQL writes alike; undefined: it is none, or in a year before 1 or after 9999. */
 function isoOf(value: Date): string | undefined {

@@ -6,6 +6,7 @@
 // it has the same digits when formatted with as many of them. Other fractions are rounded, as in every JSON reader.
 
 import { GristmillError } from '../base/errors.ts'
+import { withoutEnd } from '../base/withoutend.ts'
 
 type LargeIntegers = 'bigint' | 'string' | 'error'
 
@@ -73,7 +74,7 @@ interface Decimal {
 function decimalOf(text: string): Decimal {
   const [, sign, whole = '', fraction = '', power = '0'] = /^(-?)([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]+))?$/.exec(text)!
   const all = (whole + fraction).replace(/^0+/, '')
-  const digits = all.replace(/0+$/, '')
+  const digits = withoutEnd(all, '0')
   return { negative: sign === '-', digits, exponent: digits === '' ? 0 : Number(power) - fraction.length + all.length - digits.length }
 }
 

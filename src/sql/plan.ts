@@ -3,6 +3,7 @@
 // then runs as it was written, in one task over all rows. So is a query for which the planner itself fails. Pure but for the oracle.
 
 import { GristmillError } from '../base/errors.ts'
+import { withoutEnd } from '../base/withoutend.ts'
 import { gatherPlan } from './gather.ts'
 import { isLocal, Stages, type PlannerOptions } from './fragment.ts'
 import { listOf, readJson, textOf, type Json, type JsonObject } from './json.ts'
@@ -104,10 +105,17 @@ async function optimised(sql: string, oracle: SqlOracle): Promise<Json> {
  * have none.
  */
 async function columnsOf(sql: string, oracle: SqlOracle): Promise<QueryColumn[]> {
-  const text = sql.trim().replace(/(?:;\s*)+$/, '')
+  const text = bare(sql)
   const inner = await oracle.rows(`DESCRIBE SELECT * FROM (${text}\n)`)
   const own = await oracle.rows(`DESCRIBE ${text}`).catch(() => inner)
   return own.map(([name, type]) => ({ name: name!, type: type! }))
+}
+
+/** The text of a statement without blanks at both ends, and semicolons at its end. */
+function bare(sql: string): string {
+  let text = sql.trim()
+  while (text.endsWith(';')) text = withoutEnd(text, ';').trimEnd()
+  return text
 }
 
 function staged(relation: Relation, columns: readonly QueryColumn[], tables: readonly TableInfo[], options: PlannerOptions): QueryPlan {

@@ -1,6 +1,8 @@
 // Texts of Avro's logical types, and the numbers that stand for them in its bytes. Each text has all digits of its number, and a text that
 // has more than the type can hold is undefined: nothing is rounded. Pure.
 
+import { withoutEnd } from '../base/withoutend.ts'
+
 const dayMs = 86_400_000
 const daySeconds = 86_400n
 
@@ -96,7 +98,7 @@ function midnightOf(date: string): number | undefined {
 function clockOf(text: string, digits: Digits): { readonly value: bigint; readonly zone: string } | undefined {
   const [, hours, minutes, seconds = '00', given = '', zone = ''] =
     /^([01]\d|2[0-3]):([0-5]\d)(?::([0-5]\d)(?:\.(\d+))?)?(Z|[+-]\d\d(?::?\d\d)?)?$/.exec(text) ?? []
-  const fraction = given.replace(/0+$/, '')
+  const fraction = withoutEnd(given, '0')
   if (hours === undefined || fraction.length > digits) return undefined
   const whole = BigInt(Number(hours) * 3600 + Number(minutes) * 60 + Number(seconds))
   return { value: whole * 10n ** BigInt(digits) + BigInt(fraction.padEnd(digits, '0')), zone }

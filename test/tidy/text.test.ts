@@ -48,6 +48,23 @@ test('comments, messages and test titles name the parties, and do not open with 
   expect(titles).toEqual([])
 })
 
+/**
+ * A repeated character, class or group at the beginning of an expression that ends with the text: each run is looked at from each of its
+ * characters. Texts come from users, so its time is that of a text which was made for it.
+ */
+const square =
+  /(?<![\w)\]])\/(?:\\.|[^\\/[\](){}|*+?\n ]|\[(?:\\.|[^\]\\\n])+\]|\(\?:(?:\\.|[^()\\\n])*\))[+*](?:\\?[^*+?|/\\\n]\?)?\$\/[a-z]*(?=[.,);])/g
+
+test('no expression takes characters from the end of a text in a time that grows with the square of its length', () => {
+  const written = [
+    "x.replace(/0+$/, '')", "x.replace(/(?:;\\s*)+$/, '')", "x.replace(/[ \\t]*$/u, '')", "x.replace(/\\/+\\.?$/, '')", '/\\s+$/.test(x)',
+  ]
+  expect(written.filter(line => matches('x.ts', line, square).length === 0)).toEqual([])
+  expect(matches('x.ts', "/^0+$/.test(x); /-\\d+$/.exec(x); x.replace(/0+/g, ''); a / b + $x", square)).toEqual([])
+  const product = sources.filter(({ path }) => !path.startsWith('test/'))
+  expect(product.flatMap(({ path, text }) => matches(path, text, square))).toEqual([])
+})
+
 /** Paths and hosts of a development machine: they work nowhere else. */
 const places =
   /(?<![\w.])\/(?:work|root)\/[\w./-]+|https?:\/\/(?:localhost|127\.0\.0\.1|[\w.-]*(?:verdaccio|artifactory|nexus|npm-mirror)[\w.-]*)[:/]\S*/g

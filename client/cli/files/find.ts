@@ -122,7 +122,7 @@ function parseSigned(text: string, parse: (text: string) => { value: number; uni
 function parseSize(text: string): { value: number; unit: number } {
   const bytes = text.endsWith('c') ? parseWhole(text.slice(0, -1)) : NaN
   if (!Number.isNaN(bytes)) return { value: bytes, unit: 1 }
-  return { value: parseBytes(text), unit: parseBytes(`1${/[a-z]*$/i.exec(text)![0]}`) }
+  return { value: parseBytes(text), unit: parseBytes(`1${text.replace(/^[^a-z]*/i, '')}`) }
 }
 
 function parseDays(text: string): { value: number; unit: number } {

@@ -1,6 +1,7 @@
 // Formats a page of the docs for a terminal: paragraphs and lists wrapped to its width, tables with aligned and wrapped cells, code as it
 // is. Understands the Markdown that the docs use, which is no more than this. Pure.
 
+import { withoutEnd } from '../../../src/base/withoutend.ts'
 import { fitTable, wrapText } from '../table.ts'
 
 /** Paints what Markdown marks; the text itself stays. */
@@ -15,7 +16,7 @@ const itemForm = /^(\s*)([-*]|\d+\.) +/
 
 export function formatMarkdown(page: string, width: number, paint: Paint): string[] {
   const lines: string[] = []
-  const source = page.replace(/\n+$/, '').split('\n')
+  const source = withoutEnd(page, '\n').split('\n')
   for (let at = 0; at < source.length;) {
     const end = endOfBlock(source, at)
     lines.push(...formatBlock(source.slice(at, end), width, paint))

@@ -37,3 +37,13 @@ test('numbers that a DOUBLE or an integer holds are read, and so are texts of al
   // Each text is looked at once, also in one long line.
   expect(() => look(`[${Array.from({ length: 50_000 }, () => `"${text}"`).join(',')}]`)).not.toThrow()
 })
+
+test('a run of zeros inside of a number, or of a text, takes a time that is linear in its length; an error shows its beginning', () => {
+  // Each of them took minutes.
+  const long = `1.${'0'.repeat(400_000)}1`
+  expect(() => look(`{"a": "${long}"}\n`)).not.toThrow()
+  expect(() => look(`{"a": ${long}}\n`)).toThrow(/^the number 1\.0{98}… has more digits than SQL keeps of a fraction in JSON; .{1,60}1\.0{98}…" \(in x\.jsonl, line 1\)$/)
+  expect(() => look(`{"a": ${long}e1}\n`)).toThrow('more digits')
+  expect(() => look(`{"a": ${`${long}-`.repeat(3)}}\n`)).toThrow('more digits')
+  expect(() => look(`{"a": 1.${'0'.repeat(400_000)}}\n`)).not.toThrow()
+})

@@ -16,6 +16,12 @@ const read = async (text: string, options: Partial<Parameters<typeof readAll>[1]
   )
 
 describe('integers of JSON lines', () => {
+  test('a run of zeros inside of a number takes a time that is linear in its length', async () => {
+    // It took minutes.
+    const text = `12345678901234567890.1${'0'.repeat(400_000)}1`
+    expect(await read(`{"a":${text}}\n`, { badRecords: 'skip' })).toEqual([{ a: 12345678901234567000 }])
+  })
+
   test('up to 2^53 - 1 they are numbers, beyond it bigints: three ids stay three', async () => {
     expect(
       await read(

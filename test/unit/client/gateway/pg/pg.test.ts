@@ -138,6 +138,9 @@ test('a long text of a client does not hold up the others', async () => {
   await expect(client.query(`select 1 ${'/*'.repeat(200_000)}`)).rejects.toThrow('inside of a comment')
   await expect(client.query({ text: 'select $65535', values: [1] })).rejects.toMatchObject({ code: '08P01' })
   await expect(client.query(`select 1 ${' '.repeat(1_000_000)}`)).rejects.toThrow('characters')
+  // A text of quotes in a query over the system catalogue, and semicolons in a text.
+  for (const text of ["''".repeat(200_000), `${';'.repeat(400_000)}x`])
+    expect((await client.query(`select count(*)::int as n from pg_catalog.pg_class where relname = '${text}'`)).rows).toEqual([{ n: 0 }])
   expect((await client.query({ text: 'select $1::INT[] AS a, 2 = any($2) AS b', values: [[1, 2], [2]] })).rows).toEqual([{ a: [1, 2], b: true }])
 })
 
