@@ -15,7 +15,10 @@ export class TimedCache<T> {
 
   constructor({ clock }: { readonly clock: Pick<Clock, 'mono'> }) { this.#clock = clock }
 
-  /** Answer that is known under a name, or else that of `find`. Callers at the same time share one lookup. */
+  /**
+   * Answer that is known under a name, or else that of `find`. Callers at the same time share one lookup. REQUIRES: `find` does not end
+   * with the request of one caller: no signal of a request is given to it; a caller that waits no longer uses `abortable`.
+   */
   get(name: string, find: () => Promise<T>): Promise<T> {
     const nowMs = this.#clock.mono()
     const known = this.#known.get(name)

@@ -2,6 +2,7 @@
 // directory, read for all callers alike, and remembered for a few seconds.
 // INVARIANT: a policy that cannot be read, or that has another form than PutBucketPolicy writes, denies everything.
 
+import { abortable } from '../../../src/base/abort.ts'
 import { hasCode } from '../../../src/base/errors.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Mill } from '../../mill.ts'
@@ -38,32 +39,46 @@ export class BucketSettings {
     this.#known = new TimedCache(deps)
   }
 
-  /** undefined: there is no such bucket. `caller`: user of the request. Throws AccessDenied if it cannot be read. */
-  of(bucket: string, { caller, signal }: { readonly caller?: string | undefined; readonly signal: AbortSignal }): Found {
-    if (!isBucketName(bucket)) return Promise.resolve(undefined)
-    return this.#known.get(bucket, () => this.#find(bucket, { caller, signal }))
+  /**
+   * undefined: there is no such bucket. `caller`: user of the request. Throws AccessDenied if it cannot be read. Requests at the same time
+   * share a lookup, which does not end with the request that began it: each request waits until its own end.
+   */
+  async of(bucket: string, { caller, signal }: { readonly caller?: string | undefined; readonly signal: AbortSignal }): Found {
+    if (!isBucketName(bucket)) return undefined
+    let isOwn = false
+    const shared = this.#known.get(bucket, () => {
+      isOwn = true
+      return this.#find(bucket, caller)
+    })
+    try {
+      return await abortable(shared, signal)
+    } catch (error) {
+      // The caller of the lookup could not read it; this one may.
+      if (isOwn || caller === undefined || !(error instanceof S3Error)) throw error
+      return abortable(this.#find(bucket, caller), signal)
+    }
   }
 
   /** A request of this gateway has changed the bucket. */
   forget(bucket: string): void { this.#known.forget(bucket) }
 
-  async #find(bucket: string, { caller, signal }: { readonly caller?: string | undefined; readonly signal: AbortSignal }): Found {
+  async #find(bucket: string, caller: string | undefined): Found {
     const { users } = this.#deps
     const path = bucketPath(this.#root, bucket)
     const readers = [users.own, ...caller === undefined || caller === users.own ? [] : [caller]]
     for (const reader of readers) {
       try {
-        return await users.as(reader, mill => read(mill, bucket, path, signal))
+        return await users.as(reader, mill => read(mill, bucket, path))
       } catch (error) {
         if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
         if (!hasCode(error, 'EACCES')) throw error
       }
     }
-    const owner = await this.#ownerOf(path, readers, signal)
+    const owner = await this.#ownerOf(path, readers)
     if (owner !== undefined && !readers.includes(owner)) {
       try {
         // The owner sees the attributes of a directory without any right to read.
-        const attributes = await users.as(owner, mill => mill.xattrs.list(path, { signal }))
+        const attributes = await users.as(owner, mill => mill.xattrs.list(path))
         return settingOf(bucket, owner, name => attributes.get(name)?.toString())
       } catch (error) {
         if (!hasCode(error, 'EACCES')) throw error
@@ -72,10 +87,10 @@ export class BucketSettings {
     throw new S3Error('AccessDenied', 'Access Denied: the gateway may not read the policy of the bucket.')
   }
 
-  async #ownerOf(path: string, readers: readonly string[], signal: AbortSignal): Promise<string | undefined> {
+  async #ownerOf(path: string, readers: readonly string[]): Promise<string | undefined> {
     for (const reader of readers) {
       try {
-        return (await this.#deps.users.as(reader, mill => mill.status(path, { signal }))).owner
+        return (await this.#deps.users.as(reader, mill => mill.status(path))).owner
       } catch (error) {
         if (!hasCode(error, 'EACCES')) throw error
       }
@@ -84,8 +99,8 @@ export class BucketSettings {
   }
 }
 
-async function read(mill: Mill, bucket: string, path: string, signal: AbortSignal): Promise<BucketSetting | undefined> {
-  const { status, attributes } = await mill.objects.get(path, { attributes: [corsName, policyName, versioningName], signal })
+async function read(mill: Mill, bucket: string, path: string): Promise<BucketSetting | undefined> {
+  const { status, attributes } = await mill.objects.get(path, { attributes: [corsName, policyName, versioningName] })
   return status.type === 'directory' ? settingOf(bucket, status.owner, name => attributes[name]) : undefined
 }
 
