@@ -1,7 +1,7 @@
 // Walk over a tree of the cluster that is copied within the cluster.
 
 import { isWithin, join, nameOf } from '../../src/base/paths.ts'
-import type { CreateOptions } from '../../src/file/open.ts'
+import type { CreateOptions } from '../../src/file/createoptions.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { slashed } from '../call/arguments.ts'
 import { makeDirectory, modesOfCopy, type ModesOfCopy } from './copymodes.ts'

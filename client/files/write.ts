@@ -48,7 +48,7 @@ export interface WriteOptions {
   readonly keepAttributes?: boolean | undefined
   /**
    * A file that replaces another one keeps its owner, group, mode and access control list, as after an append; who may write that file may
-   * do it. ENOENT if there is none. Default: false.
+   * do it. ENOENT if there is none; EINVAL with `overwrite: false`, `wx`, `parents` or a mode. Default: false.
    */
   readonly keepOwner?: boolean | undefined
   readonly signal?: AbortSignal | undefined
@@ -102,8 +102,18 @@ export function createOptions(options: WriteOptions) {
       throw new GristmillError('EINVAL', `the delimiter is ${shown(delimiter)}; it must be one ASCII character`)
     delimiterCode(delimiter)
   }
+  const overwrite = options.overwrite ?? named === 'w'
+  if (options.keepOwner) {
+    const other = !overwrite ? 'a file that must not exist (overwrite: false, or "wx")' : parents ? 'new directories (parents)'
+      : (mode ?? unmaskedMode ?? undefined) !== undefined ? 'a mode' : undefined
+    if (other !== undefined)
+      throw new GristmillError(
+        'EINVAL',
+        `keepOwner writes a new state of an existing file, which keeps its mode, and ${other} is asked for; leave out one of both`,
+      )
+  }
   return {
-    overwrite: options.overwrite ?? named === 'w', parents, replication: replication ?? undefined, format, delimiter, header, signal,
+    overwrite, parents, replication: replication ?? undefined, format, delimiter, header, signal,
     mode: modeIn(mode), unmasked: modeIn(unmaskedMode, 'unmasked mode'), blockBytes: blockSize ?? undefined,
     ...options.keepOwner && { keepsOwner: true as const },
     ...options.keepAttributes && { appearance: { keepsAttributes: true as const } },

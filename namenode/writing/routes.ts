@@ -166,6 +166,7 @@ class Writers {
     const { journal, clock, actor, defaults } = this.#options
     const { path, overwrite, parents, unmasked, format, delimiter, header, blocks, requestId, keepsOwner } = request
     checkPlace(request)
+    checkKeeping(request)
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
     if (blocks) unlessRepeated(journal, requestId, () => this.#targets.check(blocks, sizesOf(blockBytes, request.bytes), noNodes))
@@ -269,6 +270,15 @@ export function checkBody(content: FileContent | undefined, blocks: readonly unk
   if (!content) return
   if (blocks.length > 0) throw new GristmillError('EINVAL', `${name} is given in blocks and by its bytes; it must be one of both`)
   checkContent(content, name)
+}
+
+/** A new state of a file that is there takes its mode from it. */
+function checkKeeping({ path, overwrite, mode, unmasked, keepsOwner }: Request<'create'>): void {
+  if (!keepsOwner || (overwrite !== false && mode === undefined && unmasked === undefined)) return
+  const other = overwrite === false ? 'a file that is not there yet' : 'another mode'
+  throw new GristmillError('EINVAL', `a new state of ${path} keeps its owner and its mode, and ${other} is asked for`, {
+    details: { path },
+  })
 }
 
 function checkPlace({ path, delimiter }: Pick<Request<'create'>, 'path' | 'delimiter'>): void {

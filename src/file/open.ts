@@ -4,7 +4,7 @@
 
 import { abortable, abortError, throwIfAborted } from '../base/abort.ts'
 import { GristmillError } from '../base/errors.ts'
-import { isDelimited, type RecordFormat } from '../base/formats.ts'
+import { isDelimited } from '../base/formats.ts'
 import type { LeaseId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { FileContent } from '../protocol/fields.ts'
@@ -12,32 +12,10 @@ import type { FileStatus } from '../protocol/namespace.ts'
 import type { RequestOf } from '../protocol/message.ts'
 import { publish } from '../protocol/object.ts'
 import { complete, create, type AllocatedBlock, type Appearance, type SealedBlock } from '../protocol/writing.ts'
+import type { CreateOptions } from './createoptions.ts'
 import type { Leases } from './lease.ts'
 import type { BlockSource } from './source.ts'
 import { namenodeMs, namenodeTryMs, upload, type UploadTools } from './upload.ts'
-
-export interface CreateOptions {
-  readonly overwrite?: boolean | undefined
-  /** Create missing directories. */
-  readonly parents?: boolean | undefined
-  readonly mode?: number | undefined
-  /** Mode of a new file below a default list; default: `mode`. */
-  readonly unmasked?: number | undefined
-  readonly replication?: number | undefined
-  readonly blockBytes?: number | undefined
-  readonly format?: RecordFormat | undefined
-  /** csv: field separator, if known. */
-  readonly delimiter?: string | undefined
-  /** csv: the first row names the columns, or it does not, if known. */
-  readonly header?: boolean | undefined
-  /** false: the file gets blocks, however small it is. */
-  readonly inline?: boolean | undefined
-  /** What appears with the file, in the same step. */
-  readonly appearance?: Appearance | undefined
-  /** The file is a new state of the one at the path, which keeps its owner, group, mode and list. */
-  readonly keepsOwner?: boolean | undefined
-  readonly signal?: AbortSignal | undefined
-}
 
 /** Target of a file that is published, and what appears with it. */
 export type PublishOptions = Omit<RequestOf<typeof publish>, 'requestId' | 'lease' | 'blocks' | 'content'>

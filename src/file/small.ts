@@ -11,10 +11,11 @@ import { uploadsDirectory } from '../protocol/object.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FileContent } from '../protocol/fields.ts'
 import { contents, type FileStatus } from '../protocol/namespace.ts'
-import { put, type Appearance, type SmallFile } from '../protocol/writing.ts'
+import { put, type SmallFile } from '../protocol/writing.ts'
 import type { Caller } from '../rpc/call.ts'
 import { fromItemError } from '../rpc/fault.ts'
 import { CallBatch } from './callbatch.ts'
+import type { CreateOptions } from './createoptions.ts'
 
 /** Long enough for a restart of the namenode. */
 const namenodeMs = 60_000
@@ -32,9 +33,8 @@ interface SmallFilesDeps {
 }
 
 type NewFile = Omit<SmallFile, 'number'>
-type WriteOptions = { readonly [K in Exclude<keyof NewFile, 'path' | 'content' | 'acl'>]?: NewFile[K] | undefined } & {
-  readonly appearance?: Appearance | undefined
-}
+/** Options of files of any length, of which a file in one call has all but those of a lease. */
+type WriteOptions = CreateOptions & { readonly mtimeMs?: number | undefined }
 
 export type Outcome<T> = { readonly value: T } | { readonly error: unknown }
 
@@ -84,13 +84,19 @@ export class SmallFiles {
    * what appears with it. Throws what creating and completing a file throws.
    */
   async write(
-    path: string, bytes: Uint8Array, options: WriteOptions & { readonly signal?: AbortSignal | undefined },
+    path: string, bytes: Uint8Array, options: WriteOptions,
   ): Promise<FileStatus | undefined> {
-    const { acl, ...attributes } = options.appearance ?? {}
+    const {
+      overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, header, mtimeMs, appearance, keepsOwner, inline,
+      signal, ...others
+    } = options
+    // An option that is new belongs in the message, or makes the file one of a lease: none is left out.
+    void (others satisfies Readonly<Record<string, never>>)
+    const { acl, ...attributes } = appearance ?? {}
     const aclBytes = acl?.join().length ?? 0
     // A call has room for the lists of modes and some more, and not for the attributes of many files.
-    if (!this.takes(bytes.length) || Object.keys(attributes).length > 0 || aclBytes > aclBytesMax) return undefined
-    const { overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, header, mtimeMs, signal } = options
+    const isLeased = keepsOwner || inline === false || Object.keys(attributes).length > 0 || aclBytes > aclBytesMax
+    if (isLeased || !this.takes(bytes.length)) return undefined
     return this.#puts.add({
       path, content: contentOf(bytes), ...overwrite !== undefined && { overwrite }, ...parents !== undefined && { parents },
       ...mode !== undefined && { mode }, ...unmasked !== undefined && { unmasked },

@@ -57,7 +57,7 @@ export const create = message('writing.create', {
     bytes: Type.Optional(count),
     /**
      * The file is a new state of the one at the path: it has the owner, the group, the mode and the list which that one has then, and the
-     * permission to write it suffices.
+     * permission to write it suffices. EINVAL with a mode, or with `overwrite: false`.
      */
     keepsOwner: Type.Optional(Type.Literal(true)),
     /** The writer's host: a datanode there gets the first replica. */

@@ -97,3 +97,14 @@ test('what is appended to, and a small file that is joined, keeps its owner and 
   expect(() => createOptions({ keepOwner: 1 as never })).toThrow(expect.objectContaining({ code: 'EINVAL' }))
   expect(() => createOptions({ keepAttributes: 'yes' as never })).toThrow(expect.objectContaining({ code: 'EINVAL' }))
 })
+
+test('a new state of a file that keeps its owner is no new file, and has no mode of its own', () => {
+  const others = [
+    { flag: 'wx' }, { overwrite: false }, { mode: 0o600 }, { mode: '600' }, { unmaskedMode: 0o666 }, { parents: true },
+  ] as const
+  for (const other of others)
+    expect(() => createOptions({ keepOwner: true, ...other }), JSON.stringify(other))
+      .toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.stringMatching(/^keepOwner .* is asked for; leave out one of both$/) }))
+  for (const other of [{ flag: 'w' }, { overwrite: true }, { parents: false }, { mode: undefined }] as const)
+    expect(createOptions({ keepOwner: true, ...other })).toMatchObject({ keepsOwner: true, overwrite: true })
+})

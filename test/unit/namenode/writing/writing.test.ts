@@ -219,6 +219,10 @@ test('a file that replaces another one is as private as that was, unless its wri
   await expect(write(create, { ...ask(), path: '/d', overwrite: true })).rejects.toMatchObject({ code: 'EISDIR' })
   await expect(write(create, { ...ask(), path: '/f/x', overwrite: true })).rejects.toMatchObject({ code: 'ENOTDIR' })
   await expect(write(create, { ...ask(), path: '/none/x', overwrite: true })).rejects.toMatchObject({ code: 'ENOENT' })
+  // A new state of a file has the mode which that has.
+  for (const other of [{ overwrite: false }, { mode: 0o600 }, { unmasked: 0o666 }])
+    await expect(write(create, { ...ask(), path: '/f', keepsOwner: true, ...other })).rejects.toMatchObject({ code: 'EINVAL' })
+  expect(await modeOf('/f', { keepsOwner: true })).toBe(0o777)
   await sim.house.stop()
 })
 

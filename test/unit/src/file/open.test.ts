@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { address, leaseId, requestId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
-import { OpenFile, type CreateOptions } from '../../../../src/file/open.ts'
+import type { CreateOptions } from '../../../../src/file/createoptions.ts'
+import { OpenFile } from '../../../../src/file/open.ts'
 import { turns } from './reading.ts'
 
 function bench() {

@@ -50,6 +50,14 @@ test('files that are written at the same time share calls, and each has its own 
   expect([Math.max(...calls) <= limits.inlinePutFilesMax, calls.length < 10]).toEqual([true, true])
 })
 
+test('a small file with an option that only a lease has is left to one, and nothing is sent', async () => {
+  const { calls, small } = against(({ path }) => ({ status: statusOf(path, 3) }))
+  for (const options of [{ keepsOwner: true }, { inline: false }, { appearance: { keepsAttributes: true as const } }])
+    expect(await small.write('/a', rye, options)).toBeUndefined()
+  expect(calls).toEqual([])
+  expect(await small.write('/a', rye, { keepsOwner: false, inline: true })).toMatchObject({ path: '/a' })
+})
+
 test('a file that is longer than the namenode takes is left to blocks, and the next one is not sent', async () => {
   const { calls, small } = against(() => ({ inBlocks: true }), { inlineBytes: 2 })
   expect(small.takes(3)).toBe(true)
