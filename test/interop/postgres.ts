@@ -14,6 +14,7 @@ import { PostgresRows } from '../../src/connector/postgres/sink.ts'
 import type { OpenPostgres, PostgresConnection } from '../../src/ports/postgres.ts'
 import { openPostgres } from '../../src/world/postgres.ts'
 import type { Peers, Row } from './client.ts'
+import { kept } from './postgreskept.ts'
 import { queries } from './postgressql.ts'
 
 const programs = '/usr/lib/postgresql'
@@ -29,7 +30,7 @@ const freePort = (): Promise<number> => new Promise(resolve => {
   })
 })
 
-interface Server { readonly port: number; stop(): void; restart(): void; readonly dir: string }
+interface Server { readonly port: number; stop(): void; restart(): void; readonly dir: string; dump(args: readonly string[]): string }
 
 /** A server of this test alone, with a password. It does not run as root. */
 async function startServer(bin: string): Promise<Server> {
@@ -48,6 +49,9 @@ async function startServer(bin: string): Promise<Server> {
   control('start')
   return {
     port, dir, restart: () => { control('restart') },
+    dump: args => execFileSync(`${bin}/pg_dump`, ['-h', '127.0.0.1', '-p', String(port), '-U', 'mill', ...args, 'postgres'], {
+      encoding: 'utf8', env: { ...process.env, PGPASSWORD: 'geheim!' },
+    }),
     stop: () => {
       control('stop')
       rmSync(dir, { recursive: true, force: true })
@@ -316,9 +320,10 @@ export function postgresPeers({ mill }: { readonly mill: Mill }): Peers {
       const bench = { db, mill, url, server }
       const from = performance.now()
       for (const part of [reads, writes, numbers, whole, badInput, kills]) await part(bench)
+      await kept({ db, mill, url, dump: args => server.dump(args) })
       await queries({ db, mill, port: server.port })
       await db.close()
-      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, numbers, each record, bad input, kills, SQL (${Math.round(performance.now() - from)} ms)` }
+      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, numbers, each record, bad input, kills, what loads keep, SQL (${Math.round(performance.now() - from)} ms)` }
     } catch (error) {
       console.log(error)
       return { client: 'PostgreSQL', result: `FAILED: ${(error as Error).message}`, failed: true }

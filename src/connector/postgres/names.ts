@@ -42,6 +42,14 @@ export function tableAddressOf(text: string): TableAddress {
   }
 }
 
+/** Name of what a swap puts aside: NAME_old, cut so that PostgreSQL keeps the end. `number`: of a name to try when others are taken. */
+export function asideName(name: string, number = 0): string {
+  const end = number === 0 ? '_old' : `_old${number}`
+  let begin = name
+  while (Buffer.byteLength(begin) + end.length > nameBytesMax) begin = [...begin].slice(0, -1).join('')
+  return begin + end === name ? asideName(name, number + 1) : begin + end
+}
+
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 export const literal = (text: string): string => `'${text.replaceAll('\'', '\'\'')}'`
 export const qualified = (schema: string, name: string): string => `${quoted(schema)}.${quoted(name)}`

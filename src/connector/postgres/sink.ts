@@ -1,21 +1,22 @@
 // Sink: rows of CSV files or JSON lines into a table of PostgreSQL, under the mode that the caller names:
-//   swap    the rows replace those of the table: they are loaded into a new table of the same shape, which takes the name in the
-//           commit; the table before stays as NAME_old
+//   swap    the rows replace those of the table: they are loaded into a new table, which takes the name, and the properties, of the table
+//           in the commit; the table before stays as NAME_old
 //   append  the rows are added
 //   upsert  a row changes the one with the same key, in the columns that the files have, or is added
 // Parts are staged by COPY into a table beside, _gristmill_stage_TOKEN, each in one transaction with a row in _gristmill_parts that says
 // so: a part whose reply was lost is staged once. A commit is one transaction, with the token in _gristmill_commits.
 // INVARIANT: the table is locked in the commit only, and no longer than `lockMs` are waited for the lock.
 
-import { GristmillError } from '../../base/errors.ts'
+import { GristmillError, hasCode } from '../../base/errors.ts'
 import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
 import type { Committed, FilePart, OutsideSink } from '../connector.ts'
 import { CopyText } from './copytext.ts'
 import { headed } from './header.ts'
 import { inFile, JsonDocuments } from './documents.ts'
 import { literal, qualified, quoted, type TableAddress } from './names.ts'
-import { goOn, takeNumbers } from './numbers.ts'
-import { swapIn } from './swap.ts'
+import { takeNumbers } from './numbers.ts'
+import { closeStage } from './rights.ts'
+import { createStage, swapIn } from './swap.ts'
 
 export const loadModes = ['swap', 'append', 'upsert'] as const
 export type LoadMode = (typeof loadModes)[number]
@@ -109,7 +110,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
   }
 
   async commit(token: string, receipts: readonly TableReceipt[], _before: Committed | undefined, signal?: AbortSignal): Promise<void> {
-    await this.#with(async connection => {
+    const committing = this.#with(async connection => {
       await connection.query('BEGIN')
       await connection.query(`SET LOCAL lock_timeout = ${lockMs}`)
       // One commit at a time, for all tables of the schema; a repeat waits for the one before it.
@@ -132,6 +133,11 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       )
       await connection.query('COMMIT')
     }, signal)
+    await committing.catch(async (error: unknown) => {
+      // The staged rows are of no use to a repeat.
+      if (this.#options.mode === 'swap' && hasCode(error, 'ESTALE')) await this.discard(token)
+      throw error
+    })
   }
 
   /** Staged parts stay for a repeat, which continues them. */
@@ -157,6 +163,9 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     if (!row) return undefined
     const [last, how, rows] = row
     if (mode !== 'swap' || how !== 'swap' || last !== token) return last!
+    // The owner may have taken this right from himself, and the new table is as the one before.
+    const [[isReadable] = []] = await connection.query(`SELECT has_table_privilege(to_regclass($1), 'SELECT')`, [this.#live])
+    if (isReadable !== 't') return undefined
     const [[count] = []] = await connection.query(`SELECT count(*) FROM ${this.#live}`)
     return count === rows ? last : undefined
   }
@@ -191,14 +200,21 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     if (!known) await connection.query(`ALTER TABLE ${this.#own('_gristmill_parts')} ADD COLUMN IF NOT EXISTS columns text[]`)
   }
 
-  /** A swap makes the table that will take the name, with its keys, indexes and checks: rows that break them fail when they are staged. */
+  /**
+   * A swap makes the table that will take the name, with its keys, indexes and checks: rows that break them fail when they are staged. It
+   * is refused here, with nothing written, if the table has what a new one would not have.
+   */
   async #makeStage(connection: PostgresConnection, token: string): Promise<void> {
     const stage = this.#own(stageName(token))
-    const isSwap = this.#options.mode === 'swap'
-    const like = isSwap ? 'INCLUDING ALL' : 'INCLUDING DEFAULTS INCLUDING GENERATED'
-    await connection.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtext('gristmill'));
-      CREATE TABLE IF NOT EXISTS ${stage} (LIKE ${this.#live} ${like}); COMMENT ON TABLE ${stage} IS ${literal(this.shown)}`)
-    await (isSwap ? goOn(connection, this.#live, stage) : takeNumbers(connection, this.#live, stage))
+    const { mode } = this.#options
+    await connection.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtext('gristmill')); SET LOCAL lock_timeout = ${lockMs}`)
+    const [found] = await connection.query('SELECT 1 FROM pg_class WHERE oid = to_regclass($1)', [stage])
+    if (found) return void await connection.query('COMMIT')
+    if (mode === 'swap') await createStage(connection, this.#address, stage)
+    else await connection.query(`CREATE TABLE ${stage} (LIKE ${this.#live} INCLUDING DEFAULTS INCLUDING GENERATED)`)
+    await closeStage(connection, stage)
+    if (mode !== 'swap') await takeNumbers(connection, this.#live, stage)
+    await connection.query(`COMMENT ON TABLE ${stage} IS ${literal(this.shown)}`)
     await connection.query('COMMIT')
   }
 

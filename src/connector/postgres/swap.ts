@@ -1,55 +1,97 @@
 // Puts a stage in the place of a table, with what the table has beside its rows. The table before stays as NAME_old.
-// REQUIRES: an open transaction, with a bound on waiting for locks. INVARIANT: the table is locked from the first change of names on.
+// REQUIRES: an open transaction, with a bound on waiting for locks.
+// INVARIANT: the new table is described by the catalogue as the one before was, or nothing is changed. The table is locked from the moment
+// at which its properties are read for good.
 
-import { GristmillError } from '../../base/errors.ts'
+import { GristmillError, hasCode, type ErrorCode } from '../../base/errors.ts'
 import type { PostgresConnection } from '../../ports/postgres.ts'
+import { describe, differenceOf } from './description.ts'
 import { heldBy } from './held.ts'
-import { literal, qualified, quoted, type TableAddress } from './names.ts'
+import { asideName, qualified, quoted, type TableAddress } from './names.ts'
 import { goOn } from './numbers.ts'
+import { swapPartNames } from './partnames.ts'
+import { giveProperties } from './properties.ts'
+import { giveRights } from './rights.ts'
 
-/** `stage`: quoted. Throws EINVAL for a table that others hold by its identity. */
-export async function swapIn(
-  connection: PostgresConnection, { schema, table, shown }: TableAddress, stage: string,
-): Promise<void> {
+/**
+ * Makes an empty stage, which has the properties that rows are stored by. Throws EINVAL for a table that a swap would change, before any
+ * row is sent. `stage`: quoted.
+ */
+export async function createStage(connection: PostgresConnection, address: TableAddress, stage: string): Promise<void> {
+  const live = qualified(address.schema, address.table)
+  await checkFree(connection, address)
+  const difference = await rehearsed(connection, live, stage).catch((error: unknown) => {
+    if (!hasCode(error, 'EACCES') && !hasCode(error, 'EINVAL')) throw error
+    const { code, message } = error as GristmillError
+    throw refused(address, `the server does not give another table its properties: ${message}`, { code, cause: error })
+  })
+  if (difference !== undefined) throw refused(address, `the new table would not have this as the table before: ${difference}`)
+}
+
+async function rehearsed(connection: PostgresConnection, live: string, stage: string): Promise<string | undefined> {
+  await createLike(connection, live, stage)
+  await goOn(connection, live, stage)
+  await connection.query('SAVEPOINT gristmill_rehearsal')
+  for (const step of ['persistence', 'character', 'owner'] as const) await giveProperties(connection, { live, stage }, step)
+  await giveRights(connection, { live, stage })
+  const difference = differenceOf(await describe(connection, live), await describe(connection, stage), { withNames: false })
+  await connection.query('ROLLBACK TO SAVEPOINT gristmill_rehearsal')
+  return difference
+}
+
+async function createLike(connection: PostgresConnection, live: string, stage: string): Promise<void> {
+  const [[storage] = []] = await connection.query(
+    `SELECT concat(' USING ' || quote_ident(amname), ' TABLESPACE ' || quote_ident(spcname)) FROM pg_class c
+       LEFT JOIN pg_am ON pg_am.oid = relam LEFT JOIN pg_tablespace t ON t.oid = reltablespace WHERE c.oid = to_regclass($1)`, [live],
+  )
+  await connection.query(`SET LOCAL default_tablespace = ''; CREATE TABLE ${stage} (LIKE ${live} INCLUDING ALL)${storage ?? ''}`)
+  await giveProperties(connection, { live, stage }, 'settings')
+}
+
+/** `stage`: quoted. Throws EINVAL for a table that others hold by its identity, ESTALE for one that has changed since the rehearsal. */
+export async function swapIn(connection: PostgresConnection, address: TableAddress, stage: string): Promise<void> {
+  const { schema, table, shown } = address
   const live = qualified(schema, table)
-  const held = await heldBy(connection, live)
-  if (held !== undefined)
-    throw new GristmillError('EINVAL', `${shown} cannot be swapped: ${held} would stay with the table before; use upsert`)
+  await giveProperties(connection, { live, stage }, 'persistence')
+  await giveProperties(connection, { live, stage }, 'settings')
   // Without statistics, queries have other plans until the server looks at the table by itself.
   await connection.query(`ANALYZE ${stage}`)
-  const [on, to] = [
-    `ON ${stage.replaceAll('%', '%%').replaceAll('\'', '\'\'')} TO`,
-    `CASE WHEN grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
-     CASE WHEN is_grantable THEN 'WITH GRANT OPTION' ELSE '' END`,
-  ]
-  for (const [grant] of await connection.query(
-    `SELECT format('GRANT %s ${on} %s %s', privilege_type, ${to})
-       FROM pg_class, aclexplode(relacl) WHERE oid = to_regclass($1) AND grantee <> relowner
-     UNION ALL SELECT format('GRANT %s (%I) ${on} %s %s', privilege_type, attname, ${to})
-       FROM pg_attribute, aclexplode(attacl) WHERE attrelid = to_regclass($1)`, [live],
-  )) await connection.query(grant!)
-  const [[settings] = []] = await connection.query(
-    `SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = to_regclass($1) AND reloptions IS NOT NULL`, [live],
-  )
-  if (settings) await connection.query(`ALTER TABLE ${stage} SET (${settings})`)
-  // Behind the grants, which the owner until now makes, and before the sequences, whose owner the table must have.
-  const [[owner] = []] = await connection.query(
-    `SELECT quote_ident(pg_get_userbyid(live.relowner)) FROM pg_class AS live, pg_class AS stage
-     WHERE live.oid = to_regclass($1) AND stage.oid = to_regclass($2) AND live.relowner <> stage.relowner`, [live, stage],
-  )
-  if (owner) await connection.query(`ALTER TABLE ${stage} OWNER TO ${owner}`)
-  const old = qualified(schema, `${table}_old`)
-  await connection.query(`DROP TABLE IF EXISTS ${old}`)
-  // Numbers of a serial column go on: its sequence moves to the new table.
-  for (const [move] of await connection.query(
-    `SELECT format('ALTER SEQUENCE %s OWNED BY ${stage.replaceAll('%', '%%').replaceAll('\'', '\'\'')}.%I', s.oid::regclass, a.attname)
-     FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-     JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-     WHERE d.refobjid = to_regclass($1) AND d.deptype = 'a'`, [live],
-  )) await connection.query(move!)
-  const [[comment] = []] = await connection.query('SELECT obj_description(to_regclass($1))', [live])
-  await connection.query(`COMMENT ON TABLE ${stage} IS ${comment === null || comment === undefined ? 'NULL' : literal(comment)}`)
-  await connection.query(`ALTER TABLE ${live} RENAME TO ${quoted(`${table}_old`)}`)
+  await connection.query(`LOCK TABLE ${live} IN ACCESS EXCLUSIVE MODE`)
+  await checkFree(connection, address)
+  const before = await describe(connection, live)
+  await goOn(connection, live, stage)
+  await giveProperties(connection, { live, stage }, 'character')
+  await giveProperties(connection, { live, stage }, 'owner')
+  await giveRights(connection, { live, stage })
+  await giveProperties(connection, { live, stage }, 'sequences')
+  const old = asideName(table)
+  await connection.query(`DROP TABLE IF EXISTS ${qualified(schema, old)}`)
+  await swapPartNames(connection, { live, stage })
+  await connection.query(`ALTER TABLE ${live} RENAME TO ${quoted(old)}`)
   await connection.query(`ALTER TABLE ${stage} RENAME TO ${quoted(table)}`)
-  await goOn(connection, old, live)
+  const difference = differenceOf(before, await describe(connection, live), { withNames: true })
+  if (difference !== undefined)
+    throw new GristmillError('ESTALE', `${shown} has changed since its rows were staged (${difference}); begin again`)
 }
+
+async function checkFree(connection: PostgresConnection, address: TableAddress): Promise<void> {
+  const held = await heldBy(connection, qualified(address.schema, address.table))
+  if (held !== undefined) throw refused(address, `${held} would stay with the table before`)
+  await checkOld(connection, address)
+}
+
+/** A table with the name of the one that is put aside is dropped only if a swap has put it there. */
+async function checkOld(connection: PostgresConnection, address: TableAddress): Promise<void> {
+  const { schema, table } = address
+  const old = asideName(table)
+  const [found] = await connection.query('SELECT 1 FROM pg_class WHERE oid = to_regclass($1)', [qualified(schema, old)])
+  if (!found) return
+  const [swapped] = await connection.query(
+    `SELECT 1 FROM ${qualified(schema, '_gristmill_commits')} WHERE destination = $1 AND mode = 'swap' LIMIT 1`, [table],
+  )
+  if (!swapped) throw refused(address, `there is a table ${schema}.${old} already, which no swap has put aside; rename that one`)
+}
+
+const refused = (
+  { shown }: TableAddress, why: string, { code = 'EINVAL', cause }: { readonly code?: ErrorCode; readonly cause?: unknown } = {},
+): GristmillError => new GristmillError(code, `${shown} cannot be swapped: ${why}; use upsert`, { cause })

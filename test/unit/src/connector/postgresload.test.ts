@@ -1,0 +1,127 @@
+// Loads into tables of PostgreSQL without a server: the statements of a swap, their order, and what is refused before any of
+// them. That a server does what they say is tested by test/interop/postgreskept.ts.
+
+import { expect, test } from 'vitest'
+import { differenceOf, type Description } from '../../../../src/connector/postgres/description.ts'
+import { asideName, tableAddressOf } from '../../../../src/connector/postgres/names.ts'
+import { grantsOf, type Right } from '../../../../src/connector/postgres/rights.ts'
+import { PostgresRows } from '../../../../src/connector/postgres/sink.ts'
+import { swapIn } from '../../../../src/connector/postgres/swap.ts'
+import type { PostgresConnection } from '../../../../src/ports/postgres.ts'
+
+type Rows = ReadonlyArray<readonly (string | null)[]>
+
+/** Answers a statement by the first form that fits; others have no rows. `$1` of a query is shown behind it. */
+function serverOf(answers: ReadonlyArray<readonly [form: RegExp, rows: Rows | ((asked: string) => Rows)]>) {
+  const statements: string[] = []
+  const connection: PostgresConnection = {
+    async query(sql, params = []) {
+      const asked = `${sql}${params.length > 0 ? ` -- ${params[0]}` : ''}`
+      statements.push(asked)
+      const rows = answers.find(([form]) => form.test(asked))?.[1] ?? []
+      return typeof rows === 'function' ? rows(asked) : rows
+    },
+    async copyIn(sql, bytes) {
+      statements.push(sql)
+      return Buffer.concat(await Array.fromAsync(bytes)).toString().split('\n').length - 1
+    },
+    async * copyOut() {},
+    async close() { statements.push('close') },
+  }
+  const at = (form: RegExp): number => statements.findIndex(sql => form.test(sql))
+  return { connection, statements, at }
+}
+
+const address = tableAddressOf('postgres://h/shop/grain')
+const stage = '"public"."_gristmill_stage_t"'
+const describing = /jsonb_each_text/
+const holding = /pg_policy/
+
+const right = (given: Partial<Right>): Right =>
+  ({ on: 'TABLE t', privilege: 'UPDATE', column: undefined, grantor: undefined, grantee: 'ada', isGrantable: false, ...given })
+
+test('rights are given by the roles that have given them, each behind the right that allows it to', () => {
+  expect(grantsOf([
+    right({ grantor: 'bob', grantee: 'eve', column: '"n"' }), right({ grantor: 'ada', grantee: 'bob', isGrantable: true }),
+    right({ grantee: 'PUBLIC', privilege: 'SELECT' }), right({ isGrantable: true }),
+  ])).toEqual([
+    'GRANT SELECT ON TABLE t TO PUBLIC', 'GRANT UPDATE ON TABLE t TO ada WITH GRANT OPTION',
+    'SET LOCAL ROLE ada; GRANT UPDATE ON TABLE t TO bob WITH GRANT OPTION; RESET ROLE',
+    'SET LOCAL ROLE bob; GRANT UPDATE ("n") ON TABLE t TO eve; RESET ROLE',
+  ])
+  // One whose basis is gone is the server's to refuse.
+  expect(grantsOf([right({ grantor: 'bob', column: '"m"' }), right({ grantee: 'bob', column: '"n"', isGrantable: true })])).toHaveLength(2)
+})
+
+test('what a swap puts aside has a name of at most 63 bytes, which ends with _old and is another one', () => {
+  expect([asideName('grain'), asideName('grain', 2), asideName('grain_old')]).toEqual(['grain_old', 'grain_old2', 'grain_old_old'])
+  expect(asideName('x'.repeat(63))).toBe(`${'x'.repeat(59)}_old`)
+  expect(asideName('é'.repeat(31))).toBe(`${'é'.repeat(29)}_old`)
+  expect(asideName(`${'x'.repeat(59)}_old`)).toBe(`${'x'.repeat(58)}_old1`)
+})
+
+test('two descriptions differ in a property that one has alone or otherwise; names of parts count when they should be there', () => {
+  const before: Description = [['the table', 'relrowsecurity', 'true'], ['the table', 'comment', null], ['index btree (n)', 'name', 'public.by_n']]
+  const without = { withNames: false }
+  expect(differenceOf(before, before, { withNames: true })).toBeUndefined()
+  expect(differenceOf(before, [before[0]!, ['index btree (n)', 'name', 'public.stage_n_idx']], without)).toBeUndefined()
+  expect(differenceOf(before, [before[0]!, ['index btree (n)', 'name', 'public.stage_n_idx']], { withNames: true })).toBe('name of index btree (n)')
+  expect(differenceOf(before, [['the table', 'relrowsecurity', 'false']], without)).toBe('relrowsecurity of the table')
+  expect(differenceOf(before, [...before, ['the table', 'right SELECT of ada by bob', 'false']], without))
+    .toBe('right SELECT of ada by bob of the table')
+})
+
+const parts: Rows = [['INDEX', 'public', 'my_key', 'public', 'stage_pkey']]
+
+test('a swap locks the table before it reads its properties, takes rights away before it gives some, and keeps the names of indexes', async () => {
+  const { connection, statements, at } = serverOf([
+    [describing, [['the table', 'relrowsecurity', 'true']]], [holding, []],
+    [/SELECT DISTINCT word/, [[`TABLE ${stage}`, 'reader'], [`TABLE ${stage}`, 'PUBLIC']]],
+    [/SELECT word, privilege_type/, [[`TABLE ${stage}`, 'SELECT', null, null, 'bob', 'f']]],
+    [/stage_space, stage_name FROM same/, parts],
+    [/FORCE ROW LEVEL/, [['1', `ALTER TABLE ${stage} ENABLE ROW LEVEL SECURITY`]]],
+    [/SET UNLOGGED/, sql => (sql.startsWith('SELECT') ? [[`ALTER TABLE ${stage} SET UNLOGGED`]] : [])],
+  ])
+  await swapIn(connection, address, stage)
+  const order = [
+    /^ALTER TABLE .* SET UNLOGGED/, /^ANALYZE/, /^LOCK TABLE "public"."grain" IN ACCESS EXCLUSIVE MODE/, holding, describing,
+    /^ALTER TABLE .* ENABLE ROW LEVEL SECURITY/, /^REVOKE ALL ON TABLE .* FROM reader CASCADE/, /^GRANT SELECT ON TABLE .* TO bob/,
+    /^DROP TABLE IF EXISTS "public"."grain_old"/, /^ALTER INDEX "public"."my_key" RENAME TO "my_key_old"/,
+    /^ALTER INDEX "public"."stage_pkey" RENAME TO "my_key"/, /^ALTER TABLE "public"."grain" RENAME TO "grain_old"/,
+    /^ALTER TABLE "public"."_gristmill_stage_t" RENAME TO "grain"/,
+  ].map(at)
+  expect(order).toEqual([...order].sort((a, b) => a - b))
+  expect(order).not.toContain(-1)
+  expect(statements.filter(sql => /^(?:REVOKE|GRANT)/.test(sql))).toHaveLength(3)
+  expect(describing.test(statements.at(-1)!)).toBe(true)
+})
+
+test('a swap whose new table is not described as the one before fails, and so does one of a table that others hold', async () => {
+  let asked = 0
+  const changed = serverOf([[describing, () => [['the table', 'relrowsecurity', String(asked++ > 0)]]]])
+  await expect(swapIn(changed.connection, address, stage))
+    .rejects.toMatchObject({ code: 'ESTALE', message: expect.stringContaining('(relrowsecurity of the table); begin again') as string })
+  const held = serverOf([[holding, [['the policy p']]]])
+  await expect(swapIn(held.connection, address, stage)).rejects.toMatchObject({
+    code: 'EINVAL', message: 'postgres://h/shop/public.grain cannot be swapped: the policy p would stay with the table before; use upsert',
+  })
+  expect(held.at(/RENAME|REVOKE|DROP/)).toBe(-1)
+  // A table that no swap has put aside is not dropped.
+  const foreign = serverOf([[/^SELECT 1 FROM pg_class/, [['1']]]])
+  await expect(swapIn(foreign.connection, address, stage)).rejects.toThrow('there is a table public.grain_old already')
+  expect(foreign.at(/RENAME|REVOKE|DROP/)).toBe(-1)
+})
+
+const text = async function* (content: string): AsyncGenerator<Uint8Array> { yield Buffer.from(content) }
+
+test('a table that a swap would change is refused when its stage is made, and nothing is committed', async () => {
+  let asked = 0
+  const of = serverOf([[describing, () => [['column n', 'attstorage', String(asked++)]]]])
+  const sink = new PostgresRows({ open: async () => of.connection }, address, { mode: 'swap' })
+  await expect(sink.stage('t', { name: 'a.csv', bytes: 4 }, text('n\n1\n'))).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringContaining('cannot be swapped: the new table would not have this as the table before: attstorage of column n'),
+  })
+  expect(of.at(/CREATE TABLE .* \(LIKE "public"."grain" INCLUDING ALL\)/)).toBeGreaterThan(0)
+  expect(of.at(/^COMMIT|^COPY|^INSERT/)).toBe(-1)
+  expect(of.statements.at(-1)).toBe('close')
+})
