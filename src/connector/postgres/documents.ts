@@ -6,6 +6,7 @@ import { GristmillError } from '../../base/errors.ts'
 import type { PostgresConnection } from '../../ports/postgres.ts'
 import { CopyText } from './copytext.ts'
 import { literal, quoted } from './names.ts'
+import { checkKey, checkSets, givenColumn, givenText, setsMax } from './upsert.ts'
 
 interface DocumentsOf {
   /** Name of the file. */
@@ -16,6 +17,8 @@ interface DocumentsOf {
 }
 
 const lines = 'gristmill_lines'
+/** Names of the columns of each line, sorted. */
+const sets = 'gristmill_sets'
 
 export class JsonDocuments {
   readonly #connection: PostgresConnection
@@ -39,26 +42,72 @@ export class JsonDocuments {
     text.check(this.#count, name)
   }
 
-  /** Adds the rows. Columns that no line has take their defaults; returns the others. Throws EINVAL. */
-  async addTo(table: string, known: readonly string[]): Promise<readonly string[]> {
-    const { live, name, shown } = this.#of
-    const query = this.#connection.query.bind(this.#connection)
-    await query('SAVEPOINT gristmill_rows')
-    try {
-      const found = await query(`SELECT DISTINCT key FROM ${lines}, json_object_keys(line) AS key WHERE line IS NOT NULL ORDER BY key`)
+  /** Adds the rows. Columns that no line has take their defaults. Throws EINVAL. */
+  async addTo(table: string, known: readonly string[]): Promise<void> {
+    await this.#adding(async () => {
+      const found = await this.#connection.query(
+        `SELECT DISTINCT key FROM ${lines}, json_object_keys(line) AS key WHERE line IS NOT NULL ORDER BY key`,
+      )
       const columns = found.map(([key]) => key!)
-      const strange = columns.find(column => !known.includes(column))
-      if (strange !== undefined)
-        throw new GristmillError('EINVAL', `${name}: ${shown} has no column ${JSON.stringify(strange)}`)
-      if (columns.length === 0) return columns
-      await query(`INSERT INTO ${table} (${columns.map(quoted).join(', ')}) OVERRIDING SYSTEM VALUE
-        SELECT ${columns.map(column => `r.${quoted(column)}`).join(', ')}
-        FROM ${lines}, json_populate_record(NULL::${live}, line) AS r WHERE line IS NOT NULL`)
-      return columns
+      this.#check(columns, known)
+      if (columns.length > 0) await this.#connection.query(this.#insert(table, columns))
+    })
+  }
+
+  /** Adds the rows for an upsert by `key`: each with its own columns. Throws EINVAL. */
+  async addEach(table: string, known: readonly string[], key: readonly string[]): Promise<void> {
+    await this.#adding(async () => {
+      await this.#connection.query(`CREATE TEMPORARY TABLE ${sets} ON COMMIT DROP AS
+        SELECT n, coalesce((SELECT json_agg(DISTINCT key ORDER BY key) FROM json_object_keys(line) AS key), '[]')::text AS columns
+        FROM ${lines} WHERE line IS NOT NULL`)
+      const found = await this.#connection.query(
+        `SELECT columns, min(n) FROM ${sets} GROUP BY columns ORDER BY min(n) LIMIT ${setsMax + 1}`,
+      )
+      checkSets(this.#of.name, found.length)
+      for (const [text, first] of found) {
+        const columns = JSON.parse(text!) as string[]
+        this.#check(columns, known)
+        checkKey(`${this.#of.name}, line ${first}`, columns, key)
+      }
+      if (found.length > 1)
+        await this.#connection.query(`CREATE INDEX ON ${sets} (columns, n); CREATE INDEX ON ${lines} (n); ANALYZE ${sets}, ${lines}`)
+      for (const [text] of found) {
+        const columns = JSON.parse(text!) as string[]
+        await this.#connection.query(this.#insert(table, columns, {
+          given: givenText(known, columns),
+          where: found.length > 1 ? ` AND n IN (SELECT n FROM ${sets} WHERE columns = ${literal(text!)})` : '',
+        }))
+      }
+    })
+  }
+
+  #check(columns: readonly string[], known: readonly string[]): void {
+    const strange = columns.find(column => !known.includes(column))
+    if (strange !== undefined)
+      throw new GristmillError('EINVAL', `${this.#of.name}: ${this.#of.shown} has no column ${JSON.stringify(strange)}`)
+  }
+
+  #insert(table: string, columns: readonly string[], of?: { readonly given: string; readonly where: string }): string {
+    const [into, from] = [columns.map(quoted), columns.map(column => `r.${quoted(column)}`)]
+    if (of) {
+      into.push(quoted(givenColumn))
+      from.push(literal(of.given))
+    }
+    return `INSERT INTO ${table} (${into.join(', ')}) OVERRIDING SYSTEM VALUE
+      SELECT ${from.join(', ')} FROM ${lines}, json_populate_record(NULL::${this.#of.live}, line) AS r
+      WHERE line IS NOT NULL${of?.where ?? ''}`
+  }
+
+  /** Names the place of a value that does not fit. */
+  async #adding(add: () => Promise<void>): Promise<void> {
+    await this.#connection.query('SAVEPOINT gristmill_rows')
+    try {
+      await add()
     } catch (error) {
+      const { name } = this.#of
       const { sqlstate } = error instanceof GristmillError ? error.details : {}
       if (typeof sqlstate !== 'string' || !sqlstate.startsWith('22')) throw inFile(error, name, 0)
-      await query('ROLLBACK TO SAVEPOINT gristmill_rows')
+      await this.#connection.query('ROLLBACK TO SAVEPOINT gristmill_rows')
       throw await this.#placed() ?? inFile(error, name, 0)
     }
   }

@@ -2,7 +2,7 @@
 //   swap    the rows replace those of the table: they are loaded into a new table, which takes the name, and the properties, of the table
 //           in the commit; the table before stays as NAME_old
 //   append  the rows are added
-//   upsert  a row changes the one with the same key, in the columns that the files have, or is added
+//   upsert  a row changes the one with the same key, in the columns that its file, or its line of JSON, has, or is added
 // Parts are staged by COPY into a table beside, _gristmill_stage_TOKEN, each in one transaction with a row in _gristmill_parts that says
 // so: a part whose reply was lost is staged once. A commit is one transaction, with the token in _gristmill_commits.
 // INVARIANT: the table is locked in the commit only, and no longer than `lockMs` are waited for the lock.
@@ -17,6 +17,7 @@ import { literal, qualified, quoted, type TableAddress } from './names.ts'
 import { takeNumbers } from './numbers.ts'
 import { closeStage } from './rights.ts'
 import { createStage, swapIn } from './swap.ts'
+import { checkKey, givenColumn, givenDefinition, givenText, setGiven, upsert } from './upsert.ts'
 
 export const loadModes = ['swap', 'append', 'upsert'] as const
 export type LoadMode = (typeof loadModes)[number]
@@ -97,13 +98,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
         await connection.query('ROLLBACK')
         return { name }
       }
-      const columns = await (kind === 'csv'
-        ? this.#copyCsv(connection, token, name, items) : this.#copyJson(connection, token, name, items))
-      // The commit may be another process.
-      const list = columns.map(literal).join(', ')
-      await connection.query(
-        `UPDATE ${this.#own('_gristmill_parts')} SET columns = ARRAY[${list}]::text[] WHERE token = $1 AND part = $2`, [token, name],
-      )
+      await (kind === 'csv' ? this.#copyCsv(connection, token, name, items) : this.#copyJson(connection, token, name, items))
       await connection.query('COMMIT')
       return { name }
     }, signal)
@@ -122,7 +117,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       const stage = this.#own(stageName(token))
       const [[rows] = []] = await connection.query(`SELECT count(*) FROM ${stage}`)
       if (this.#options.mode === 'swap') await swapIn(connection, this.#address, stage)
-      else await connection.query(this.#adding(stage, await this.#columns(connection), await this.#given(connection, token)))
+      else await this.#add(connection, stage)
       if (this.#options.mode !== 'swap') await connection.query(`DROP TABLE ${stage}`)
       await connection.query(`DELETE FROM ${this.#own('_gristmill_parts')} WHERE token = $1`, [token])
       await connection.query(
@@ -192,12 +187,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_commits')}
         (destination text, token text, mode text NOT NULL, at timestamptz NOT NULL, relation oid, rows bigint,
         PRIMARY KEY (destination, token));
-      CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_parts')} (token text, part text, columns text[], PRIMARY KEY (token, part)); COMMIT`)
-    // Tables of earlier versions. The lock is taken only if the column is not there: it waits for all that stage.
-    const [known] = await connection.query(
-      `SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attname = 'columns'`, [this.#own('_gristmill_parts')],
-    )
-    if (!known) await connection.query(`ALTER TABLE ${this.#own('_gristmill_parts')} ADD COLUMN IF NOT EXISTS columns text[]`)
+      CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_parts')} (token text, part text, PRIMARY KEY (token, part)); COMMIT`)
   }
 
   /**
@@ -208,66 +198,72 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     const stage = this.#own(stageName(token))
     const { mode } = this.#options
     await connection.query(`BEGIN; SELECT pg_advisory_xact_lock(hashtext('gristmill')); SET LOCAL lock_timeout = ${lockMs}`)
+    if (mode === 'upsert') await this.#dropUnmarked(connection, token)
     const [found] = await connection.query('SELECT 1 FROM pg_class WHERE oid = to_regclass($1)', [stage])
     if (found) return void await connection.query('COMMIT')
     if (mode === 'swap') await createStage(connection, this.#address, stage)
-    else await connection.query(`CREATE TABLE ${stage} (LIKE ${this.#live} INCLUDING DEFAULTS INCLUDING GENERATED)`)
+    else {
+      const given = mode === 'upsert' ? `, ${givenDefinition}` : ''
+      await connection.query(`CREATE TABLE ${stage} (LIKE ${this.#live} INCLUDING DEFAULTS INCLUDING GENERATED${given})`)
+    }
     await closeStage(connection, stage)
     if (mode !== 'swap') await takeNumbers(connection, this.#live, stage)
     await connection.query(`COMMENT ON TABLE ${stage} IS ${literal(this.shown)}`)
     await connection.query('COMMIT')
   }
 
-  /** Returns the columns of the file. */
-  async #copyCsv(
-    connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>,
-  ): Promise<readonly string[]> {
+  /** A stage of an earlier version does not say which columns its rows have: they are staged again. */
+  async #dropUnmarked(connection: PostgresConnection, token: string): Promise<void> {
+    const stage = this.#own(stageName(token))
+    const [unmarked] = await connection.query(
+      `SELECT 1 FROM pg_class c WHERE c.oid = to_regclass($1)
+         AND NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attname = $2 AND NOT attisdropped)`, [stage, givenColumn],
+    )
+    if (!unmarked) return
+    await connection.query(`DROP TABLE ${stage}; DELETE FROM ${this.#own('_gristmill_parts')} WHERE token = ${literal(token)}`)
+  }
+
+  async #copyCsv(connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>): Promise<void> {
+    const stage = this.#own(stageName(token))
     const { columns, lines, rows } = await headed(items, name)
-    if (!columns) return []
+    if (!columns) return
+    const { mode, key = [] } = this.#options
+    if (mode === 'upsert') {
+      checkKey(name, columns, key)
+      await connection.query(setGiven(givenText(await this.#columns(connection, stage), columns)))
+    }
+    if (columns.includes(givenColumn)) throw new GristmillError('EINVAL', `${name}: ${this.#address.shown} has no column "${givenColumn}"`)
     const list = columns.map(quoted).join(', ')
     const text = new CopyText()
-    const copy = `COPY ${this.#own(stageName(token))} (${list}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')`
+    const copy = `COPY ${stage} (${list}) FROM STDIN WITH (FORMAT csv, ENCODING 'UTF8')`
     text.check(await connection.copyIn(copy, text.csv(rows)).catch((error: unknown) => { throw inFile(error, name, lines) }), name)
-    return columns
   }
 
-  /** The lines go into a table of documents first, from which PostgreSQL makes rows of the right types. Returns the columns of the file. */
-  async #copyJson(
-    connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>,
-  ): Promise<readonly string[]> {
+  /** The lines go into a table of documents first, from which PostgreSQL makes rows of the right types. */
+  async #copyJson(connection: PostgresConnection, token: string, name: string, items: AsyncIterable<Uint8Array>): Promise<void> {
+    const stage = this.#own(stageName(token))
     const documents = new JsonDocuments(connection, { name, live: this.#live, shown: this.#address.shown })
     await documents.take(items)
-    return documents.addTo(this.#own(stageName(token)), await this.#columns(connection))
+    const { mode, key = [] } = this.#options
+    const known = await this.#columns(connection, stage)
+    await (mode === 'upsert' ? documents.addEach(stage, known, key) : documents.addTo(stage, known))
   }
 
-  /** Columns that are written: all but those that PostgreSQL computes. */
-  async #columns(connection: PostgresConnection): Promise<string[]> {
+  /** Columns of a table or stage that are written: all but those that PostgreSQL computes. */
+  async #columns(connection: PostgresConnection, table: string): Promise<string[]> {
     const rows = await connection.query(
       `SELECT attname FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attgenerated = ''
-       ORDER BY attnum`, [this.#live],
+         AND attname <> $2 ORDER BY attnum`, [table, givenColumn],
     )
     return rows.map(([name]) => name!)
   }
 
-  /** Columns that a part has. Undefined: a part was staged by a version that does not say so, and counts as having all. */
-  async #given(connection: PostgresConnection, token: string): Promise<readonly string[] | undefined> {
-    const parts = this.#own('_gristmill_parts')
-    const [old] = await connection.query(`SELECT part FROM ${parts} WHERE token = $1 AND columns IS NULL LIMIT 1`, [token])
-    if (old) return undefined
-    const rows = await connection.query(`SELECT DISTINCT unnest(columns) FROM ${parts} WHERE token = $1`, [token])
-    return rows.map(([name]) => name!)
-  }
-
-  /** `given`: columns that an upsert changes in rows that are there; default: all. */
-  #adding(stage: string, columns: readonly string[], given: readonly string[] = columns): string {
-    const list = columns.map(quoted).join(', ')
-    const insert = `INSERT INTO ${this.#live} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${stage}`
+  async #add(connection: PostgresConnection, stage: string): Promise<void> {
     const { mode, key = [] } = this.#options
-    if (mode === 'append') return insert
-    const others = columns.filter(name => !key.includes(name) && given.includes(name))
-    const changes = others.map(name => `${quoted(name)} = excluded.${quoted(name)}`)
-    const change = changes.length === 0 ? 'NOTHING' : `UPDATE SET ${changes.join(', ')}`
-    return `${insert} ON CONFLICT (${key.map(quoted).join(', ')}) DO ${change}`
+    if (mode === 'upsert')
+      return upsert(connection, { live: this.#live, stage, key, all: await this.#columns(connection, stage), shown: this.shown })
+    const list = (await this.#columns(connection, this.#live)).map(quoted).join(', ')
+    await connection.query(`INSERT INTO ${this.#live} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${stage}`)
   }
 }
 

@@ -1,5 +1,5 @@
-// Loads into tables of PostgreSQL without a server: the statements of a swap, their order, and what is refused before any of
-// them. That a server does what they say is tested by test/interop/postgreskept.ts.
+// Loads into tables of PostgreSQL without a server: the statements of a swap and of an upsert, their order, and what is refused before any
+// of them. That a server does what they say is tested by test/interop/postgreskept.ts.
 
 import { expect, test } from 'vitest'
 import { differenceOf, type Description } from '../../../../src/connector/postgres/description.ts'
@@ -7,6 +7,7 @@ import { asideName, tableAddressOf } from '../../../../src/connector/postgres/na
 import { grantsOf, type Right } from '../../../../src/connector/postgres/rights.ts'
 import { PostgresRows } from '../../../../src/connector/postgres/sink.ts'
 import { swapIn } from '../../../../src/connector/postgres/swap.ts'
+import { checkSets, conflictClause, givenText } from '../../../../src/connector/postgres/upsert.ts'
 import type { PostgresConnection } from '../../../../src/ports/postgres.ts'
 
 type Rows = ReadonlyArray<readonly (string | null)[]>
@@ -61,11 +62,14 @@ test('what a swap puts aside has a name of at most 63 bytes, which ends with _ol
 })
 
 test('two descriptions differ in a property that one has alone or otherwise; names of parts count when they should be there', () => {
-  const before: Description = [['the table', 'relrowsecurity', 'true'], ['the table', 'comment', null], ['index btree (n)', 'name', 'public.by_n']]
+  const before: Description = [
+    ['the table', 'relrowsecurity', 'true'], ['the table', 'comment', null], ['index btree (n)', 'name', 'public.by_n'],
+  ]
   const without = { withNames: false }
+  const renamed: Description = [before[0]!, ['index btree (n)', 'name', 'public.stage_n_idx']]
   expect(differenceOf(before, before, { withNames: true })).toBeUndefined()
-  expect(differenceOf(before, [before[0]!, ['index btree (n)', 'name', 'public.stage_n_idx']], without)).toBeUndefined()
-  expect(differenceOf(before, [before[0]!, ['index btree (n)', 'name', 'public.stage_n_idx']], { withNames: true })).toBe('name of index btree (n)')
+  expect(differenceOf(before, renamed, without)).toBeUndefined()
+  expect(differenceOf(before, renamed, { withNames: true })).toBe('name of index btree (n)')
   expect(differenceOf(before, [['the table', 'relrowsecurity', 'false']], without)).toBe('relrowsecurity of the table')
   expect(differenceOf(before, [...before, ['the table', 'right SELECT of ada by bob', 'false']], without))
     .toBe('right SELECT of ada by bob of the table')
@@ -73,7 +77,7 @@ test('two descriptions differ in a property that one has alone or otherwise; nam
 
 const parts: Rows = [['INDEX', 'public', 'my_key', 'public', 'stage_pkey']]
 
-test('a swap locks the table before it reads its properties, takes rights away before it gives some, and keeps the names of indexes', async () => {
+test('a swap locks the table before it reads it, takes rights away before it gives some, and keeps the names of indexes', async () => {
   const { connection, statements, at } = serverOf([
     [describing, [['the table', 'relrowsecurity', 'true']]], [holding, []],
     [/SELECT DISTINCT word/, [[`TABLE ${stage}`, 'reader'], [`TABLE ${stage}`, 'PUBLIC']]],
@@ -119,9 +123,65 @@ test('a table that a swap would change is refused when its stage is made, and no
   const of = serverOf([[describing, () => [['column n', 'attstorage', String(asked++)]]]])
   const sink = new PostgresRows({ open: async () => of.connection }, address, { mode: 'swap' })
   await expect(sink.stage('t', { name: 'a.csv', bytes: 4 }, text('n\n1\n'))).rejects.toMatchObject({
-    code: 'EINVAL', message: expect.stringContaining('cannot be swapped: the new table would not have this as the table before: attstorage of column n'),
+    code: 'EINVAL',
+    message: expect.stringContaining('cannot be swapped: the new table would not have this as the table before: attstorage of column n'),
   })
   expect(of.at(/CREATE TABLE .* \(LIKE "public"."grain" INCLUDING ALL\)/)).toBeGreaterThan(0)
   expect(of.at(/^COMMIT|^COPY|^INSERT/)).toBe(-1)
   expect(of.statements.at(-1)).toBe('close')
+})
+
+/** A table with the columns id, a and b. */
+const columns: readonly [RegExp, Rows] = [/SELECT attname FROM pg_attribute/, [['id'], ['a'], ['b']]]
+const isNew: readonly [RegExp, Rows] = [/^INSERT INTO .*_gristmill_parts/, [['part']]]
+
+const upsertOf = ({ connection }: ReturnType<typeof serverOf>): PostgresRows =>
+  new PostgresRows({ open: async () => connection }, address, { mode: 'upsert', key: ['id'] })
+
+test('a row of an upsert says which columns its file has; a file without the key is refused before it is sent', async () => {
+  const of = serverOf([columns, isNew])
+  await upsertOf(of).stage('t', { name: 'a.csv', bytes: 9 }, text('b,id\n1,2\n'))
+  expect(of.statements.find(sql => sql.startsWith('CREATE TABLE')))
+    .toContain(`, "_gristmill_given" text NOT NULL DEFAULT current_setting('gristmill.given'))`)
+  expect(of.at(/set_config\('gristmill.given', '101', true\)/)).toBeLessThan(of.at(/^COPY .* \("b", "id"\)/))
+  expect(of.at(/set_config/)).toBeGreaterThan(0)
+  const none = serverOf([columns, isNew])
+  await expect(upsertOf(none).stage('t', { name: 'a.csv', bytes: 9 }, text('a,b\n1,2\n')))
+    .rejects.toMatchObject({ code: 'EINVAL', message: 'a.csv has no column "id", which is part of the key' })
+  expect(none.at(/^COPY/)).toBe(-1)
+  const marked = serverOf([columns, isNew])
+  await expect(upsertOf(marked).stage('t', { name: 'a.csv', bytes: 9 }, text('id,_gristmill_given\n1,2\n')))
+    .rejects.toThrow('has no column')
+  // A stage of an earlier version is made again.
+  const old = serverOf([[/NOT EXISTS \(SELECT FROM pg_attribute/, [['1']]], columns, isNew])
+  await upsertOf(old).stage('t', { name: 'a.csv', bytes: 9 }, text('id\n1\n'))
+  expect(old.at(/^DROP TABLE .*DELETE FROM .*_gristmill_parts/)).toBeGreaterThan(0)
+})
+
+test('lines of JSON are staged by the columns that they have; one without the key is refused with its number', async () => {
+  const of = serverOf([columns, isNew, [/SELECT columns, min\(n\)/, [['["a", "id"]', '1'], ['["b", "id"]', '3']]]])
+  await upsertOf(of).stage('t', { name: 'a.jsonl', bytes: 9 }, text('{"id":1,"a":1}\n{"id":2,"a":2}\n{"id":3,"b":1}\n'))
+  const inserts = of.statements.filter(sql => /^INSERT INTO "public"."_gristmill_stage/.test(sql))
+  expect(inserts.map(sql => /\((".*")\) OVER/.exec(sql)![1])).toEqual(['"a", "id", "_gristmill_given"', '"b", "id", "_gristmill_given"'])
+  expect(inserts.map(sql => /'([01]+)'/.exec(sql)![1])).toEqual(['110', '101'])
+  const none = serverOf([columns, isNew, [/SELECT columns, min\(n\)/, [['["a", "id"]', '1'], ['["a"]', '2']]]])
+  await expect(upsertOf(none).stage('t', { name: 'a.jsonl', bytes: 9 }, text('{"id":1,"a":1}\n{"a":2}\n')))
+    .rejects.toThrow('a.jsonl, line 2 has no column "id", which is part of the key')
+  expect(none.at(/^INSERT INTO "public"."_gristmill_stage/)).toBe(-1)
+})
+
+test('the commit of an upsert changes the columns that each set of rows has, and refuses a key of two sets', async () => {
+  const sets: readonly [RegExp, Rows] = [/SELECT DISTINCT "_gristmill_given"/, [['110'], ['101'], ['100']]]
+  const of = serverOf([columns, sets, [/count\(\*\) FROM .*_parts/, [['1']]], [/count\(\*\) FROM "public"."_gristmill_stage/, [['3']]]])
+  await upsertOf(of).commit('t', [{ name: 'a.csv' }], undefined)
+  const inserts = of.statements.filter(sql => /^INSERT INTO "public"."grain"/.test(sql))
+  expect(inserts.map(sql => /= '(\d+)' ON CONFLICT \("id"\) (.*)$/.exec(sql)!.slice(1))).toEqual([
+    ['110', 'DO UPDATE SET "a" = excluded."a"'], ['101', 'DO UPDATE SET "b" = excluded."b"'], ['100', 'DO NOTHING'],
+  ])
+  const twice = serverOf([columns, sets, [/HAVING count/, [['7']]], [/count\(\*\) FROM/, [['1']]]])
+  await expect(upsertOf(twice).commit('t', [{ name: 'a.csv' }], undefined)).rejects.toThrow('the key (id) = (7) comes a second time')
+  expect(twice.at(/^INSERT INTO "public"."grain"|^COMMIT/)).toBe(-1)
+  expect(conflictClause(['id', 'a"b'], '11', ['id'])).toBe('ON CONFLICT ("id") DO UPDATE SET "a""b" = excluded."a""b"')
+  expect(givenText(['a', 'b', 'c'], ['c', 'a'])).toBe('101')
+  expect(() => checkSets('f.jsonl', 1_001)).toThrow('more than 1000 different sets of columns')
 })
