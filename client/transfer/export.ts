@@ -80,16 +80,18 @@ export async function exportFiles(deps: ExportDeps, exporting: Exporting): Promi
   }
 }
 
+const partOf = (name: string, status: FileStatus): Part => ({ name, bytes: status.length, header: status.header, status })
+
 /** Files in the order of their names. */
 async function partsOf(
   { list }: ExportDeps, { from, as, takes = () => true, signal }: Pick<Exporting, 'from' | 'as' | 'takes' | 'signal'>,
 ): Promise<Part[]> {
-  if (from.type === 'file') return [{ name: as ?? nameOf(from.path), bytes: from.length, status: from }]
+  if (from.type === 'file') return [partOf(as ?? nameOf(from.path), from)]
   const parts: Part[] = []
   const root = from.path === '/' ? '/' : `${from.path}/`
   for await (const status of list(from.path, signal)) {
     const name = status.path.slice(root.length)
-    if (takes(name)) parts.push({ name, bytes: status.length, status })
+    if (takes(name)) parts.push(partOf(name, status))
   }
   if (parts.length === 0) throw new GristmillError('ENOENT', `there is no file below ${from.path}`, { details: { path: from.path } })
   return parts.sort((a, b) => (a.name < b.name ? -1 : 1))

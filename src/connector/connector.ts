@@ -28,6 +28,8 @@
 //
 // Messages and logs name a place by `shown`, which has no password, key or signature in it.
 
+import { GristmillError } from '../base/errors.ts'
+
 interface OutsideSource<Pin, Split, Item> {
   /** Name for messages. */
   readonly shown: string
@@ -116,7 +118,18 @@ export interface FileSum {
 export interface FileSplit { readonly pin: FilePin; readonly start: number; readonly end?: number }
 
 /** A file of a sink, by its name below the destination. */
-export interface FilePart { readonly name: string; readonly bytes: number }
+export interface FilePart {
+  readonly name: string
+  readonly bytes: number
+  /** CSV: whether the first row names the columns; default: its writer has not said, and it does. */
+  readonly header?: boolean | undefined
+}
+
+/** For sinks of rows, which go by the names of columns. Throws EINVAL. */
+export function checkHeader({ name, header }: FilePart): void {
+  if (header === false)
+    throw new GristmillError('EINVAL', `${name}: its writer has said that no row names its columns; write the file again with such a row`)
+}
 
 export interface OutsideFiles extends OutsideSource<FilePin, FileSplit, Uint8Array> {
   /** A read of the file may go on behind its beginning. */

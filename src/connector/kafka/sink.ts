@@ -13,7 +13,7 @@ import { exactJson } from '../../base/exactjson.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { KafkaAddress, KafkaClient, KafkaMessage, KafkaTopic, OpenKafka } from '../../ports/kafka.ts'
 import type { Random } from '../../ports/random.ts'
-import type { FilePart, LogWritten, OutsideLog } from '../connector.ts'
+import { checkHeader, type FilePart, type LogWritten, type OutsideLog } from '../connector.ts'
 import type { TopicAddress, TopicWriting } from './address.ts'
 import { partitionOf } from './murmur2.ts'
 import { prepareProgress, progressMessage, progressTopic, readProgress, type ExportProgress } from './progress.ts'
@@ -80,7 +80,10 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
     token: string, parts: readonly FilePart[], content: (part: FilePart) => AsyncIterable<Uint8Array>, signal?: AbortSignal,
   ): Promise<LogWritten> {
     const { clock, random } = this.#deps
-    for (const { name } of parts) checkRows(name)
+    for (const part of parts) {
+      checkRows(part.name)
+      checkHeader(part)
+    }
     let rows = 0
     for (let failed = 0; ;) {
       const before = rows

@@ -9,7 +9,7 @@
 
 import { GristmillError, hasCode } from '../../base/errors.ts'
 import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
-import type { Committed, FilePart, OutsideSink } from '../connector.ts'
+import { checkHeader, type Committed, type FilePart, type OutsideSink } from '../connector.ts'
 import { CopyText } from './copytext.ts'
 import { headed } from './header.ts'
 import { inFile, JsonDocuments } from './documents.ts'
@@ -83,7 +83,9 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     }, signal)
   }
 
-  async stage(token: string, { name }: FilePart, items: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<TableReceipt> {
+  async stage(token: string, part: FilePart, items: AsyncIterable<Uint8Array>, signal?: AbortSignal): Promise<TableReceipt> {
+    const { name } = part
+    checkHeader(part)
     const kind = /\.(csv|jsonl|ndjson)$/.exec(name)?.[1]
     if (kind === undefined)
       throw new GristmillError('EINVAL', `${name}: rows for PostgreSQL come from .csv files with a header, and from .jsonl files`)

@@ -8,6 +8,7 @@ import { grantsOf, type Right } from '../../../../src/connector/postgres/rights.
 import { PostgresRows } from '../../../../src/connector/postgres/sink.ts'
 import { swapIn } from '../../../../src/connector/postgres/swap.ts'
 import { checkSets, conflictClause, givenText } from '../../../../src/connector/postgres/upsert.ts'
+import { exportFiles } from '../../../../client/transfer/export.ts'
 import type { PostgresConnection } from '../../../../src/ports/postgres.ts'
 
 type Rows = ReadonlyArray<readonly (string | null)[]>
@@ -129,6 +130,18 @@ test('a table that a swap would change is refused when its stage is made, and no
   expect(of.at(/CREATE TABLE .* \(LIKE "public"."grain" INCLUDING ALL\)/)).toBeGreaterThan(0)
   expect(of.at(/^COMMIT|^COPY|^INSERT/)).toBe(-1)
   expect(of.statements.at(-1)).toBe('close')
+})
+
+test('a file whose writer has said that it has no row of names is refused, and none of its rows is taken for one', async () => {
+  const of = serverOf([[/relkind/, [['r']]]])
+  const status = { path: '/grain.csv', id: 7, type: 'file', length: 4, mtimeMs: 1, header: false } as never
+  await expect(exportFiles({
+    cluster: 'c' as never, list: async function* () {},
+    files: { locate: async () => ({ status }) as never, read: (() => text('1,2\n')) as never },
+  }, {
+    sink: new PostgresRows({ open: async () => of.connection }, address, { mode: 'swap' }), from: status, overwrite: false, parallel: 1,
+  })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('grain.csv: its writer has said') as string })
+  expect(of.at(/\(LIKE|^COPY/)).toBe(-1)
 })
 
 /** A table with the columns id, a and b. */

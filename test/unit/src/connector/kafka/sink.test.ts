@@ -4,6 +4,7 @@
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../../src/base/errors.ts'
+import type { FilePart } from '../../../../../src/connector/connector.ts'
 import { topicAddressOf, writingOf } from '../../../../../src/connector/kafka/address.ts'
 import { murmur2, partitionOf } from '../../../../../src/connector/kafka/murmur2.ts'
 import { progressTopic } from '../../../../../src/connector/kafka/progress.ts'
@@ -36,7 +37,7 @@ function exporter(broker: Broker, { fault, query = '', content = files, key = ['
     { open: wire.open, clock: time, random: { float: () => 0.5 } }, address,
     { access: {}, writing: writingOf(address), cluster: 'c', key, bounds: { rows: 3, batchRows: 2, ...bounds } },
   )
-  const of = Object.entries(content).map(([name, text]) => ({ name, bytes: text.length }))
+  const of: readonly FilePart[] = Object.entries(content).map(([name, text]) => ({ name, bytes: text.length }))
   const write = (token = 'token', from = of) => sink.write(token, from, async function* ({ name }) { yield Buffer.from(content[name]!) })
   return { wire, write }
 }
@@ -176,6 +177,8 @@ test('what does not fit is refused by file and row', async () => {
   const fails = async (content: Record<string, string>, message: RegExp, key: readonly string[] | undefined = undefined, query = '') =>
     expect(exporter(newBroker(), { content, key, query }).write()).rejects.toThrow(message)
   await fails({ 'x.txt': 'x' }, /^x\.txt: messages come from \.jsonl files/)
+  const unnamed = { name: 'x.csv', bytes: 1, header: false }
+  await expect(exporter(newBroker()).write('token', [unnamed])).rejects.toThrow('x.csv: its writer has said')
   await fails({ 'x.jsonl': '{"k":1}\n\n[1]\n' }, /^x\.jsonl, row 2: it is \[1\]/)
   await fails({ 'x.jsonl': '{"k":1}\n{"k":\n' }, /^x\.jsonl, row 2: it is not JSON/)
   await fails({ 'x.csv': 'k,n\n1,2\n3\n' }, /^x\.csv, row 2: it has 1 fields, and the header 2/)
