@@ -23,7 +23,7 @@ class Contended extends FakeMill {
     const stream = Object.assign(new Writable({
       write(chunk: Buffer, _encoding, done) { pieces.push(chunk); done() },
       final: done => { this.written = Buffer.concat(pieces).toString(); done() },
-    }), { pending: true })
+    }), { pending: true, replaced: () => this.createReadStream('/log') })
     setImmediate(() => {
       this.#between(this)
       stream.pending = false
