@@ -152,9 +152,9 @@ function inputsOf(stage: QueryStage, parts: Laying): Inputs {
       const table = shapes.indexOf(shapeNamed(shapes, from.table))
       if (how === 'split') {
         divided = chosen.get(stageInput) ?? pieces[table]!
-        split.push({ kind: 'table', view, table })
+        split.push({ kind: 'table', view, table, ...columnsRead(shapes[table]!, from.columns) })
       } else {
-        whole.push({ kind: 'table', view, table, ranges: wholes[table]!.length })
+        whole.push({ kind: 'table', view, table, ranges: wholes[table]!.length, ...columnsRead(shapes[table]!, from.columns) })
         ahead.push(...wholes[table]!.map(({ range }) => range))
       }
       continue
@@ -168,6 +168,14 @@ function inputsOf(stage: QueryStage, parts: Laying): Inputs {
   }
   const inputs = [...whole, ...split.sort((a, b) => (a.kind === b.kind ? 0 : a.kind === 'table' ? -1 : 1))]
   return { inputs, laid: laidOf(stage, parts, { ahead, divided, byPartition: [...new Set(byPartition)], byAll: [...new Set(byAll)] }) }
+}
+
+/** Columns in the files, if a stage reads only some of them. */
+function columnsRead({ format, columns, partitions }: TableShape, read: readonly string[]): { readonly columns?: readonly string[] } {
+  const isRead = (name: string): boolean => read.some(each => each.toLowerCase() === name.toLowerCase())
+  const isPartition = (name: string): boolean => partitions.some(each => each.name.toLowerCase() === name.toLowerCase())
+  const own = columns.map(({ name }) => name).filter(name => isRead(name) && !isPartition(name))
+  return format.kind === 'parquet' && own.length < columns.length ? { columns: own } : {}
 }
 
 interface Read {

@@ -118,6 +118,18 @@ export class SplitSource {
     )
   }
 
+  /** The same for some bytes of a file of one block, which are checked. Ranges follow one another. */
+  async localFile(
+    { blocks: [block, more], fileBytes }: SplitRange, ranges: ReadonlyArray<{ readonly start: number; readonly end: number }>,
+    pause: () => Promise<void> | undefined,
+  ): Promise<string | undefined> {
+    if (!block || more || block.offset !== 0 || block.length !== fileBytes) return undefined
+    const known = this.#places.get(block.id)
+    if (!known) return undefined
+    const places = { id: block.id, length: block.length, crc: block.crc, ...known }
+    return this.#session.files.localReplica(places, { onRead: this.#count, pause, ranges })
+  }
+
   get options(): InputOptions { return this.#input.options }
 
   /** Reads an inlined range, and with the same call those that follow it in the split. */

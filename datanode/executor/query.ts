@@ -8,7 +8,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { join } from '../../src/base/paths.ts'
 import { formats } from '../../src/base/formats.ts'
 import { literalsOf, quotedName, type SqlValue } from '../../src/base/sql.ts'
-import { GiB, KiB } from '../../src/base/units.ts'
+import { GiB, KiB, MiB } from '../../src/base/units.ts'
 import { copyText } from '../../src/operator/copytext.ts'
 import { isDividedKind, isLineKind, writeLines, writeLinesOf, type LineKind } from '../../src/operator/linefile.ts'
 import { lookAt } from '../../src/operator/look.ts'
@@ -25,7 +25,7 @@ import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
 import { readExchange, writeExchange } from './exchange.ts'
 import { SplitSource } from './input.ts'
 import type { AttemptOutcome } from './messages.ts'
-import { copyRowGroups } from './rowgroups.ts'
+import { placeRowGroups } from './rowgroups.ts'
 import type { ExecutorSession } from './session.ts'
 
 interface QueryAttemptOptions {
@@ -39,6 +39,8 @@ interface QueryAttemptOptions {
 /** Share of a task's memory for the operators of the engine; the rest is for its buffers of files, and for this process. */
 const engineShare = 0.7
 const spillBytesMax = 64 * GiB
+/** The columns of a smaller file are not told apart: all of its bytes are read in less time. */
+const chosenBytesMin = 1 * MiB
 const pieceBytes = 256 * KiB
 const progressMs = 500
 /** Longest time for which checking of bytes holds up timers and messages. */
@@ -61,6 +63,7 @@ export class QueryAttempt {
   readonly #shuffled = { local: 0, remote: 0 }
   #source: SplitSource | undefined
   #bytesIn = 0
+  #bytesPlaced = 0
   #output: Record<string, number> = {}
   #fraction = 0
   #progressAt = 0
@@ -198,7 +201,7 @@ export class QueryAttempt {
       const shape = this.#tables[each.table]!
       for (; at < end; at++) {
         const range = ranges[at]!
-        const placed = await this.#part(db, source, range, { shape, index: at, total: bytes })
+        const placed = await this.#part(db, source, range, { shape, columns: each.columns, index: at, total: bytes })
         const part: TablePart = { path: range.path, isFirst: range.start === 0, ...placed }
         parts.push({ ...part, ...await this.#looked(db, shape, part) })
         this.#parts.push({ shape, part })
@@ -231,7 +234,9 @@ export class QueryAttempt {
 
   async #part(
     db: Database, source: SplitSource, range: SplitRange,
-    { shape, index, total }: { readonly shape: TableShape; readonly index: number; readonly total: number },
+    { shape, columns, index, total }: {
+      readonly shape: TableShape; readonly columns: readonly string[] | undefined; readonly index: number; readonly total: number
+    },
   ): Promise<Pick<TablePart, 'local' | 'rows'>> {
     const isWhole = range.start === 0 && range.end === range.fileBytes
     const { kind } = shape.format
@@ -244,15 +249,19 @@ export class QueryAttempt {
       const placed = await this.#place(source, range, index, total)
       return { local: await this.#lines({ kind, path: range.path, local: placed }, shape, index) }
     }
-    if (shape.format.kind !== 'parquet' || isWhole) {
+    // A file that is small, or read with all columns, has nothing to be left out.
+    if (shape.format.kind !== 'parquet' || (isWhole && (columns === undefined || range.fileBytes < chosenBytesMin))) {
       const placed = await this.#place(source, range, index, total)
       return { local: shape.format.kind === 'json' && range.start === 0 ? await this.#unmarked(range.path, placed, index) : placed }
     }
-    const local = `${this.#directory}/${index}.file`
+    const copy = `${this.#directory}/${index}.file`
     try {
-      const rows = await copyRowGroups({ db, source, range, local, disk: this.#options.session.disk, pause: () => this.#pause() })
-      this.#placed(local, range, total)
-      return { local, rows }
+      const { disk } = this.#options.session
+      const placed = await placeRowGroups({ db, source, range, columns, copy, disk, pause: () => this.#pause() })
+      if (!placed) return { local: await this.#place(source, range, index, total) }
+      const { local, rows, bytes } = placed
+      this.#placed(local, range, total, bytes)
+      return isWhole ? { local } : { local, rows }
     } catch (error) {
       if (!isDiskFull(error)) throw error
       throw diskFull(error)
@@ -311,9 +320,11 @@ export class QueryAttempt {
     return target
   }
 
-  #placed(local: string, range: SplitRange, total: number): void {
-    this.#bytesIn += range.end - range.start
-    this.#fraction = total === 0 ? 0 : this.#bytesIn / total / 2
+  /** `bytes`: of the range, which are read. */
+  #placed(local: string, range: SplitRange, total: number, bytes = range.end - range.start): void {
+    this.#bytesIn += bytes
+    this.#bytesPlaced += range.end - range.start
+    this.#fraction = total === 0 ? 0 : this.#bytesPlaced / total / 2
     this.#names.set(local, range.start === 0 ? range.path : `${range.path} (from byte ${range.start})`)
   }
 

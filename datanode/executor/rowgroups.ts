@@ -1,50 +1,92 @@
-// Copies a part of a Parquet file (src/operator/parquet.ts) to this machine: the bytes of its row groups and the tail of the file, at the
+// Puts a part of a Parquet file (src/operator/parquet.ts) where an engine on this machine reads it: the replica of the file itself, if it
+// is on this machine, with the bytes checked that are read; else a copy of the row groups of the part and the tail of the file, at the
 // places that they have in the file, with holes between them.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { KiB } from '../../src/base/units.ts'
-import { readRowGroups, rowsWithin, tailOf } from '../../src/operator/parquet.ts'
+import { columnBytes, partsOf, readRowGroups, rowsWithin, tailOf, type RowGroup } from '../../src/operator/parquet.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import type { SplitSource } from './input.ts'
 
-interface CopyParts {
+interface PlaceParts {
   /** Reads the footer. REQUIRES: it is not confined yet. */
   readonly db: Database
-  readonly source: Pick<SplitSource, 'partOf'>
+  readonly source: Pick<SplitSource, 'partOf' | 'localFile'>
   readonly range: SplitRange
-  /** Path of the copy, which does not exist. */
-  readonly local: string
+  /** Columns that are read. Default: all. */
+  readonly columns: readonly string[] | undefined
+  /** Path of a copy, which does not exist. */
+  readonly copy: string
   readonly disk: Disk
   readonly pause: () => Promise<void> | undefined
 }
 
+/** `bytes`: those of the part that are read. `rows`: numbers of its rows in the file. */
+interface PlacedPart { readonly local: string; readonly bytes: number; readonly rows: { readonly first: number; readonly end: number } }
+
 /** Most footers are shorter. */
 const footerBytes = 64 * KiB
 
-/** Numbers of the rows of the part in the file. */
-export async function copyRowGroups({ db, source, range, local, disk, pause }: CopyParts): Promise<{ first: number; end: number }> {
+/** undefined: the part is a whole file, of a layout in which the bytes of its columns cannot be told. */
+export async function placeRowGroups(parts: PlaceParts): Promise<PlacedPart | undefined> {
+  const { db, source, range, columns, copy, disk, pause } = parts
   const { path, start, end, fileBytes } = range
+  const footer = `${copy}.footer`
+  await writeFooter(parts, footer)
+  const groups = (await readRowGroups(db, [footer])).get(footer) ?? []
+  if (start === 0 && end === fileBytes && !isUsual(groups, fileBytes)) {
+    await disk.remove(footer)
+    return undefined
+  }
+  if (groups.length === 0) throw new GristmillError('PROGRAM_INVALID', `${path} has no row groups`)
+  const rows = rowsWithin(groups, start, end)
+  const own = columns && await columnBytes(db, footer, groups, columns)
+  await disk.remove(footer)
+  const tail = tailOf(groups)
+  const read = [
+    // Row groups are whole in a part.
+    ...own?.filter(each => each.start >= start && each.start < end) ?? [{ start: Math.max(start, magic.length), end: Math.min(end, tail) }],
+    { start: tail, end: fileBytes },
+  ]
+  const local = await source.localFile(range, read, pause)
+  if (local !== undefined) return { local, rows, bytes: read.reduce((sum, each) => sum + each.end - each.start, 0) }
+  await copyRowGroups(parts, groups)
+  return { local: copy, rows, bytes: end - start }
+}
+
+function isUsual(groups: readonly RowGroup[], fileBytes: number): boolean {
+  const [first, more] = groups
+  if (first && !more) return first.start >= magic.length && first.end > first.start && first.end <= fileBytes - footerLeast
+  return partsOf(groups, fileBytes) !== undefined
+}
+
+/** Its length, and the marks around it. */
+const footerLeast = 12
+
+/** The footer, as a file of its own. */
+async function writeFooter({ source, range, disk }: PlaceParts, target: string): Promise<void> {
+  const { path, fileBytes } = range
   const bytesFrom = async (from: number): Promise<Buffer> => {
     const pieces: Buffer[] = []
     for await (const piece of source.partOf(range, from, fileBytes)) pieces.push(Buffer.from(piece))
     return Buffer.concat(pieces)
   }
   let last = await bytesFrom(Math.max(0, fileBytes - footerBytes))
-  const footer = last.length < 12 ? 0 : last.readUInt32LE(last.length - 8) + 8
-  if (footer < 12 || footer > fileBytes) throw new GristmillError('PROGRAM_INVALID', `${path} is no Parquet file: it does not end as one`)
+  const footer = last.length < footerLeast ? 0 : last.readUInt32LE(last.length - 8) + 8
+  if (footer < footerLeast || footer > fileBytes) throw new GristmillError('PROGRAM_INVALID', `${path} is no Parquet file: it does not end as one`)
   if (footer > last.length) last = await bytesFrom(fileBytes - footer)
-  const alone = `${local}.footer`
-  await written(disk, alone, async writer => {
+  await written(disk, target, async writer => {
     writer.writeSync(magic)
     writer.writeSync(last.subarray(last.length - footer))
   })
-  const groups = (await readRowGroups(db, [alone])).get(alone) ?? []
-  await disk.remove(alone)
-  if (groups.length === 0) throw new GristmillError('PROGRAM_INVALID', `${path} has no row groups`)
+}
+
+async function copyRowGroups({ source, range, copy, disk, pause }: PlaceParts, groups: readonly RowGroup[]): Promise<void> {
+  const { path, start, end, fileBytes } = range
   const tail = tailOf(groups)
-  await written(disk, local, async writer => {
+  await written(disk, copy, async writer => {
     writer.writeSync(magic)
     const sections = [[Math.max(start, magic.length), Math.min(end, tail)], [tail, fileBytes]] as const
     for (const [from, to] of sections) {
@@ -58,7 +100,6 @@ export async function copyRowGroups({ db, source, range, local, disk, pause }: C
     }
     if (writer.bytes !== fileBytes) throw new GristmillError('UNAVAILABLE', `${path} has ended at byte ${writer.bytes} of ${fileBytes}`)
   })
-  return rowsWithin(groups, start, end)
 }
 
 const magic = Buffer.from('PAR1')

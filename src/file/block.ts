@@ -155,7 +155,7 @@ export class BlockReader {
       })
     try {
       if (here) {
-        const replica = await openInPlace(this.#tools, place, target, range, signal)
+        const replica = await openInPlace(this.#tools, place, target, [range], signal)
         if (replica) return replica
         this.#notInPlace.add(place.node)
       }

@@ -17,7 +17,7 @@ import type { Caller } from '../rpc/call.ts'
 import { SuspectNodes } from './suspectnodes.ts'
 import { BlockReader, type BlockPlaces, type BlockReadOptions, type ReadTools } from './block.ts'
 import { Leases } from './lease.ts'
-import { localReplica } from './inplace.ts'
+import { localReplica, type LocalOptions } from './inplace.ts'
 import type { CreateOptions } from './createoptions.ts'
 import { OpenFile } from './open.ts'
 import { putFile, type PutFileOptions } from './put.ts'
@@ -164,13 +164,11 @@ export class FileClient {
   }
 
   /**
-   * Path of a whole replica on this machine, every byte of which has been checked now; undefined: there is none that can be read. `pause`:
-   * called after each piece.
+   * Path of a whole replica on this machine, every byte of which has been checked now, or those of `ranges`; undefined: there is none that
+   * can be read. `pause`: called after each piece.
    */
-  async localReplica(
-    places: BlockPlaces, { onRead, pause }: { onRead?: BlockReadOptions['onRead']; pause?: () => Promise<void> | undefined } = {},
-  ): Promise<string | undefined> {
-    return localReplica(this.#read, places, { onRead, pause })
+  async localReplica(places: BlockPlaces, options: LocalOptions = {}): Promise<string | undefined> {
+    return localReplica(this.#read, places, options)
   }
 
   /** Closes idle wires, and waits for reports and for leases being given back. REQUIRES: writers and readers have ended. */

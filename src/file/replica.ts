@@ -60,9 +60,14 @@ export const chunksOf = (start: number, end: number, length: number): { from: nu
   to: Math.min(length, Math.ceil(end / chunkBytes) * chunkBytes),
 })
 
-/** Opens the files of a datanode on this host. undefined: they cannot be opened from here, which is no failure of the replica. */
+interface ByteRange { readonly start: number; readonly end: number }
+
+/**
+ * Opens the files of a datanode on this host, to read the chunks of these ranges, which are in their order and do not overlap. undefined:
+ * they cannot be opened from here, which is no failure of the replica.
+ */
 export async function openInPlace(
-  { caller, disk }: { caller: Caller; disk: Disk }, place: NodePlace, target: ReplicaTarget, range: { start: number; end: number },
+  { caller, disk }: { caller: Caller; disk: Disk }, place: NodePlace, target: ReplicaTarget, ranges: readonly ByteRange[],
   signal?: AbortSignal,
 ): Promise<OpenReplica | undefined> {
   let data: DiskReader
@@ -82,7 +87,7 @@ export async function openInPlace(
     return undefined
   }
   try {
-    const chunks = chunksOf(range.start, range.end, target.length)
+    const chunks = ranges.map(({ start, end }) => chunksOf(start, end, target.length))
     return new InPlace(place, { data, file: files.data }, checkedMeta(metaFile, data, target), chunks)
   } catch (error) {
     await data.close()
@@ -117,31 +122,35 @@ class InPlace implements OpenReplica {
   readonly file: string
   readonly #data: DiskReader
   readonly #meta: Meta
-  readonly #to: number
-  #next: number
+  /** Chunks that are left; those of two ranges may be the same, and are read once. */
+  readonly #left: Array<{ readonly from: number; readonly to: number }>
+  #next = 0
   position: number
 
   constructor(
-    place: NodePlace, { data, file }: { data: DiskReader; file: string }, meta: Meta, { from, to }: { from: number; to: number },
+    place: NodePlace, { data, file }: { data: DiskReader; file: string }, meta: Meta,
+    chunks: ReadonlyArray<{ readonly from: number; readonly to: number }>,
   ) {
     this.place = place
     this.file = file
     this.#data = data
     this.#meta = meta
-    this.#next = from
-    this.position = from
-    this.#to = to
+    this.#left = [...chunks]
+    this.position = chunks[0]?.from ?? 0
   }
 
   next(into: FrameBuffer): number {
-    const length = Math.min(into.room.length, this.#to - this.#next)
-    if (length === 0) return 0
+    while (this.#left.length > 0 && this.#left[0]!.to <= this.#next) this.#left.shift()
+    const [first] = this.#left
+    if (!first) return 0
+    this.#next = Math.max(this.#next, first.from)
+    const length = Math.min(into.room.length, first.to - this.#next)
     this.position = this.#next
     const found = this.#data.readSync(length === into.room.length ? into.room : into.room.subarray(0, length), this.position)
     into.payloadBytes = length
-    const first = this.position / chunkBytes
+    const chunk = this.position / chunkBytes
     for (let i = 0; i < into.chunks; i++) {
-      const expected = this.#meta.crcs[first + i]!
+      const expected = this.#meta.crcs[chunk + i]!
       const crc = found < length ? 0 : crcOf(into.chunk(i))
       if (crc !== expected) throw damaged(this.#meta.id, this.position + i * chunkBytes, expected, crc)
     }

@@ -24,8 +24,14 @@ export interface SqlStage {
 }
 
 export type SqlInput =
-  /** `ranges`: those of the task's split that belong to this table, behind those of the inputs before. Default: all that are left. */
-  | { readonly kind: 'table'; readonly view: string; readonly table: number; readonly ranges?: number }
+  /**
+   * `ranges`: those of the task's split that belong to this table, behind those of the inputs before. Default: all that are left.
+   * `columns`: those of a Parquet table that the stage reads. Default: all.
+   */
+  | {
+      readonly kind: 'table'; readonly view: string; readonly table: number; readonly ranges?: number
+      readonly columns?: readonly string[]
+    }
   /**
    * Rows of an earlier stage: the task's partition, or all of a stage with one partition. `columns`: the list of a SELECT over its files.
    * `none`: a SELECT with the same columns and no rows.

@@ -1,12 +1,13 @@
 // Files of tables on a cluster of real processes: byte order marks of JSON, lines of values that do not fit, forms of dates that a table
 // declares, and files that users put into the directory of a table.
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect, type Mill } from '../../client/index.ts'
+import { connect, type Job, type Mill } from '../../client/index.ts'
+import { openDuckDB } from '../../src/world/duckdb.ts'
 import type { TestCluster } from '../kit/cluster.ts'
 import { startClusterHere } from './inprocess.ts'
 
@@ -33,6 +34,28 @@ async function store(path: string, content: string | Buffer): Promise<void> {
   await cluster.ok(['put', '--block-size', '512KiB', local, path])
 }
 
+/** Bytes of `hash(i)` in a file. */
+async function hashBytes(i: number): Promise<Buffer> {
+  const db = await openDuckDB({ memoryBytes: 64 << 20, threads: 1 })
+  try {
+    for await (const [row] of (await db.query(`SELECT hash(${i}::BIGINT)`)).batches()) {
+      const found = Buffer.alloc(8)
+      found.writeBigUInt64LE(row![0] as bigint)
+      return found
+    }
+    throw new Error('no row')
+  } finally {
+    db.close()
+  }
+}
+
+async function flip(path: string, at: number): Promise<void> {
+  const bytes = await readFile(path)
+  bytes[at]! ^= 1
+  await chmod(path, 0o600)
+  await writeFile(path, bytes)
+}
+
 /** Rows by tasks of the cluster. */
 const byJob = (text: string): Promise<unknown[]> => mill.sql(text, null, { distribute: 'always' }).collect()
 
@@ -43,6 +66,38 @@ test('a semicolon may end a query that one task runs as it is written, or whose 
     expect(await mill.sql(text, null, { distribute, localBytes: 0 }).collect(), distribute).toEqual([{ s: 2n }])
   await (await mill.sql(text).save('/ended-sum')).wait()
   expect(await mill.sql(`FROM '/ended-sum' ;;`).collect()).toEqual([{ s: 2n }])
+})
+
+test('a task checks and reads the bytes of the columns that its query needs, where the file is on its machine', async () => {
+  const local = join(dir, 'wide.parquet')
+  const db = await openDuckDB({ memoryBytes: 256 << 20, threads: 1 })
+  await db.run(`COPY (SELECT i AS a, hash(i) AS b, hash(i + 1) AS c, {'x': hash(i + 2)} AS s, i % 5 AS k FROM range(400000) r(i))
+    TO '${local}' (FORMAT parquet, ROW_GROUP_SIZE 50000)`)
+  db.close()
+  await cluster.ok(['mkdir', '-p', '/wide'])
+  await cluster.ok(['put', local, '/wide/1.parquet'])
+  const bytes = await readFile(local)
+  const places = (await Promise.all(cluster.datanodes.map(node => readdir(node.dir, { recursive: true, withFileTypes: true })))).flat()
+    .filter(each => each.isFile()).map(each => join(each.parentPath, each.name))
+  const blocks = (await Promise.all(places.map(async path => ((await stat(path)).size === bytes.length ? [path] : [])))).flat()
+  expect(blocks).toHaveLength(1)
+  const sum = async (columns: string): Promise<{ rows: unknown[]; read: number }> => {
+    let job: Job | undefined
+    const text = `SELECT ${columns} AS v FROM '/wide'`
+    const rows = await mill.sql(text, null, { distribute: 'always', onJob: own => { job = own } }).collect()
+    return { rows, read: Number((await job!.status()).counters['bytesReadLocal']) }
+  }
+  // A flipped bit in the first row group, in the middle of a column that is not read: hashes are not compressed. Its chunk of 64 KiB has
+  // no bytes of other columns.
+  const at = bytes.indexOf(await hashBytes(20_000))
+  expect(at).toBeGreaterThan(0)
+  await flip(blocks[0]!, at)
+  const { rows, read } = await sum('max(a)::BIGINT')
+  expect(rows).toEqual([{ v: 399_999n }])
+  expect([read > 0, read < bytes.length / 3]).toEqual([true, true])
+  expect((await sum('max(s.x) > 0')).rows).toEqual([{ v: true }])
+  // The only replica of what is read is damaged.
+  await expect(sum('max(b) > 0')).rejects.toThrow()
 })
 
 test('JSON that begins with a byte order mark is read by tasks, also compressed', async () => {

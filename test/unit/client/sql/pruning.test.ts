@@ -10,7 +10,7 @@ import { neededPieces, rowGroupsOf } from '../../../../client/sql/pruning.ts'
 import type { SampledTable } from '../../../../client/sql/sample.ts'
 import { inodeId } from '../../../../src/base/ids.ts'
 import { typeText } from '../../../../src/base/sql.ts'
-import { partsOf, readRowGroups, rowsWithin } from '../../../../src/operator/parquet.ts'
+import { columnBytes, partsOf, readRowGroups, rowsWithin } from '../../../../src/operator/parquet.ts'
 import { tableSelect, type TableShape } from '../../../../src/operator/sqltable.ts'
 import type { Database } from '../../../../src/ports/database.ts'
 import { planQuery } from '../../../../src/sql/plan.ts'
@@ -172,4 +172,22 @@ test('row groups of an unusual order, or far from their bloom filters, are no pa
   expect(partsOf([group(4, 50), group(60, 90)], 100)).toBeUndefined()
   // A large tail would be read with each part.
   expect(partsOf([group(4, 50), group(60, 90)], 4 << 20)).toBeUndefined()
+})
+
+test('the bytes of columns are those of all their fields in each row group, and are not known for a column that a row group lacks', async () => {
+  const file = join(dir, 'columns.parquet')
+  await db.run(`COPY (SELECT i AS a, {'x': i, 'y': hash(i)} AS "S", [i] AS l, i AS "b, c" FROM range(8192) r(i)) TO '${file}' (ROW_GROUP_SIZE 2048)`)
+  const groups = (await readRowGroups(db, [file])).get(file)!
+  const of = async (...columns: string[]) => columnBytes(db, file, groups, columns)
+  const all = (await of('A', 's', 'l'))!
+  expect((await of('a'))!.length).toBe(groups.length)
+  expect((await of('S'))!.length).toBe(2 * groups.length)
+  expect(all.length).toBe(4 * groups.length)
+  for (const [i, { start, end }] of all.entries()) {
+    expect(start < end && end <= (all[i + 1]?.start ?? groups.at(-1)!.end), String(i)).toBe(true)
+    expect(groups.some(group => start >= group.start && end <= group.end), String(i)).toBe(true)
+  }
+  // A path with a comma may be a field of a group.
+  for (const columns of [['none'], ['a', 'none'], ['b, c']]) expect(await of(...columns), columns.join()).toBeUndefined()
+  expect(await columnBytes(db, file, groups.slice(1), ['a'])).toBeUndefined()
 })

@@ -423,6 +423,26 @@ test('files of the same host that cannot be opened are asked of its datanode, at
   expect([refusing.local, refusing.asked.map(({ node }) => node)]).toEqual([['a'], ['b', 'b']])
 })
 
+test('a program that reads some ranges of a replica of its host is given the file once their chunks are checked, each once', async () => {
+  const chunk = 64 * KiB
+  const ranges = [{ start: 1, end: 2 }, { start: 10, end: chunk + 1 }, { start: whole - 1, end: whole }]
+  const find = async (flipped: number): Promise<[file: string | undefined, read: number, reported: number]> => {
+    const data = Buffer.from(bytes)
+    data[flipped]! ^= 1
+    const reading = here({ data })
+    let read = 0
+    const file = await localReplica(reading.tools, reading.places, { ranges, onRead: count => { read += count } })
+    return [file, read, reading.reported.length]
+  }
+  const last = whole % chunk || chunk
+  // A byte that is not read may be damaged.
+  expect(await find(2 * chunk)).toEqual([join(dir, 'data'), 2 * chunk + last, 0])
+  for (const flipped of [0, chunk - 1, 2 * chunk - 1, whole - 1]) {
+    const [file, , reported] = await find(flipped)
+    expect([file, reported], String(flipped)).toEqual([undefined, 1])
+  }
+})
+
 test('a program is given the file of a replica of its host once every byte is checked, and none that is damaged, away or of a suspect node', async () => {
   const find = async (reading: Reading, options = {}): Promise<string | undefined> => localReplica(reading.tools, reading.places, options)
   const { disk, open: left } = countingDisk()
