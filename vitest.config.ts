@@ -36,8 +36,8 @@ const maxWorkers = 3
 const waitingWorkers = 4
 
 /**
- * Files of `unit`, `slow` and `tidy` share processes: a process for each costs half a CPU second, for its start and for the same modules
- * again. A test puts back what it changes of its process.
+ * Files of `unit`, `slow`, `cluster` and `tidy` share processes: a process for each costs half a CPU second, of `cluster` one and a half,
+ * for its start, for the same modules again, and for what is compiled of them. A test puts back what it changes of its process.
  */
 const isolate = plugins.length > 0
 
@@ -65,7 +65,7 @@ export default defineConfig({
       {
         test: {
           name: 'cluster', env, globalSetup: 'test/tidy/bundle.ts', include: ['test/cluster/**/*.test.ts'],
-          maxWorkers: waitingWorkers, fsModuleCache, ...patience, sequence: { groupOrder: 1 },
+          isolate: false, maxWorkers: waitingWorkers, fsModuleCache, ...patience, sequence: { groupOrder: 1 },
         },
       },
       {
