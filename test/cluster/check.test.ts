@@ -17,7 +17,7 @@ let dir: string
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-check-'))
-  cluster = await startClusterHere({ datanodes: 2 })
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
 })
 
 afterAll(async () => {

@@ -15,7 +15,7 @@ let dir: string
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-rerun-'))
-  cluster = await startClusterHere({ datanodes: 2 })
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
   await program('copy.ts', 'await mill.text(input).save(output)')
 })
 

@@ -30,7 +30,7 @@ export default mapReduce({
 
 beforeAll(async () => {
   dir = await mkdtemp(join(tmpdir(), 'gristmill-versions-'))
-  cluster = await startClusterHere({ datanodes: 2 })
+  cluster = await startClusterHere({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
   await writeFile(join(dir, 'sums.ts'), program("Number(row['amount'])"))
   await writeFile(join(dir, 'wrong.ts'), program("Math.abs(Number(row['amount']))"))
   await writeFile(join(dir, 'top.ts'), `
