@@ -65,7 +65,8 @@ export default defineConfig({
       {
         test: {
           name: 'cluster', env, globalSetup: 'test/tidy/bundle.ts', include: ['test/cluster/**/*.test.ts'],
-          isolate: false, maxWorkers: waitingWorkers, fsModuleCache, ...patience, sequence: { groupOrder: 1 },
+          setupFiles: ['test/cluster/fetching.ts'], isolate: false, maxWorkers: waitingWorkers, fsModuleCache, ...patience,
+          sequence: { groupOrder: 1 },
         },
       },
       {
