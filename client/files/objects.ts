@@ -63,6 +63,7 @@ interface OpenOptions extends CallOptions {
   /** As for files: where blocks end, and their replicas and size. */
   readonly format?: RecordFormat | undefined
   readonly delimiter?: string | undefined
+  readonly header?: boolean | undefined
   readonly replication?: number | undefined
   readonly blockSize?: number | undefined
 }
@@ -188,7 +189,7 @@ export class Objects extends ObjectVersions {
   /** Begins an object, or a part of one. It is visible once it is published. Throws UNAVAILABLE, ENOSPC. */
   open(options?: OpenOptions | null): Promise<ObjectWriter> {
     const read = () => optionsOf<OpenOptions>(options, 'open', {
-      bytes: true, format: true, delimiter: true, replication: true, blockSize: true, signal: true,
+      bytes: true, format: true, delimiter: true, header: true, replication: true, blockSize: true, signal: true,
     })
     return perform('open', undefined, read, async ({ bytes, signal, ...blocks }) => {
       checkInteger('length of the object', bytes, 0, Number.MAX_SAFE_INTEGER)

@@ -203,10 +203,10 @@ function rowsEnd(bytes: Buffer, file: SqlFile, { delimiter: told, quote = '"' }:
 }
 
 /** The delimiter that the metadata of a file name. */
-const delimiterOf = ({ status }: SqlFile): string | undefined => (status?.format === 'csv' ? status.delimiter : undefined)
+const delimiterOf = ({ status }: SqlFile): string | undefined => status?.delimiter
 
 /** The metadata of a file may say whether its first row has names. */
-const headerOf = ({ status }: SqlFile): boolean | undefined => (status?.format === 'csv' ? status.header : undefined)
+const headerOf = ({ status }: SqlFile): boolean | undefined => status?.header
 
 /** The whole file, or its first bytes up to the end of a line: none, if no line ends in them. */
 async function beginningOf(

@@ -29,6 +29,7 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
   switch (table.kind) {
     case 'csv': {
       const { format, columns } = await csvShape(db, samples, table.csv).catch((error: unknown) => { throw named(error, samples) })
+      if (table.csv?.header === undefined) checkHeaders(table.files, { header: format.header, path: first.path })
       const own = strictColumns(columns, 'csv', { forms: format })
       return { name: table.name, format, columns: own, partitions }
     }
@@ -51,6 +52,16 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
       return { name: table.name, format: { kind: 'parquet' }, columns: plainColumns(columns), partitions }
     }
   }
+}
+
+/** Throws EINVAL for a file, also one that is no sample, whose writer has said the opposite about its first row. */
+function checkHeaders(files: SqlTable['files'], { header, path }: { readonly header: boolean; readonly path: string }): void {
+  const other = files.find(({ bytes, status }) => bytes > 0 && status?.header !== undefined && status.header !== header)
+  if (!other) return
+  throw new GristmillError(
+    'EINVAL', `${other.path} and ${path} are CSV of different layouts (has a header: ${!header} and ${header}); name files that are alike`,
+    { details: { path: other.path } },
+  )
 }
 
 /** Shape of a table that is in the catalogue: of CSV and JSON, and of one without files. REQUIRES: `db` knows types by their text. */

@@ -105,7 +105,7 @@ async function importOne(
     if (before.status.type === 'directory') throw new GristmillError('EISDIR', `${path} is a directory`, { details: { path } })
     if (!overwrite) throw new GristmillError('EEXIST', `${path} exists`, { details: { path } })
   }
-  const blocks = { format, delimiter: format === 'csv' ? delimiter : undefined, replication, blockSize }
+  const blocks = { format, delimiter, replication, blockSize }
   const writer = await deps.objects.open({ bytes: pin.bytes, ...blocks, signal })
   let bytes = 0
   try {

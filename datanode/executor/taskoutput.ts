@@ -2,7 +2,7 @@
 // job's staging directory.
 
 import { assert, AssertionFailed, unreachable } from '../../src/base/assert.ts'
-import { extensionOf, formats } from '../../src/base/formats.ts'
+import { extensionOf, formats, hasHeader } from '../../src/base/formats.ts'
 import { join } from '../../src/base/paths.ts'
 import type { ClusterFileWriter } from '../../src/file/writer.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
@@ -120,8 +120,8 @@ async function openFile(
     open: async () =>
       asOutput(
         await files.create(path, {
-          parents: true, replication, blockBytes, format: formats[format].output.as, delimiter: options?.delimiter ?? ',',
-          header: options?.header ?? true,
+          parents: true, replication, blockBytes, format: formats[format].output.as,
+          ...hasHeader(format) && { delimiter: options?.delimiter ?? ',', header: options?.header ?? true },
         }),
       ),
   })

@@ -60,7 +60,12 @@ export const prepare = mutation<Requested & { readonly nowMs: number }, undefine
   },
 })
 
-export const publish = mutation<PublishAsked & { readonly lease: LeaseId; readonly blocks: readonly Block[] }, Published>({
+/** Missing in operations of earlier versions, whose files lost the delimiter that their writer had named. */
+interface PublishedCsv { readonly keepsCsv?: true | undefined }
+
+export const publish = mutation<
+  PublishAsked & PublishedCsv & { readonly lease: LeaseId; readonly blocks: readonly Block[] }, Published
+>({
   kind: 'object.publish', ...kept,
   mutate(draft, asked) {
     return published(draft, asked, bodyOf(asked))
@@ -68,19 +73,22 @@ export const publish = mutation<PublishAsked & { readonly lease: LeaseId; readon
 })
 
 /** As `publish`, for a small object, whose bytes are in the operation. */
-export const publishInline = mutation<PublishAsked & { readonly lease: LeaseId; readonly content: FileContent }, Published>({
+export const publishInline = mutation<
+  PublishAsked & PublishedCsv & { readonly lease: LeaseId; readonly content: FileContent }, Published
+>({
   kind: 'object.inline', ...kept,
   mutate(draft, asked) {
     return published(draft, asked, bodyOf(asked))
   },
 })
 
-function published(draft: Draft, asked: PublishAsked & { readonly lease: LeaseId }, body: FileBody): Published {
+function published(draft: Draft, asked: PublishAsked & PublishedCsv & { readonly lease: LeaseId }, body: FileBody): Published {
   const lease = ownLease(draft, asked.lease, asked)
   const unused = checkBlocks(lease, body.blocks, asked.to)
   closeLease(draft, lease)
-  const { owner, mode, replication, blockBytes, format } = lease
-  const status = appear(draft, asked, { id: inodeId(lease.id), owner, mode, replication, blockBytes, format }, body)
+  const { owner, mode, replication, blockBytes, format, delimiter, header } = lease
+  const csv = asked.keepsCsv ? { ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header } } : {}
+  const status = appear(draft, asked, { id: inodeId(lease.id), owner, mode, replication, blockBytes, format, ...csv }, body)
   return { status, unused }
 }
 
@@ -178,7 +186,7 @@ function uploadAt(draft: Draft, actor: Actor, path: string): NamePlace & { reado
   return { ...place, entry: place.entry }
 }
 
-type NewFile = Pick<NameEntry, 'id' | 'owner' | 'mode' | 'replication' | 'blockBytes' | 'format'>
+type NewFile = Pick<NameEntry, 'id' | 'owner' | 'mode' | 'replication' | 'blockBytes' | 'format' | 'delimiter' | 'header'>
 
 /** Adds the file at its path. */
 function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody): FileStatus {

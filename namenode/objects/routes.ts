@@ -31,6 +31,7 @@ import { putEach } from '../writing/put.ts'
 import { checkBody, noteSealed, sealedOf } from '../writing/routes.ts'
 import { checkAttribute } from '../xattrs/rows.ts'
 import { begin, storeDirectory } from './directories.ts'
+import { leaseAt } from '../writing/lease.ts'
 import { join, prepare, publish, publishInline, put } from './mutations.ts'
 import { remove, removeVersion } from './removal.ts'
 import { describeVersion, setVersioning } from './versioning.ts'
@@ -81,7 +82,9 @@ export function objectRoutes(options: ObjectOptions): Route[] {
     route(protocol.publish, async ({ requestId, lease, blocks, content, ...asked }, { user }) => {
       checkTarget(asked)
       checkBody(content, blocks, asked.to)
-      const operation = { requestId, lease, ...asked, ...by(user) }
+      const opened = leaseAt(journal.view, lease)
+      const isCsv = opened?.delimiter !== undefined || opened?.header !== undefined
+      const operation = { requestId, lease, ...asked, ...isCsv && { keepsCsv: true as const }, ...by(user) }
       const done = content
         ? await journal.submit(publishInline, { ...operation, content })
         : await journal.submit(publish, { ...operation, blocks: sealedOf(blocks) })

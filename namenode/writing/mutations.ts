@@ -2,7 +2,7 @@
 // commits. Block ids come from a counter of the state: no id is given out twice.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { isDelimited, type RecordFormat } from '../../src/base/formats.ts'
+import type { RecordFormat } from '../../src/base/formats.ts'
 import { blockId, inodeId, leaseId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
 import { isWithin, join, parentOf } from '../../src/base/paths.ts'
 import type { FileContent } from '../../src/protocol/fields.ts'
@@ -21,6 +21,7 @@ import { addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import type { View } from '../journal/view.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { attributesGiven, dress, rightsGiven } from './appearance.ts'
+import { csvOf, type AnyFormat } from './csvfacts.ts'
 import { changeLease, closeLease, leaseAt, openLease, writerOf, type Lease } from './lease.ts'
 
 
@@ -46,6 +47,7 @@ interface CreateAsked extends UserOperation {
   readonly delimiter?: string | undefined
   /** Missing in operations of earlier versions. */
   readonly header?: boolean | undefined
+  readonly anyFormat?: AnyFormat | undefined
   readonly blocks?: number | undefined
   /** Lease past its soft limit that this writer takes over. */
   readonly replace?: LeaseId | undefined
@@ -66,7 +68,7 @@ export const create = mutation<CreateAsked, Created>({
     draft,
     {
       path, overwrite = false, parents, mode, unmasked, replication, blockBytes, format = 'bytes', delimiter, header,
-      blocks: count = 0, replace, nowMs, user, root, keepsOwner,
+      blocks: count = 0, replace, nowMs, user, root, keepsOwner, anyFormat,
     },
   ) {
     const actor = { user, root }
@@ -77,8 +79,7 @@ export const create = mutation<CreateAsked, Created>({
     const lease: Lease = {
       id: leaseId(draft.take('nextInode')), parent: parent.entry.id, name, owner: user, group: parent.entry.group,
       mode: mode ?? (entry?.acl || hasDefaults(parent.entry) ? unsaid : fileMode), replication, blockBytes, format,
-      ...unmasked !== undefined && { unmasked }, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
-      ...isDelimited(format) && header !== undefined && { header }, ...keepsOwner && { keepsOwner },
+      ...unmasked !== undefined && { unmasked }, ...csvOf({ format, delimiter, header, anyFormat }), ...keepsOwner && { keepsOwner },
       overwrite: overwrite || keepsOwner === true, openedMs: Math.floor(nowMs), blocks: takeBlocks(draft, count),
     }
     openLease(draft, lease)

@@ -3,7 +3,7 @@
 // INVARIANT: bytes are compared with their checksum before they are journalled.
 
 import { asError, GristmillError, isRefusal } from '../../src/base/errors.ts'
-import { isDelimited, type RecordFormat } from '../../src/base/formats.ts'
+import type { RecordFormat } from '../../src/base/formats.ts'
 import { inodeId, type LeaseId } from '../../src/base/ids.ts'
 import type { FileContent } from '../../src/protocol/fields.ts'
 import type { ReplyOf, RequestOf } from '../../src/protocol/message.ts'
@@ -17,6 +17,7 @@ import { checkInstant, keepStatus, recallStatus, statusOf, type NameEntry } from
 import { fileIn, fileInPlaceOf } from '../namespace/inherit.ts'
 import { addFile, detach } from '../namespace/tree.ts'
 import { rightsGiven } from './appearance.ts'
+import { csvOf, type AnyFormat } from './csvfacts.ts'
 import { endOther, newPlace } from './mutations.ts'
 
 interface PutAsked extends UserOperation {
@@ -34,6 +35,7 @@ interface PutAsked extends UserOperation {
   readonly delimiter?: string | undefined
   /** Missing in operations of earlier versions. */
   readonly header?: boolean | undefined
+  readonly anyFormat?: AnyFormat | undefined
   readonly mtimeMs?: number | undefined
   readonly content: FileContent
   /** Lease past its soft limit that this writer takes over. */
@@ -46,7 +48,7 @@ export const put = mutation<PutAsked, FileStatus>({
   recall: recallStatus,
   mutate(draft, asked) {
     const { path, overwrite = false, parents, mode, unmasked, replication, blockBytes, format = 'bytes' } = asked
-    const { delimiter, header, content, nowMs } = asked
+    const { delimiter, header, anyFormat, content, nowMs } = asked
     const mtime = Math.floor(asked.mtimeMs ?? nowMs)
     checkInstant(mtime)
     const { parent, name, entry } = newPlace(draft, { user: asked.user, root: asked.root }, { path, overwrite, parents, nowMs })
@@ -56,8 +58,7 @@ export const put = mutation<PutAsked, FileStatus>({
       id: inodeId(draft.take('nextInode')), directory: false,
       ...rightsGiven(asked, entry ? fileInPlaceOf(entry, mode) : fileIn(parent.entry, mode, unmasked)),
       owner: asked.user, group: parent.entry.group, mtimeMs: mtime,
-      replication, blockBytes, format, ...(isDelimited(format) && delimiter !== undefined && { delimiter }),
-      ...isDelimited(format) && header !== undefined && { header },
+      replication, blockBytes, format, ...csvOf({ format, delimiter, header, anyFormat }),
       length: Buffer.byteLength(content.data, 'base64'), blocks: 0,
     }
     addFile(draft, parent.entry.id, name, made)

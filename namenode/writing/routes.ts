@@ -27,6 +27,7 @@ import { checkFree } from '../namespace/reserved.ts'
 import { pathOf } from '../namespace/resolve.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { checkAttribute } from '../xattrs/rows.ts'
+import { anyFormatOf } from './csvfacts.ts'
 import { leaseAt } from './lease.ts'
 import type { Lifetimes } from './lifetimes.ts'
 import { abandon, allocate, complete, completeInline, create, directoryOf, type Created } from './mutations.ts'
@@ -93,7 +94,7 @@ class Writers {
       submit: ({ number: _, ...file }, requestId) => {
         checkPlace(file)
         const operation = {
-          ...defaults, ...file, requestId, mode: this.#modeFor(file, user), nowMs: clock.now(), ...actor(user),
+          ...defaults, ...file, ...anyFormatOf(file), requestId, mode: this.#modeFor(file, user), nowMs: clock.now(), ...actor(user),
         }
         return this.#takingOver(replace => journal.submit(put, { ...operation, ...replace }))
       },
@@ -172,7 +173,8 @@ class Writers {
     if (blocks) unlessRepeated(journal, requestId, () => this.#targets.check(blocks, sizesOf(blockBytes, request.bytes), noNodes))
     const operation = {
       requestId, path, overwrite, parents, format, ...delimiter !== undefined && { delimiter }, blocks, replication, blockBytes,
-      ...header !== undefined && { header }, ...unmasked !== undefined && { unmasked }, ...keepsOwner && { keepsOwner },
+      ...header !== undefined && { header }, ...anyFormatOf(request),
+      ...unmasked !== undefined && { unmasked }, ...keepsOwner && { keepsOwner },
       mode: this.#modeFor(request, user), nowMs: clock.now(), ...actor(user),
     }
     return this.#takingOver(replace => journal.submit(create, { ...operation, ...replace }))

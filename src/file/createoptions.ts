@@ -14,13 +14,13 @@ export interface CreateOptions {
   readonly replication?: number | undefined
   readonly blockBytes?: number | undefined
   readonly format?: RecordFormat | undefined
-  /** csv: field separator, if known. */
+  /** Field separator, if it is known, of CSV in any format: its blocks end anywhere if it is compressed. */
   readonly delimiter?: string | undefined
-  /** csv: the first row names the columns, or it does not, if known. */
+  /** The same: the first row names the columns, or it does not, if known. */
   readonly header?: boolean | undefined
   /** false: the file gets blocks, however small it is. */
   readonly inline?: boolean | undefined
-  /** What appears with the file, in the same step. */
+  /** Attributes and list that appear with the file, in the same step. */
   readonly appearance?: Appearance | undefined
   /** The file is a new state of the one at the path, which keeps its owner, group, mode and list. */
   readonly keepsOwner?: boolean | undefined

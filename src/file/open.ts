@@ -4,7 +4,6 @@
 
 import { abortable, abortError, throwIfAborted } from '../base/abort.ts'
 import { GristmillError } from '../base/errors.ts'
-import { isDelimited } from '../base/formats.ts'
 import type { LeaseId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { FileContent } from '../protocol/fields.ts'
@@ -59,8 +58,7 @@ export class OpenFile {
         ...(unmasked !== undefined && { unmasked }), ...(keepsOwner && { keepsOwner: true as const }),
         ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }),
         ...(format !== undefined && { format }),
-        ...(format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter }),
-        ...format !== undefined && isDelimited(format) && header !== undefined && { header },
+        ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header },
       },
       {
         signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs, undo: ({ lease }) => leases.giveBack(path, lease),

@@ -34,7 +34,8 @@ export async function putFile(
 ): Promise<FileStatus> {
   const reader = await disk.openRead(from)
   try {
-    const { format, delimiter } = claim(reader, from, options)
+    // The words of its writer hold whatever its blocks claim.
+    const { format, delimiter = options.delimiter } = claim(reader, from, options)
     const inlined = tools.small.takes(reader.bytes)
       && await putSmall(tools, leases, reader, { from, to, options: { ...options, format, delimiter } })
     if (inlined) return inlined

@@ -4,7 +4,6 @@
 
 import { crcOf } from '../block/checksum.ts'
 import { GristmillError, hasCode } from '../base/errors.ts'
-import { isDelimited } from '../base/formats.ts'
 import type { Address, RequestId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import { uploadsDirectory } from '../protocol/object.ts'
@@ -102,8 +101,7 @@ export class SmallFiles {
       ...mode !== undefined && { mode }, ...unmasked !== undefined && { unmasked },
       ...replication !== undefined && { replication }, ...blockBytes !== undefined && { blockBytes },
       ...acl && { acl }, ...format !== undefined && { format }, ...mtimeMs !== undefined && { mtimeMs: Math.round(mtimeMs) },
-      ...format !== undefined && isDelimited(format) && delimiter !== undefined && { delimiter },
-      ...format !== undefined && isDelimited(format) && header !== undefined && { header },
+      ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header },
     }, {
       size: bytes.length + aclBytes + path.length * 2 + levelsOf(path) * Math.ceil(limits.inlinePutBytesMax / limits.pageLevelsMax),
       signal,

@@ -35,9 +35,9 @@ const newFile = {
   replication: Type.Optional(replication),
   blockBytes: Type.Optional(blockBytes),
   format: Type.Optional(recordFormat),
-  /** csv: field separator, which determines where rows end. */
+  /** Field separator, which determines where rows of CSV end; of a file in any format that is read as CSV. */
   delimiter: Type.Optional(delimiter),
-  /** csv: the first row names the columns, or it does not. */
+  /** The same: the first row names the columns, or it does not. */
   header: Type.Optional(Type.Boolean()),
 }
 

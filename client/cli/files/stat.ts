@@ -52,7 +52,7 @@ function describe(status: FileStatus, show: (name: string) => string): string[] 
     ...(status.type === 'file' ? [
       ['size', `${formatCount(status.length)} bytes${status.length >= 1024 ? ` (${formatBytes(status.length)})` : ''}`],
       ['blocks', `${status.inlined ? 'none: its bytes are in the namenode' : `${formatCount(status.blocks)} of at most ` +
-        formatBytes(status.blockBytes)}${status.format === 'bytes' ? '' : `, cut at records (${status.format}${fields})`}`],
+        formatBytes(status.blockBytes)}${status.format === 'bytes' ? fields : `, cut at records (${status.format}${fields})`}`],
       ['replicas', String(status.replication)],
     ] as [string, string][] : []),
     ['owner', `${show(status.owner)}:${show(status.group)}`],

@@ -29,10 +29,12 @@ import { document } from './xml.ts'
  * any error nothing is stored.
  */
 export async function store<T>(
-  { mill, signal, bytes }: Pick<S3Call, 'mill' | 'signal'> & { readonly bytes?: number | undefined },
+  { mill, signal, bytes, csv }: Pick<S3Call, 'mill' | 'signal'> & {
+    readonly bytes?: number | undefined; readonly csv?: CsvFacts | undefined
+  },
   pieces: AsyncIterable<Buffer>, publish: (writer: ObjectWriter) => Promise<T>,
 ): Promise<T> {
-  const writer = await mill.objects.open({ signal, bytes })
+  const writer = await mill.objects.open({ signal, bytes, ...csv })
   try {
     for await (const piece of pieces) await writer.write(piece)
     return await publish(writer)
@@ -46,16 +48,26 @@ interface Body {
   readonly pieces: AsyncIterable<Buffer>
   /** Their number, or a bound of it. */
   readonly bytes: number
+  /** A copy has those of its source. */
+  readonly csv?: CsvFacts | undefined
 }
+
+/** Facts that the writer of a file has told about it as CSV. */
+interface CsvFacts { readonly delimiter?: string; readonly header?: boolean }
+
+const csvOf = ({ delimiter, header }: CsvFacts): CsvFacts | undefined =>
+  (delimiter === undefined && header === undefined ? undefined
+    : { ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header } })
 
 /**
  * Stores a body under a key, with what `described` says once the body was read: a small one in one call, once its bytes are here and were
  * checked. On any error nothing is stored.
  */
 export async function storeAt(
-  { mill, signal }: S3Call, path: string, { pieces, bytes }: Body, described: () => PublishObjectOptions,
+  { mill, signal }: S3Call, path: string, { pieces, bytes, csv }: Body, described: () => PublishObjectOptions,
 ): Promise<StoredStatus> {
-  if (bytes > mill.objects.smallBytes) return store({ mill, signal, bytes }, pieces, writer => writer.publish(path, described()))
+  if (bytes > mill.objects.smallBytes || csv)
+    return store({ mill, signal, bytes, csv }, pieces, writer => writer.publish(path, described()))
   const read: Buffer[] = []
   for await (const piece of pieces) read.push(piece)
   return mill.objects.put(path, read.length === 1 ? read[0]! : Buffer.concat(read), { ...described(), signal })
@@ -175,7 +187,7 @@ async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promis
   const kind = asked === undefined ? checksumOf(source.attributes, source.length)?.kind : kindOf(String(asked))
   const expect = await expectedAt(call, path) ?? (isItself ? { id: source.status.id } : undefined)
   const copy = new Summed(source.read(0, source.length), kind)
-  const stored = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length }, () =>
+  const stored = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length, csv: csvOf(source.status) }, () =>
     ({ base: bucket, parents: true, attributes: { ...described, ...copy.attributes }, expect }))
   return {
     headers: { ...storedVersion(call, stored), ...sourceVersion(source) },

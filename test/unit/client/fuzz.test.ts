@@ -129,7 +129,7 @@ const calls: Record<string, readonly [args: readonly unknown[], options?: readon
   'mill.objects.get': [['/a'], ['attributes', 'content', 'signal']],
   'mill.objects.put': [['/a', Buffer.from('x')], ['base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],
   'mill.objects.list': [['/a'], ['prefix', 'delimiter', 'after', 'limit', 'attributes', 'signal']],
-  'mill.objects.open': [[], ['bytes', 'format', 'delimiter', 'replication', 'blockSize', 'signal']],
+  'mill.objects.open': [[], ['bytes', 'format', 'delimiter', 'header', 'replication', 'blockSize', 'signal']],
   'mill.objects.begin': [['/.gristmill/uploads/u'], ['attributes', 'to', 'base', 'signal']],
   'mill.objects.mkdir': [['/a'], ['attributes', 'replaces', 'base', 'signal']],
   'mill.objects.join': [['/.gristmill/uploads/u', '/a'], ['parts', 'base', 'parents', 'attributes', 'expect', 'mtimeMs', 'signal']],

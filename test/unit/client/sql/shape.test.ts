@@ -25,9 +25,11 @@ type Files = Readonly<Record<string, string | readonly string[]>>
 
 const spaceAt = (directory: string) => ({ samples: async () => directory, names: () => {} })
 
+type Claim = Partial<Pick<FileStatus, 'format' | 'delimiter' | 'header'>>
+
 /** Rows of the table as tasks read them. A file that is a list has a block for each text. `claim`: what the metadata of CSV say. */
 async function rowsOf(
-  kind: 'csv' | 'json', files: Files, claim?: Pick<FileStatus, 'delimiter' | 'header'>,
+  kind: 'csv' | 'json', files: Files, claim?: Claim | ((path: string) => Claim),
 ): Promise<{ columns: string[]; rows: unknown[][] }> {
   const dir = join(root, String(next++))
   const db = await openDuckDB({ memoryBytes: 64 << 20, threads: 1 })
@@ -50,7 +52,9 @@ async function rowsOf(
       files: { read: async function* (path: unknown, { end }: { end?: number } = {}) { yield bytesOf(path as string).subarray(0, end) } },
     }
     const table = { name: '/t', kind, files: Object.keys(files).map(path => ({
-      path, bytes: bytesOf(path).length, ...claim !== undefined && { status: { format: 'csv', ...claim } as FileStatus },
+      path, bytes: bytesOf(path).length, ...claim !== undefined && {
+        status: { format: 'csv', ...typeof claim === 'function' ? claim(path) : claim } as FileStatus,
+      },
     })) }
     const shape = await shapeOf(db, await sampleTable(table, 0, tools as never))
     const looked = []
@@ -545,4 +549,21 @@ test('a table whose columns are known may have a first line of any length; that 
   } finally {
     db.close()
   }
+})
+
+test('what the writer of a file has said about it holds in any format, such as that of .tsv files and compressed ones', async () => {
+  for (const format of ['lines', 'bytes'] as const)
+    expect(await rowsOf('csv', { '/t.tsv': 'alice\tx\nbob\ty\ncarol\tz\n' }, { format, header: false, delimiter: '\t' }))
+      .toMatchObject({ rows: [['alice', 'x'], ['bob', 'y'], ['carol', 'z']] })
+  expect(await rowsOf('csv', { '/t.tsv': '2023;2024\n1;2\n' }, { format: 'lines', header: true, delimiter: ';' }))
+    .toMatchObject({ columns: ['2023 BIGINT', '2024 BIGINT'], rows: [[1n, 2n]] })
+})
+
+test('a file that is no sample is refused if its writer has said the opposite about its first row', async () => {
+  const files = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`/t/a${String(i).padStart(2, '0')}.csv`, `alice${i},x\n`]))
+  const all = { ...files, '/t/b.csv': 'name,kind\nlast,y\n' }
+  const unlike = /^\/t\/b\.csv and \/t\/a00\.csv are CSV of different layouts \(has a header: true and false\)/
+  await expect(rowsOf('csv', all, path => ({ header: path === '/t/b.csv' }))).rejects.toThrow(unlike)
+  expect((await rowsOf('csv', all, path => (path === '/t/b.csv' ? {} : { header: false }))).rows).toHaveLength(18)
+  expect((await rowsOf('csv', { ...files, '/t/b.csv': '' }, path => ({ header: path === '/t/b.csv' }))).rows).toHaveLength(16)
 })

@@ -34,6 +34,18 @@ const attribute = (name: string, text: string) => ({ name, value: Buffer.from(te
 const attributesAt = (bench: Bench, path: string): Record<string, string> =>
   Object.fromEntries([...attributesOf(bench.journal.view, at(bench, path).id)].map(({ name, value }) => [name, value.toString()]))
 
+test('an object has what its writer has said about it as CSV; one of an operation of an earlier version has not', async () => {
+  const bench = await openObjects()
+  for (const [to, keepsCsv] of [['/b/new', true], ['/b/old', undefined]] as const) {
+    const csv = { format: 'csv', delimiter: ';', header: false } as const
+    const { lease } = await bench.do(create, { ...file(`${uploadsDirectory}/${to.slice(3)}`, root), ...csv })
+    await bench.do(publish, { ...root, lease, blocks: [], to, parents: true, ...keepsCsv && { keepsCsv } })
+    const { delimiter, header, format } = at(bench, to)
+    expect([delimiter, header, format]).toEqual(keepsCsv ? [';', false, 'csv'] : [undefined, undefined, 'csv'])
+  }
+  await sound(bench)
+})
+
 test('an object appears with its directories and attributes; the last writer wins, and keeps the mode of the replaced file', async () => {
   const bench = await openObjects()
   const [first, second] = [await upload(bench, 2), await upload(bench, 1)]

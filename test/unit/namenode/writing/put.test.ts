@@ -11,6 +11,7 @@ import { mutation } from '../../../../namenode/journal/operation.ts'
 import { idKey } from '../../../../namenode/journal/keys.ts'
 import { createSnapshot, removeSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { completeInline, create } from '../../../../namenode/writing/mutations.ts'
+import { anyFormatOf } from '../../../../namenode/writing/csvfacts.ts'
 import { put, putAll } from '../../../../namenode/writing/put.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { inodeId, requestId } from '../../../../src/base/ids.ts'
@@ -60,6 +61,28 @@ test('the files of a call have their own outcomes, and a repeat gets the first a
   await expect(putAll({ ...request, files: [request.files[0]!, request.files[0]!] }, tools)).rejects.toMatchObject({ code: 'EINVAL' })
   expect([read(bench, '/a'), read(bench, '/there')]).toEqual(['rye', 'old'])
   expect(differencesIn(bench)).toEqual([])
+  await replayed(bench)
+})
+
+test('what a writer says about its file as CSV is kept in any format; operations of earlier versions kept it for CSV alone', async () => {
+  const bench = await openBench()
+  const csv = { delimiter: ';', header: false } as const
+  const facts = (path: string): unknown => {
+    const { delimiter, header, format } = stat(bench.journal.view, root, path)
+    return { delimiter, header, format }
+  }
+  for (const format of ['bytes', 'lines', 'jsonl', 'csv'] as const) {
+    for (const mark of [{ anyFormat: true }, {}] as const) {
+      const path = `/${format}-${mark.anyFormat ?? false}`
+      await putFile(bench, path, 'a;b', { format, ...csv, ...mark })
+      const { lease } = await bench.do(create, { path: `${path}-leased`, ...defaults, format, ...csv, ...mark })
+      await bench.do(completeInline, { lease, content: sent(Buffer.from('a;b')), ...ask() })
+      const kept = mark.anyFormat || format === 'csv' ? csv : { delimiter: undefined, header: undefined }
+      expect([facts(path), facts(`${path}-leased`)]).toEqual([{ ...kept, format }, { ...kept, format }])
+    }
+    expect(anyFormatOf({ format, ...csv })).toEqual(format === 'csv' ? {} : { anyFormat: true })
+    expect(anyFormatOf({ format })).toEqual({})
+  }
   await replayed(bench)
 })
 

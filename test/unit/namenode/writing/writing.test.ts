@@ -380,13 +380,14 @@ test('a writer that may replace a file does not replace one that another user ha
   await bench.do(setAttributes, { path: '/f', owner: 'ann', ...root })
   expect((await bench.do(completing, { lease, blocks: [], ...ann })).status.owner).toBe('ann')
 })
-test('what separates the fields of a CSV file, and whether it has names, is kept with it, over every change of its lease; other formats have no such thing', async () => {
+test('what separates the fields of a CSV file, and whether it has names, is kept with it, over every change of its lease, in any format', async () => {
   const { sim, write } = await writing(95, 2)
   for (const [path, format, said, kept] of [
     ['/a.csv', 'csv', { delimiter: ';' }, { delimiter: ';' }], ['/b.csv', 'csv', { delimiter: '\t', header: false }, undefined],
     ['/c.csv', 'csv', {}, {}], ['/d.csv', 'csv', { header: true, unmasked: 0o640 }, { header: true }],
     ['/e.csv', 'csv', { header: false, delimiter: '|', unmasked: 0o640 }, { header: false, delimiter: '|' }],
-    ['/f.txt', 'lines', { delimiter: ';', header: false }, {}],
+    ['/f.tsv', 'lines', { delimiter: ';', header: false }, undefined], ['/g.csv.gz', 'bytes', { header: true }, undefined],
+    ['/h.csv.gz', 'bytes', { delimiter: ';' }, undefined],
   ] as const) {
     const { lease } = await write(create, { ...ask(), path, format, ...said })
     await write(allocate, { ...ask(), lease, count: 1, bytes: 10 })

@@ -41,7 +41,7 @@ function bench() {
   return { calls, events, world, create, lose: () => lost!() }
 }
 
-test('the request contains the given options and no others; a delimiter goes with CSV only', async () => {
+test('the request contains the given options and no others; a delimiter goes with any format', async () => {
   for (const [options, more] of [
     [{}, {}],
     [
@@ -52,7 +52,8 @@ test('the request contains the given options and no others; a delimiter goes wit
       { format: 'csv', delimiter: ';' }, { format: 'csv', delimiter: ';' },
     ],
     [{ format: 'csv' }, { format: 'csv' }],
-    [{ format: 'lines', delimiter: ';' }, { format: 'lines' }],
+    [{ format: 'lines', delimiter: ';' }, { format: 'lines', delimiter: ';' }],
+    [{ delimiter: ';', header: false }, { delimiter: ';', header: false }],
   ] as const) {
     const { calls, events, create } = bench()
     const file = await create(options as never)
