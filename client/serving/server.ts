@@ -100,15 +100,12 @@ export class KeyValueServer {
         `the request names the host ${foreign.slice(0, 100)}, and without a token this server is reached as 127.0.0.1 or localhost only; start it with --token-file`)
     if (!this.#isAllowed(request)) return refuse(response, 401, 'UNAUTHENTICATED', 'this server asks for a token: Authorization: Bearer TOKEN')
     this.#known.add(request.socket)
+    if (path === '/v1/batch') return this.#anyBatch(query, request, response)
     if (query !== undefined && query !== '') return refuse(response, 400, 'EINVAL', 'requests have no query; encode ? in a key as %3F')
     if (path.startsWith('/v1/keys/')) {
       if (method !== 'GET' && method !== 'HEAD')
         return refuse(response, 405, 'EINVAL', 'a key is read with GET or HEAD', { allow: 'GET, HEAD' })
       return this.#point(path.slice('/v1/keys/'.length), request, response)
-    }
-    if (path === '/v1/batch') {
-      if (method !== 'POST') return refuse(response, 405, 'EINVAL', 'a batch is read with POST', { allow: 'POST' })
-      return this.#batch(request, response)
     }
     if (path === '/v1/status') return send(response, 200, {}, this.#deps.follower.state)
     refuse(response, 404, 'ENOENT', 'there are /v1/keys/KEY, /v1/batch, /v1/status and /healthz')
@@ -140,6 +137,16 @@ export class KeyValueServer {
     response.end(method === 'HEAD' ? undefined : found.bytes)
   }
 
+  /** GET /v1/batch?key=…&key=…, which caches and conditions are for; POST for keys that are longer than a target may be. */
+  #anyBatch(query: string | undefined, request: IncomingMessage, response: ServerResponse): void {
+    const { method } = request
+    if (method !== 'GET' && method !== 'HEAD' && method !== 'POST')
+      return refuse(response, 405, 'EINVAL', 'a batch is read with GET, HEAD or POST', { allow: 'GET, HEAD, POST' })
+    if (method === 'POST' && query) return refuse(response, 400, 'EINVAL', 'the keys of a POST are in its body: {"keys": ["…", …]}')
+    if (method === 'POST') return this.#batch(request, response)
+    this.#values(keysIn(query ?? ''), request, response).catch((thrown: unknown) => this.#fail(response, thrown))
+  }
+
   #batch(request: IncomingMessage, response: ServerResponse): void {
     const pieces: Buffer[] = []
     let bytes = 0
@@ -149,20 +156,28 @@ export class KeyValueServer {
     })
     request.on('end', () => {
       if (bytes > bodyBytesMax) return refuse(response, 413, 'TOO_LARGE', `a batch has at most ${batchKeysMax} keys`)
-      this.#values(Buffer.concat(pieces), response).catch((thrown: unknown) => this.#fail(response, thrown))
+      this.#values(keysOf(Buffer.concat(pieces)), request, response).catch((thrown: unknown) => this.#fail(response, thrown))
     })
     request.on('error', () => response.destroy())
   }
 
-  async #values(body: Buffer, response: ServerResponse): Promise<void> {
-    const keys = keysOf(body)
-    if (!keys) return refuse(response, 400, 'EINVAL', `a batch is {"keys": ["…", …]}: at most ${batchKeysMax} texts of at most ${keyBytesMax} bytes`)
+  async #values(keys: readonly string[] | undefined, { method, headers }: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (!keys)
+      return refuse(response, 400, 'EINVAL',
+        `a batch is {"keys": ["…", …]}, or ?key=…&key=…: at most ${batchKeysMax} texts of at most ${keyBytesMax} bytes`)
     const found = await this.#partsOf(keys)
     if (!found) return refuse(response, 413, 'TOO_LARGE', `the values have more than ${batchBytesMax} bytes; ask for fewer keys`)
     const { parts, of } = found
-    const text = Buffer.from(`{${of.version === undefined ? '' : `"version":${of.version},`}"entries":[${parts.join(',')}]}\n`)
-    response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length, ...versionHeader(of) })
-    response.end(text)
+    const entries = parts.join(',')
+    // Weak: the same entries of another version are in a text with another number.
+    const etag = `W/"m${hash('sha1', entries)}"`
+    if (method !== 'POST' && matches(headers['if-none-match'], etag)) {
+      response.writeHead(304, { etag, ...versionHeader(of) })
+      return void response.end()
+    }
+    const text = Buffer.from(`{${of.version === undefined ? '' : `"version":${of.version},`}"entries":[${entries}]}\n`)
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': text.length, etag, ...versionHeader(of) })
+    response.end(method === 'HEAD' ? undefined : text)
   }
 
   /** The entries of one version. undefined: they are too large. */
@@ -198,8 +213,10 @@ const versionHeader = ({ version }: StoreVersion): Headers => (version === undef
 /** A value that did not change keeps its ETag in the next version. */
 const etagOf = ({ isJson, bytes }: StoredValue): string => `"${isJson ? 'j' : 'b'}${hash('sha1', bytes)}"`
 
+const bare = (etag: string): string => etag.trim().replace(/^W\//, '')
+
 const matches = (asked: string | undefined, etag: string): boolean =>
-  asked !== undefined && (asked.trim() === '*' || asked.split(',').some(each => each.trim().replace(/^W\//, '') === etag))
+  asked !== undefined && (asked.trim() === '*' || asked.split(',').some(each => bare(each) === bare(etag)))
 
 function keysOf(body: Buffer): readonly string[] | undefined {
   let parsed: unknown
@@ -208,7 +225,20 @@ function keysOf(body: Buffer): readonly string[] | undefined {
   } catch {
     return undefined
   }
-  const { keys } = (parsed ?? {}) as { keys?: unknown }
+  return checkedKeys(((parsed ?? {}) as { keys?: unknown }).keys)
+}
+
+/** Keys of a query, encoded as forms are: a blank as `+` or `%20`. */
+function keysIn(query: string): readonly string[] | undefined {
+  const pairs = query.split('&').map(pair => /^key=(.*)$/s.exec(pair)?.[1])
+  try {
+    return checkedKeys(pairs.map(text => (text === undefined ? text : decodeURIComponent(text.replaceAll('+', ' ')))))
+  } catch {
+    return undefined
+  }
+}
+
+function checkedKeys(keys: unknown): readonly string[] | undefined {
   const isKey = (key: unknown): boolean => typeof key === 'string' && key.isWellFormed() && Buffer.byteLength(key) <= keyBytesMax
   return Array.isArray(keys) && keys.length <= batchKeysMax && keys.every(isKey) ? keys as string[] : undefined
 }

@@ -21,6 +21,8 @@ interface OutsideOptions {
   readonly key?: readonly string[] | undefined
   /** Replaces objects of S3 that are there. */
   readonly overwrite?: boolean | undefined
+  /** Rows a second at most, into a table of PostgreSQL or a topic of Kafka; default: no bound. */
+  readonly rate?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 

@@ -1,8 +1,8 @@
 // Statements that change the catalogue or write tables, as they are read from their text: the engine's parser gives a tree for queries
 // only.
 
-import { loadModes, type LoadMode } from '../../src/connector/postgres/sink.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import { loadModes, type LoadMode } from '../../src/connector/postgres/sink.ts'
 import { dateForms, type ToldForms } from './readcalls.ts'
 import { StatementWords } from './statementwords.ts'
 
@@ -25,12 +25,13 @@ export type SqlCommand =
   | ({ readonly kind: 'copy'; readonly path: string; readonly query: string } & CopyOptions)
   | { readonly kind: 'show tables' }
 
-/** `mode`, `key` and `overwrite` are for places outside of the cluster. */
+/** `mode`, `key`, `overwrite` and `rate` are for places outside of the cluster. */
 interface CopyOptions {
   readonly format?: 'parquet' | 'csv'
   readonly mode?: LoadMode
   readonly key?: readonly string[]
   readonly overwrite?: true
+  readonly rate?: number
 }
 
 /**
@@ -144,15 +145,22 @@ function copied(words: StatementWords): SqlCommand {
   const options: { -readonly [K in keyof CopyOptions]: CopyOptions[K] } = {}
   if (words.take('(')) {
     do {
-      const option = words.oneOf('format', 'mode', 'key', 'overwrite')
+      const option = words.oneOf('format', 'mode', 'key', 'overwrite', 'rate')
       if (option === 'format') options.format = words.oneOf('parquet', 'csv')
       else if (option === 'mode') options.mode = words.oneOf(...loadModes)
       else if (option === 'key') options.key = words.names() ?? [words.name()]
+      else if (option === 'rate') options.rate = rateOf(words)
       else options.overwrite = true
     } while (words.take(','))
     words.need(')')
   }
   return words.ended({ kind: 'copy', path, query, ...options })
+}
+
+function rateOf(words: StatementWords): number {
+  const text = words.constant('a number of rows a second')
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new GristmillError('EINVAL', `RATE is a whole number of rows a second, and not ${text}`)
+  return Number(text)
 }
 
 function partitionOf(words: StatementWords): PartitionValue[] {

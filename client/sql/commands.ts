@@ -4,6 +4,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { isKafka } from '../../src/connector/kafka/address.ts'
 import { shownUrl } from '../../src/connector/location.ts'
 import { quotedName, typeText } from '../../src/base/sql.ts'
 import * as protocol from '../../src/protocol/table.ts'
@@ -59,14 +60,15 @@ export async function runCommand(command: SqlCommand, tools: CommandTools): Prom
 }
 
 async function copied(
-  { query, path, format, mode, key, overwrite }: Extract<SqlCommand, { kind: 'copy' }>, tools: CommandTools,
+  { query, path, format, mode, key, overwrite, rate }: Extract<SqlCommand, { kind: 'copy' }>, tools: CommandTools,
 ): Promise<CommandRows> {
   if (isOutside(path)) {
-    await tools.export(query, path, { format, mode, key, overwrite })
-    return said(`wrote ${shownUrl(path)}`)
+    await tools.export(query, path, { format, mode, key, overwrite, rate })
+    // The rows are computed anew each time: the place cannot know them for the same.
+    return said(`wrote ${shownUrl(path)}${isKafka(path) || mode === 'append' ? '; the same statement would add its rows again' : ''}`)
   }
-  if (mode !== undefined || key !== undefined || overwrite)
-    throw new GristmillError('EINVAL', 'MODE, KEY and OVERWRITE are for places outside of the cluster, such as postgres://HOST/DATABASE/TABLE')
+  if (mode !== undefined || key !== undefined || overwrite || rate !== undefined)
+    throw new GristmillError('EINVAL', 'MODE, KEY, OVERWRITE and RATE are for places outside of the cluster, such as postgres://HOST/DATABASE/TABLE')
   await tools.save(query, path, { ...format !== undefined && { format } })
   return said(`wrote ${normalise(path)}`)
 }

@@ -159,10 +159,14 @@ function kafkaOf(deps: OutsideDeps): Parameters<typeof topicSource>[0] {
   return { asking: askDeps(deps), openKafka, loadAvro, env: machine?.environment ?? {}, readText: textFileOf(deps) }
 }
 
+/** Options of an export that only topics have. */
+const ofTopics = ['value', 'registry', 'create'] as const
+
 /** Throws EINVAL for options of topics with another address. */
 function checkNoTopic(options: Readonly<Record<string, unknown>>, names: readonly string[]): void {
   const given = names.find(name => options[name] !== undefined)
-  if (given !== undefined) throw new GristmillError('EINVAL', `the option ${given} belongs to a topic of Kafka`)
+  const or = given === 'rate' ? ', or to a table of PostgreSQL' : ''
+  if (given !== undefined) throw new GristmillError('EINVAL', `the option ${given} belongs to a topic of Kafka${or}`)
 }
 
 export async function importFrom(
@@ -211,7 +215,7 @@ export function checkDestination(url: string, options: ExportOptions): void {
     if (mode !== undefined) throw new GristmillError('EINVAL', 'mode belongs to a table of PostgreSQL; rows are added to a topic of Kafka')
     return checkTopicWriting(withWriteOptions(url, options))
   }
-  checkNoTopic({ ...options }, ['value', 'registry', 'rate', 'create'])
+  checkNoTopic({ ...options }, isPostgres(url) ? ofTopics : [...ofTopics, 'rate'])
   if (isPostgres(url)) {
     tableAddressOf(url)
     return checkMode(mode ?? 'swap', key)
@@ -245,7 +249,7 @@ export async function exportTo(deps: ExportToDeps, path: string, url: string, op
 }
 
 async function exported(deps: ExportToDeps, from: FileStatus, url: string, options: ExportToOptions): Promise<Transferred> {
-  const { overwrite = false, isOnce, parallel = 4, mode, key: columns, onProgress, signal } = options
+  const { overwrite = false, isOnce, parallel = 4, mode, key: columns, rate, onProgress, signal } = options
   const exporting = { overwrite, isOnce, parallel, onProgress, signal }
   // A directory of a job has _SUCCESS beside its rows.
   const takes = (name: string): boolean => !/(?:^|\/)[_.]/.test(name)
@@ -254,9 +258,9 @@ async function exported(deps: ExportToDeps, from: FileStatus, url: string, optio
     const sink = await topicSink(kafkaOf(deps), withWriteOptions(url, options), { cluster: deps.cluster, key: columns, signal })
     return exportRows(deps, { ...sink, from, takes, onProgress, signal })
   }
-  checkNoTopic({ ...options }, ['value', 'registry', 'rate', 'create'])
+  checkNoTopic({ ...options }, isPostgres(url) ? ofTopics : [...ofTopics, 'rate'])
   if (isPostgres(url)) {
-    const sink = new PostgresRows(openOf(deps), tableAddressOf(url), { mode: mode ?? 'swap', key: columns })
+    const sink = new PostgresRows({ ...openOf(deps), clock: deps.clock }, tableAddressOf(url), { mode: mode ?? 'swap', key: columns, rate })
     return exportFiles(deps, { ...exporting, sink, from, takes })
   }
   const location = s3LocationOf(url, { mode, key: columns })

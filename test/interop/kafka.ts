@@ -2,12 +2,9 @@
 // for readers of committed data, in the order of its key; messages are read back between pinned offsets, also by SQL. Skipped, with a line
 // that says so, where there is no Java, no jars or no client package.
 
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { deepStrictEqual as equal, match, ok, rejects } from 'node:assert/strict'
 import type { Mill } from '../../client/index.ts'
 import { topicAddressOf, writingOf } from '../../src/connector/kafka/address.ts'
@@ -17,88 +14,13 @@ import type { KafkaClient } from '../../src/ports/kafka.ts'
 import { systemClock } from '../../src/world/clock.ts'
 import { openKafka } from '../../src/world/kafka.ts'
 import { until } from '../kit/cluster.ts'
-import { cache, type Peers, type Row } from './client.ts'
-
-const jars = join(cache, 'kafka')
-const version = '4.3.1'
-
-function install(): void {
-  mkdirSync(jars, { recursive: true })
-  const dependency = (group: string, name: string, of: string): string =>
-    `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${of}</version></dependency>`
-  writeFileSync(join(jars, 'pom.xml'), `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-    <groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>
-    ${dependency('org.apache.kafka', 'kafka_2.13', version)}${dependency('org.slf4j', 'slf4j-simple', '1.7.36')}</dependencies></project>`)
-  execFileSync('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib'], { cwd: jars, stdio: 'inherit' })
-}
-
-const freePort = (): Promise<number> => new Promise(resolve => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as { port: number }
-    server.close(() => resolve(port))
-  })
-})
-
-class BrokerProcess {
-  readonly dir = mkdtempSync(join(tmpdir(), 'gristmill-kafka-'))
-  readonly address: string
-  #process: ChildProcess | undefined
-
-  constructor(port: number, controller: number) {
-    this.address = `127.0.0.1:${port}`
-    writeFileSync(join(this.dir, 'server.properties'), `process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:${controller}
-listeners=PLAINTEXT://${this.address},CONTROLLER://127.0.0.1:${controller}
-advertised.listeners=PLAINTEXT://${this.address}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
-controller.listener.names=CONTROLLER
-log.dirs=${join(this.dir, 'logs')}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=2
-share.coordinator.state.topic.replication.factor=1
-`)
-    const run = (...args: string[]): string =>
-      execFileSync('java', ['-cp', join(jars, 'lib/*'), ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-    const id = run('kafka.tools.StorageTool', 'random-uuid').trim().split('\n').at(-1)!
-    run('kafka.tools.StorageTool', 'format', '-t', id, '-c', join(this.dir, 'server.properties'))
-  }
-
-  async start(): Promise<void> {
-    const log = openSync(join(this.dir, 'log'), 'a')
-    const options = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
-    this.#process = spawn('java', [...options, '-cp', join(jars, 'lib/*'), 'kafka.Kafka', join(this.dir, 'server.properties')], {
-      stdio: ['ignore', log, log],
-    })
-    const probe = await openKafka({ brokers: [this.address] })
-    await until('the broker answers', async () => {
-      try {
-        await probe.topic('none')
-        return true
-      } catch {
-        return false
-      }
-    })
-    await probe.close()
-  }
-
-  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-    const ended = this.#process
-    if (!ended || ended.exitCode !== null) return
-    await new Promise(resolve => {
-      ended.once('exit', resolve)
-      ended.kill(signal)
-    })
-  }
-}
+import type { Peers, Row } from './client.ts'
+import { Broker, brokerMissing, freePort, installBroker } from './servers.ts'
 
 interface Bench {
   readonly kafka: KafkaClient
   readonly mill: Mill
-  readonly broker: BrokerProcess
+  readonly broker: Broker
   readonly url: (topic: string) => string
 }
 
@@ -245,14 +167,9 @@ async function kills(bench: Bench): Promise<number> {
 export function kafkaPeers({ mill }: { readonly mill: Mill }): Peers {
   const run = async (): Promise<Row> => {
     const client = 'Kafka'
-    if (!existsSync(join(jars, 'lib')) || readdirSync(join(jars, 'lib')).length === 0)
-      return { client, result: 'SKIPPED: no broker; --install' }
-    try {
-      execFileSync('java', ['-version'], { stdio: 'ignore' })
-    } catch {
-      return { client, result: 'SKIPPED: no Java; apt-get install openjdk-17-jre-headless' }
-    }
-    const broker = new BrokerProcess(await freePort(), await freePort())
+    const missing = brokerMissing()
+    if (missing !== undefined) return { client, result: `SKIPPED: ${missing}` }
+    const broker = new Broker(await freePort(), await freePort())
     try {
       await broker.start()
       const kafka = await openKafka({ brokers: [broker.address] })
@@ -270,5 +187,5 @@ export function kafkaPeers({ mill }: { readonly mill: Mill }): Peers {
       rmSync(broker.dir, { recursive: true, force: true })
     }
   }
-  return { install: async () => install(), jobs: { kafka: run } }
+  return { install: async () => installBroker(), jobs: { kafka: run } }
 }

@@ -1,65 +1,25 @@
 // A real PostgreSQL, started here from the packages of the system: tables are imported under one snapshot, and rows are exported by swap,
 // append and upsert. Skipped, with a line that says so, where there is no server or no client package.
 
-import { execFileSync } from 'node:child_process'
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { deepStrictEqual as equal, match, ok, rejects } from 'node:assert/strict'
 import type { Mill } from '../../client/index.ts'
 import { exportFiles } from '../../client/transfer/export.ts'
 import { tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { PostgresRows } from '../../src/connector/postgres/sink.ts'
 import type { OpenPostgres, PostgresConnection } from '../../src/ports/postgres.ts'
+import { systemClock } from '../../src/world/clock.ts'
 import { openPostgres } from '../../src/world/postgres.ts'
 import type { Peers, Row } from './client.ts'
 import { kept } from './postgreskept.ts'
 import { queries } from './postgressql.ts'
+import { postgresBin, startPostgres, type PostgresServer } from './servers.ts'
 
-const programs = '/usr/lib/postgresql'
-const binOf = (): string | undefined => {
-  const versions = existsSync(programs) ? readdirSync(programs).map(Number).sort((a, b) => b - a) : []
-  return versions.map(version => `${programs}/${version}/bin`).find(bin => existsSync(`${bin}/initdb`))
+interface Bench {
+  readonly db: PostgresConnection
+  readonly mill: Mill
+  readonly url: (table: string) => string
+  readonly server: PostgresServer
 }
-
-const freePort = (): Promise<number> => new Promise(resolve => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as { port: number }
-    server.close(() => resolve(port))
-  })
-})
-
-interface Server { readonly port: number; stop(): void; restart(): void; readonly dir: string; dump(args: readonly string[]): string }
-
-/** A server of this test alone, with a password. It does not run as root. */
-async function startServer(bin: string): Promise<Server> {
-  const dir = mkdtempSync(join(tmpdir(), 'gristmill-postgres-'))
-  const user = process.getuid?.() === 0 ? ['postgres'] : []
-  const as = (command: string, args: readonly string[]): string =>
-    (user.length > 0
-      ? execFileSync('runuser', ['-u', 'postgres', '--', command, ...args], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-      : execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }))
-  if (user.length > 0) chownSync(dir, Number(execFileSync('id', ['-u', 'postgres'])), Number(execFileSync('id', ['-g', 'postgres'])))
-  as('sh', ['-c', `echo 'geheim!' > ${dir}/pw && ${bin}/initdb -D ${dir}/data -U mill -A scram-sha-256 --pwfile ${dir}/pw -N`])
-  const port = await freePort()
-  const options = `-c listen_addresses=127.0.0.1 -p ${port} -c unix_socket_directories=${dir} -c fsync=off`
-  const control = (verb: string): string =>
-    as('sh', ['-c', `${bin}/pg_ctl ${verb} -w -m fast -D ${dir}/data -l ${dir}/log -o '${options}' >/dev/null`])
-  control('start')
-  return {
-    port, dir, restart: () => { control('restart') },
-    dump: args => execFileSync(`${bin}/pg_dump`, ['-h', '127.0.0.1', '-p', String(port), '-U', 'mill', ...args, 'postgres'], {
-      encoding: 'utf8', env: { ...process.env, PGPASSWORD: 'geheim!' },
-    }),
-    stop: () => {
-      control('stop')
-      rmSync(dir, { recursive: true, force: true })
-    },
-  }
-}
-
-interface Bench { readonly db: PostgresConnection; readonly mill: Mill; readonly url: (table: string) => string; readonly server: Server }
 
 const rowsOf = async ({ db }: Bench, sql: string): Promise<unknown[]> =>
   (await db.query(sql)).map(row => (row.length === 1 ? row[0] : row))
@@ -290,7 +250,8 @@ async function kills(bench: Bench): Promise<void> {
     },
   }
   const run = (open: OpenPostgres, mode: 'append' | 'swap') => exportFiles(deps, {
-    sink: new PostgresRows({ open }, tableAddressOf(url('killed')), { mode }), from: statusOf('/k'), overwrite: false, parallel: 1,
+    sink: new PostgresRows({ open, clock: systemClock }, tableAddressOf(url('killed')), { mode }), from: statusOf('/k'),
+    overwrite: false, parallel: 1,
   })
   for (const mode of ['append', 'swap'] as const) {
     let killed = 0
@@ -311,9 +272,9 @@ async function kills(bench: Bench): Promise<void> {
 
 export function postgresPeers({ mill }: { readonly mill: Mill }): Peers {
   const run = async (): Promise<Row> => {
-    const bin = binOf()
+    const bin = postgresBin()
     if (!bin) return { client: 'PostgreSQL', result: 'SKIPPED: no server; apt-get install postgresql' }
-    const server = await startServer(bin)
+    const server = await startPostgres(bin)
     const url = (table: string): string => `postgres://mill:geheim!@127.0.0.1:${server.port}/postgres/${table}`
     try {
       const db = await openPostgres({ host: '127.0.0.1', port: server.port, user: 'mill', password: 'geheim!', database: 'postgres' })

@@ -56,7 +56,7 @@ export const exportSpec: CommandSpec = {
     option('--mode <mode>', 'PostgreSQL: swap the table for a new one, append rows, or upsert by --key (default: swap)', { parse: oneOf(...loadModes) }),
     option('--key <columns>', 'PostgreSQL, Kafka: columns of the key, with commas between them', { parse: text => text.split(',') }),
     option('--value <format>', 'Kafka: json or avro (default: json)', { parse: oneOf('json', 'avro') }),
-    option('--rate <rows>', 'Kafka: rows a second at most', { parse: whole(1, 10_000_000) }),
+    option('--rate <rows>', 'Kafka, PostgreSQL: rows a second at most', { parse: whole(1, 10_000_000) }),
     option('--create <n>', 'Kafka: create the topic with so many partitions if it does not exist', { parse: whole(1, 10_000) }), registry,
     endpoint, region, profile,
   ],

@@ -8,8 +8,10 @@
 // INVARIANT: the table is locked in the commit only, and no longer than `lockMs` are waited for the lock.
 
 import { GristmillError, hasCode } from '../../base/errors.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
 import { checkHeader, type Committed, type FilePart, type OutsideSink } from '../connector.ts'
+import { LineRate } from '../linerate.ts'
 import { CopyText } from './copytext.ts'
 import { headed } from './header.ts'
 import { inFile, JsonDocuments } from './documents.ts'
@@ -24,11 +26,13 @@ export type LoadMode = (typeof loadModes)[number]
 
 interface TableReceipt { readonly name: string }
 
-interface SinkDeps { readonly open: OpenPostgres }
+interface SinkDeps { readonly open: OpenPostgres; readonly clock: Pick<Clock, 'mono' | 'sleep'> }
 interface SinkOptions {
   readonly mode: LoadMode
   /** Columns of the key; upsert only. */
   readonly key?: readonly string[] | undefined
+  /** Rows a second at most, of all parts that are staged at the same time; default: no bound. */
+  readonly rate?: number | undefined
 }
 
 const lockMs = 5_000
@@ -49,6 +53,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
   readonly #options: SinkOptions
   /** The table, quoted. */
   readonly #live: string
+  readonly #pace: LineRate | undefined
 
   /** Throws EINVAL for an upsert without a key. */
   constructor(deps: SinkDeps, address: TableAddress, options: SinkOptions) {
@@ -57,6 +62,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     this.#address = address
     this.#options = options
     this.#live = qualified(address.schema, address.table)
+    this.#pace = options.rate === undefined ? undefined : new LineRate(deps, options.rate)
     this.shown = `${address.shown} (${options.mode}${options.key ? ` by ${options.key.join(', ')}` : ''})`
   }
 
@@ -100,7 +106,8 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
         await connection.query('ROLLBACK')
         return { name }
       }
-      await (kind === 'csv' ? this.#copyCsv(connection, token, name, items) : this.#copyJson(connection, token, name, items))
+      const rows = this.#pace?.lines(items, signal) ?? items
+      await (kind === 'csv' ? this.#copyCsv(connection, token, name, rows) : this.#copyJson(connection, token, name, rows))
       await connection.query('COMMIT')
       return { name }
     }, signal)

@@ -128,10 +128,23 @@ test('values are read by key, with ETags, and in batches; bad input is refused i
     entries: [{ key: 'ada', value: { points: 7 } }, { key: 'none' }, { key: 'raw', base64: 'AP8=' }, { key: odd, value: 'x' },
       { key: 'ada', value: { points: 7 } }],
   })
+  const asked = `/v1/batch?${new URLSearchParams([['key', 'ada'], ['key', 'a b'], ['key', odd]]).toString()}`
+  const batch = await ask(asked)
+  expect(JSON.parse(batch.text)).toEqual({
+    version: 1, entries: [{ key: 'ada', value: { points: 7 } }, { key: 'a b' }, { key: odd, value: 'x' }],
+  })
+  const of = batch.headers['etag'] as string
+  expect(await ask(asked, { headers: { 'if-none-match': of } })).toMatchObject({ status: 304, text: '', headers: { etag: of } })
+  expect(await ask(asked, { method: 'HEAD' })).toMatchObject({ status: 200, text: '', headers: { etag: of } })
+  expect((await ask('/v1/batch?key=ada', { headers: { 'if-none-match': of } })).status).toBe(200)
+  const posted = { method: 'POST', body: JSON.stringify({ keys: ['ada', 'a b', odd] }) }
+  expect(await ask('/v1/batch', { ...posted, headers: { 'if-none-match': of } })).toMatchObject({ status: 200, headers: { etag: of } })
   expect(JSON.parse((await ask('/v1/status')).text)).toEqual({ path: '/kv', version: 1, records: 3, sinceMs: 5 })
   for (const [path, options, status] of [
     ['/v1/keys/none', {}, 404], ['/v1/keys/', {}, 404], ['/v1/keys/%ff', {}, 400], ['/v1/keys/ada?x=1', {}, 400], ['/', {}, 404],
-    [`/v1/keys/${'x'.repeat(1025)}`, {}, 400], ['/v1/keys/ada', { method: 'PUT', body: 'x' }, 405], ['/v1/batch', {}, 405],
+    [`/v1/keys/${'x'.repeat(1025)}`, {}, 400], ['/v1/keys/ada', { method: 'PUT', body: 'x' }, 405],
+    ['/v1/batch', {}, 400], ['/v1/batch?key=%ff', {}, 400], ['/v1/batch?k=ada', {}, 400],
+    ['/v1/batch?key=a', { method: 'POST', body: '{"keys":[]}' }, 400], ['/v1/batch', { method: 'PUT', body: '' }, 405],
     ['/v1/batch', { method: 'POST', body: '{"keys":' }, 400], ['/v1/batch', { method: 'POST', body: '{"keys":[1]}' }, 400],
     ['/v1/batch', { method: 'POST', body: 'null' }, 400], ['/v1/batch', { method: 'POST', body: '{"keys":["\\ud800"]}' }, 400],
     ['/v1/batch', { method: 'POST', body: JSON.stringify({ keys: Array.from({ length: 1001 }, String) }) }, 400],

@@ -83,6 +83,9 @@ test('COPY names a place as text or function, with its options, which a path of 
     .toMatchObject({ path: 'kafka://h/t?rate=10&value=avro', key: ['a'] })
   expect(copy(`'s3://b/p/' (OVERWRITE, FORMAT csv)`)).toMatchObject({ path: 's3://b/p/', format: 'csv', overwrite: true })
   expect(() => copy(`s3('postgres://u:pw@h/d/t')`)).toThrow(`s3('postgres://h/d/t'): the address begins with s3://`)
+  expect(copy(`'postgres://h/d/t' (RATE 1000)`)).toMatchObject({ rate: 1000 })
+  for (const rate of ['0', '1.5', `'x'`, '-1'])
+    expect(() => copy(`'postgres://h/d/t' (RATE ${rate})`), rate).toThrow('RATE is a whole number')
   expect(() => copy(`'/p' (MODE everything)`)).toThrow('needs SWAP or APPEND or UPSERT')
   const moved: unknown[] = []
   const tools = {

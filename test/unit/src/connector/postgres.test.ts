@@ -180,10 +180,41 @@ test('a view has no order: a read that breaks off in the middle is refused, and 
 
 test('an upsert needs a key and other modes none; a table that does not exist is refused before anything is staged', async () => {
   const { server, left } = serverOf(0, undefined)
+  const { clock } = depsOf(() => Promise.reject(new Error()))
   for (const [mode, key] of [['upsert', undefined], ['upsert', []], ['swap', ['a']]] as const)
-    expect(() => new PostgresRows({ open: server }, address, { mode, key })).toThrow('an upsert needs')
-  const sink = new PostgresRows({ open: server }, address, { mode: 'swap' })
+    expect(() => new PostgresRows({ open: server, clock }, address, { mode, key })).toThrow('an upsert needs')
+  const sink = new PostgresRows({ open: server, clock }, address, { mode: 'swap' })
   await expect(sink.committed('t')).rejects.toMatchObject({ code: 'ENOENT' })
   await expect(sink.stage('t', { name: 'a.txt', bytes: 1 }, (async function* () {})())).rejects.toMatchObject({ code: 'EINVAL' })
   expect(left()).toBe(0)
+})
+
+test('rows that are staged by several sessions keep to one rate, and none is lost or sent before its time', async () => {
+  const times: number[] = []
+  const { clock } = depsOf(() => Promise.reject(new Error()))
+  const taken: string[] = []
+  const all: string[] = []
+  const server: OpenPostgres = async () => ({
+    query: async sql => (/relkind/.test(sql) ? [['r']] : /RETURNING part/.test(sql) ? [['p']] : []),
+    async copyIn(_sql, items) {
+      let own = ''
+      for await (const piece of items) {
+        const rows = Buffer.from(piece).toString()
+        taken.push(rows)
+        own += rows
+        times.push(clock.mono())
+      }
+      all.push(own)
+      return own.split('\n').length - 1
+    },
+    copyOut: () => { throw new Error() },
+    close: async () => {},
+  })
+  const sink = new PostgresRows({ open: server, clock }, address, { mode: 'append', rate: 40 })
+  const text = Array.from({ length: 100 }, (_, i) => `${i}\n`).join('')
+  await Promise.all(['a.csv', 'b.csv'].map(name => sink.stage('t', { name, bytes: 1 }, cut(`n\n${text}`, 64))))
+  expect(all).toEqual([text, text])
+  // 200 rows, of which the first steps wait for nothing.
+  expect(Math.max(...times)).toBeGreaterThan(4_000)
+  expect(Math.max(...taken.map(rows => rows.split('\n').length - 1))).toBeLessThanOrEqual(10)
 })

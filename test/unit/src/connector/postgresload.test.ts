@@ -11,6 +11,8 @@ import { checkSets, conflictClause, givenText } from '../../../../src/connector/
 import { exportFiles } from '../../../../client/transfer/export.ts'
 import type { PostgresConnection } from '../../../../src/ports/postgres.ts'
 
+const clock = { mono: () => 0, sleep: async () => {} }
+
 type Rows = ReadonlyArray<readonly (string | null)[]>
 
 /** Answers a statement by the first form that fits; others have no rows. `$1` of a query is shown behind it. */
@@ -122,7 +124,7 @@ const text = async function* (content: string): AsyncGenerator<Uint8Array> { yie
 test('a table that a swap would change is refused when its stage is made, and nothing is committed', async () => {
   let asked = 0
   const of = serverOf([[describing, () => [['column n', 'attstorage', String(asked++)]]]])
-  const sink = new PostgresRows({ open: async () => of.connection }, address, { mode: 'swap' })
+  const sink = new PostgresRows({ open: async () => of.connection, clock }, address, { mode: 'swap' })
   await expect(sink.stage('t', { name: 'a.csv', bytes: 4 }, text('n\n1\n'))).rejects.toMatchObject({
     code: 'EINVAL',
     message: expect.stringContaining('cannot be swapped: the new table would not have this as the table before: attstorage of column n'),
@@ -139,7 +141,8 @@ test('a file whose writer has said that it has no row of names is refused, and n
     cluster: 'c' as never, list: async function* () {},
     files: { locate: async () => ({ status }) as never, read: (() => text('1,2\n')) as never },
   }, {
-    sink: new PostgresRows({ open: async () => of.connection }, address, { mode: 'swap' }), from: status, overwrite: false, parallel: 1,
+    sink: new PostgresRows({ open: async () => of.connection, clock }, address, { mode: 'swap' }),
+    from: status, overwrite: false, parallel: 1,
   })).rejects.toMatchObject({ code: 'EINVAL', message: expect.stringContaining('grain.csv: its writer has said') as string })
   expect(of.at(/\(LIKE|^COPY/)).toBe(-1)
 })
@@ -149,7 +152,7 @@ const columns: readonly [RegExp, Rows] = [/SELECT attname FROM pg_attribute/, [[
 const isNew: readonly [RegExp, Rows] = [/^INSERT INTO .*_gristmill_parts/, [['part']]]
 
 const upsertOf = ({ connection }: ReturnType<typeof serverOf>): PostgresRows =>
-  new PostgresRows({ open: async () => connection }, address, { mode: 'upsert', key: ['id'] })
+  new PostgresRows({ open: async () => connection, clock }, address, { mode: 'upsert', key: ['id'] })
 
 test('a row of an upsert says which columns its file has; a file without the key is refused before it is sent', async () => {
   const of = serverOf([columns, isNew])
