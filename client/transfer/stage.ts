@@ -4,10 +4,11 @@
 // INVARIANT: what is read is one state of its place: pinned files, or a table under one snapshot.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import type { InodeId } from '../../src/base/ids.ts'
+import { systemUser, type InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
 import { isWithin, join } from '../../src/base/paths.ts'
-import { referencesName, stagesDirectory } from '../../src/base/reference.ts'
+import { showText } from '../../src/base/quote.ts'
+import { referencesName, stagesDirectory, stagesMode } from '../../src/base/reference.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { placeName } from '../../src/connector/place.ts'
 import { PostgresTable, type PostgresColumn } from '../../src/connector/postgres/source.ts'
@@ -50,9 +51,18 @@ interface PlaceCopy {
  * place, by which the lineage of what is computed from the copy names it.
  */
 export async function newStage({ ask, clock, random }: StageDeps, url: string, signal: AbortSignal | undefined): Promise<PlaceCopy> {
-  await ask(mkdir, { path: stagesDirectory, parents: true, mode: 0o1777 }, signal)
+  const above = await ask(mkdir, { path: stagesDirectory, parents: true, mode: stagesMode }, signal)
   const path = join(stagesDirectory, random.id())
   const { owner } = await ask(mkdir, { path, mode: 0o700 }, signal)
+  // The owner of a directory renames what is in it, and others do without the sticky bit: then what is made by its path may be theirs.
+  if ((above.owner !== systemUser && above.owner !== owner) || (above.mode & 0o1000) === 0) {
+    await dropped(ask, path)
+    throw new GristmillError(
+      'EACCES',
+      `${stagesDirectory} belongs to ${showText(above.owner)} and has mode ${above.mode.toString(8)}, so that others could replace what a `
+      + `query keeps there; the superuser has to remove it (gristmill rm -r ${stagesDirectory}), and the next query makes it anew`,
+    )
+  }
   const value = Buffer.from(placeName(url).shown.slice(0, limits.pathBytesMax / 4)).toString('base64')
   await ask(set, { path, name: sourceAttribute, value }, signal)
   const old: string[] = []

@@ -2,13 +2,14 @@
 // attributes) are submitted to the journal, and a removal goes to the trash or wakes the sweeper.
 
 import { inodeId, type BlockId } from '../../src/base/ids.ts'
+import { stagesDirectory, stagesMode } from '../../src/base/reference.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import * as protocol from '../../src/protocol/namespace.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { Journal } from '../journal/journal.ts'
-import type { Actor } from '../journal/operation.ts'
+import { systemActor, type Actor } from '../journal/operation.ts'
 import { discard, isFinal } from '../trash/mutations.ts'
 import { blocksOf, targetOf } from './file.ts'
 import { contentsOf, locate, type LocateTools } from './locate.ts'
@@ -44,6 +45,9 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
 
     route(protocol.mkdir, ({ requestId, path, parents, mode, unmasked }, { user }) => {
       checkFree(path)
+      // Its owner could rename what others keep in it: it is no user's, whoever asks for it first.
+      if (path === stagesDirectory)
+        return journal.submit(mkdir, { requestId, path, parents, mode: stagesMode, searched: true, nowMs: clock.now(), ...systemActor })
       return journal.submit(mkdir, {
         requestId, path, parents, mode, ...unmasked !== undefined && { unmasked }, searched: true, nowMs: clock.now(), ...actor(user),
       })

@@ -4,6 +4,8 @@
 
 /** Directory of all copies and references, which has a directory for each place that a query or a run reads. */
 export const stagesDirectory = '/.outside'
+/** Each user makes directories in it; no other user removes or renames them. */
+export const stagesMode = 0o1777
 
 /** Name of the directory of references in that of a place. Copies lie beside it. */
 export const referencesName = 'ref'

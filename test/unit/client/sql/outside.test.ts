@@ -108,8 +108,9 @@ test('a new stage is of its user alone, and removes those that the user has left
     if (message === mkdir) asked.push([request.path, request.mode?.toString(8)])
     if (message === remove) asked.push(['removed', request.path])
     if (message === set) asked.push([request.path, Buffer.from(request.value!, 'base64').toString()])
-    return message === list ? { entries } : { owner: 'ada' }
+    return message === list ? { entries } : request.path === '/.outside' ? above : { owner: 'ada' }
   }
+  let above = { owner: 'system:gristmill', mode: 0o1777 }
   const deps = { ask: ask as never, clock: { now: () => week + 1 }, random: { id: () => 'x' } }
   const stage = await newStage(deps, 'postgres://ada@h:5433/d/t', undefined)
   expect(asked).toEqual([
@@ -117,4 +118,15 @@ test('a new stage is of its user alone, and removes those that the user has left
   ])
   await stage.drop()
   expect(asked.at(-1)).toEqual(['removed', '/.outside/x'])
+
+  // Where another user could replace the stage nothing is kept; in a directory of one's own it is.
+  for (const place of [{ owner: 'eve', mode: 0o1777 }, { owner: 'system:gristmill', mode: 0o777 }, { owner: 'ada', mode: 0o777 }]) {
+    above = place
+    await expect(newStage(deps, 'postgres://ada@h:5433/d/t', undefined)).rejects.toMatchObject({
+      code: 'EACCES', message: expect.stringContaining(`/.outside belongs to ${place.owner} and has mode ${place.mode.toString(8)}`) as string,
+    })
+    expect(asked.slice(-2)).toEqual([['/.outside/x', '700'], ['removed', '/.outside/x']])
+  }
+  above = { owner: 'ada', mode: 0o1777 }
+  await newStage(deps, 'postgres://ada@h:5433/d/t', undefined)
 })

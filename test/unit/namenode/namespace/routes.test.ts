@@ -68,6 +68,16 @@ test('names are made, listed, changed and found, with the defaults of the cluste
   expect(await call(setAttributes, { ...ask(), path: '/a/b/f', mode: 0o600, owner: 'ann' })).toMatchObject({ mode: 0o600, owner: 'ann' })
 })
 
+test('the directory of references and copies of other places belongs to no user, whoever makes it first', async () => {
+  const { call } = await conversation({ user: 'mallory' })
+  for (let again = 0; again < 2; again++)
+    expect(await call(mkdir, { ...ask(), path: '/.outside', parents: true, mode: 0o777 })).toMatchObject({
+      owner: 'system:gristmill', mode: 0o1777,
+    })
+  await call(mkdir, { ...ask(), path: '/.outside/mine', mode: 0o700 })
+  await expect(call(rename, { ...ask(), from: '/.outside', to: '/theirs', overwrite: false })).rejects.toMatchObject({ code: 'EACCES' })
+})
+
 test('calls with the same request id have one effect and one answer', async () => {
   const { bench, call } = await conversation()
   const asked = { ...ask(), path: '/a' }
