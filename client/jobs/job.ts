@@ -37,7 +37,7 @@ interface TaskOptions extends CallOptions {
 }
 
 /** True if the job has ended. */
-const isOver = (status: JobStatus): boolean =>
+export const isOver = (status: JobStatus): boolean =>
   status.state === 'succeeded' || status.state === 'failed' || status.state === 'cancelled'
 
 export class Job {

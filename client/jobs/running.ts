@@ -1,12 +1,11 @@
 // Handle of a program that was started: the job of a map-reduce program, or the jobs of all steps of a program over Datasets, as one.
 
-import { hasCode } from '../../src/base/errors.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { callbackOf, optionsOf, signalOption, type CallOptions } from '../call/arguments.ts'
 import { during, perform } from '../call/perform.ts'
-import { Job, type WaitOptions } from './job.ts'
+import { isOver, Job, type WaitOptions } from './job.ts'
 import type { ProgramDriver } from './drive.ts'
 
 /**
@@ -17,7 +16,7 @@ export class Run extends Job {
   readonly #driver: ProgramDriver | undefined
   readonly #release: (() => Promise<void>) | undefined
 
-  /** `release`: drops what the one job needs; called when its end is known. */
+  /** `release`: drops what the one job needs; called each time that its end is told. */
   constructor(cluster: Cluster, id: JobId, driver?: ProgramDriver, release?: () => Promise<void>) {
     super(cluster, id)
     this.#driver = driver
@@ -38,7 +37,13 @@ export class Run extends Job {
 
   /** Each status of each step, one step after the other, until the program has ended. */
   override async *watch(options?: AbortSignal | CallOptions | null): AsyncGenerator<JobStatus, void, undefined> {
-    if (!this.#driver) return yield* super.watch(options)
+    if (!this.#driver) {
+      for await (const status of super.watch(options)) {
+        if (isOver(status)) await this.#release?.()
+        yield status
+      }
+      return
+    }
     const signal = await during('job', undefined, async () => signalOption(options, 'watch'))
     for (let i = 0; ; i++) {
       const job = await during('job', undefined, () => this.#driver!.job(i), signal)
@@ -53,7 +58,7 @@ export class Run extends Job {
    */
   override async wait(options?: WaitOptions | null): Promise<JobStatus> {
     const driver = this.#driver
-    if (!driver) return this.#waitForJob(options)
+    if (!driver) return super.wait(options)
     const { signal, onStatus } = await during('job', undefined, async () => {
       const given = optionsOf<WaitOptions>(options, 'wait', { signal: true, onStatus: true })
       callbackOf(given.onStatus, 'onStatus')
@@ -64,24 +69,19 @@ export class Run extends Job {
     return this.status({ signal })
   }
 
-  async #waitForJob(options?: WaitOptions | null): Promise<JobStatus> {
-    try {
-      const status = await super.wait(options)
-      await this.#release?.()
-      return status
-    } catch (error) {
-      if (hasCode(error, 'JOB_FAILED', 'JOB_CANCELLED')) await this.#release?.()
-      throw error
-    }
-  }
-
   /** Cancels the steps that run, and the program. Returns the status of the newest step. */
   override kill(options?: AbortSignal | CallOptions | null): Promise<JobStatus> {
-    if (!this.#driver) return super.kill(options)
     const driver = this.#driver
+    if (!driver) return this.#killJob(options)
     return perform('kill', undefined, () => ({ signal: signalOption(options, 'kill') }), async ({ signal }) => {
       await driver.cancel()
       return this.status({ signal })
     })
+  }
+
+  async #killJob(options: AbortSignal | CallOptions | null | undefined): Promise<JobStatus> {
+    const status = await super.kill(options)
+    if (isOver(status)) await this.#release?.()
+    return status
   }
 }

@@ -1,7 +1,7 @@
 // References to the files of a place, by which the tasks of a job read them where they are (src/base/reference.ts). All are pinned before
 // the first task begins.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { join } from '../../src/base/paths.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { referenceAttribute } from '../../src/base/reference.ts'
@@ -22,7 +22,8 @@ const writesMax = 64
 
 /**
  * Makes references below the directory. `path`: of the one file, or the directory. undefined, and nothing is made: the server of the file
- * gives no ranges, or nothing by which its content is told from another one. Throws ENOENT, also if there is no object below the prefix.
+ * gives no ranges, though it may say so, or no strong ETag. Throws ENOENT, also if there is no object
+ * below the prefix.
  */
 export async function referFiles(
   deps: ReferDeps, url: string, { directory, signal }: { readonly directory: string; readonly signal: AbortSignal | undefined },
@@ -35,7 +36,9 @@ export async function referFiles(
   let path: string | undefined
   try {
     for await (const pin of source.pin(signal)) {
-      if (!isResumable(pin)) return undefined
+      // A time of change has a second, in which a file is written again; tasks that read both would give a mixture.
+      if (!isResumable(pin) || pin.etag === undefined) return undefined
+      if (!isTree && !await givesRanges(source, { pin, signal })) return undefined
       const at = path = join(directory, isTree ? checkedName(pin) : pin.name === '' ? 'file' : pin.name)
       const release = await gate.acquire()
       if (failures.length > 0) {
@@ -54,6 +57,21 @@ export async function referFiles(
   if (failures.length > 0) throw failures[0]
   if (path === undefined) throw new GristmillError('ENOENT', `${source.shown}: there is no object below this prefix`)
   return { path: isTree ? directory : path }
+}
+
+/** Tries it: some servers say that they give ranges, and answer with the whole file or another range. */
+async function givesRanges(
+  source: OutsideTree['source'], { pin, signal }: { readonly pin: FilePin; readonly signal: AbortSignal | undefined },
+): Promise<boolean> {
+  const bytes = pin.bytes ?? 0
+  if (bytes < 2) return true
+  try {
+    for await (const piece of source.read({ pin, start: bytes - 1, end: bytes }, 0, signal)) if (piece.length !== 1) return false
+    return true
+  } catch (error) {
+    if (hasCode(error, 'ESTALE')) return false
+    throw error
+  }
 }
 
 interface Referring { readonly pin: FilePin; readonly tree: OutsideTree; readonly signal: AbortSignal | undefined }

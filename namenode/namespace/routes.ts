@@ -45,7 +45,7 @@ export function namespaceRoutes(options: NamespaceOptions): Route[] {
 
     route(protocol.mkdir, ({ requestId, path, parents, mode, unmasked }, { user }) => {
       checkFree(path)
-      // Its owner could rename what others keep in it: it is no user's, whoever asks for it first.
+      // Its owner could rename what others keep in it: it is no user's, also of the one who asks for it first.
       if (path === stagesDirectory)
         return journal.submit(mkdir, { requestId, path, parents, mode: stagesMode, searched: true, nowMs: clock.now(), ...systemActor })
       return journal.submit(mkdir, {

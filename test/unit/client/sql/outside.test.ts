@@ -123,7 +123,8 @@ test('a new stage is of its user alone, and removes those that the user has left
   for (const place of [{ owner: 'eve', mode: 0o1777 }, { owner: 'system:gristmill', mode: 0o777 }, { owner: 'ada', mode: 0o777 }]) {
     above = place
     await expect(newStage(deps, 'postgres://ada@h:5433/d/t', undefined)).rejects.toMatchObject({
-      code: 'EACCES', message: expect.stringContaining(`/.outside belongs to ${place.owner} and has mode ${place.mode.toString(8)}`) as string,
+      code: 'EACCES',
+      message: expect.stringContaining(`/.outside belongs to ${place.owner} and has mode ${place.mode.toString(8)}`) as string,
     })
     expect(asked.slice(-2)).toEqual([['/.outside/x', '700'], ['removed', '/.outside/x']])
   }

@@ -68,7 +68,7 @@ test('names are made, listed, changed and found, with the defaults of the cluste
   expect(await call(setAttributes, { ...ask(), path: '/a/b/f', mode: 0o600, owner: 'ann' })).toMatchObject({ mode: 0o600, owner: 'ann' })
 })
 
-test('the directory of references and copies of other places belongs to no user, whoever makes it first', async () => {
+test('the directory of references and copies of other places belongs to no user, also if one makes it first', async () => {
   const { call } = await conversation({ user: 'mallory' })
   for (let again = 0; again < 2; again++)
     expect(await call(mkdir, { ...ask(), path: '/.outside', parents: true, mode: 0o777 })).toMatchObject({
