@@ -29,8 +29,11 @@ export interface CallerIdentity {
   readonly user: string
   /** Signed requests: the expected SHA-256 of the body, in hex. The server compares it once the body has arrived. */
   readonly bodyHash: string | undefined
-  /** The request was signed before this server started, by the clock of its sender: an earlier process may have received it already. */
-  readonly isFromBefore?: true
+  /**
+   * Time of this server's start, if the request was signed before it, by the clock of its sender: an earlier process may have received it
+   * already.
+   */
+  readonly startedMs?: number
 }
 
 const derive = (secret: Uint8Array, purpose: string): Buffer => createHmac('sha256', secret).update(purpose).digest()
@@ -92,11 +95,13 @@ export class Credentials {
     return { authorization: this.#bearer, [userHeader]: this.#user, [clusterHeader]: this.#cluster }
   }
 
-  /** Headers for exactly one request. */
-  sign({ method, path, body }: { method: string; path: string; body: string | Uint8Array }): Record<string, string> {
+  /** Headers for exactly one request, with this time at least (`fromMs`): to the server, one of a clock that is ahead. */
+  sign(
+    { method, path, body, fromMs = 0 }: { method: string; path: string; body: string | Uint8Array; fromMs?: number | undefined },
+  ): Record<string, string> {
     const parts: Signed = {
       method, path, body: bodyHashOf(body), cluster: this.#cluster, user: this.#user,
-      ts: String(Math.floor(this.#clock.now())), nonce: this.#random.id(),
+      ts: String(Math.max(fromMs, Math.floor(this.#clock.now()))), nonce: this.#random.id(),
     }
     const sig = signature(this.#key, parts).toString('hex')
     return {
@@ -146,7 +151,7 @@ export class Authenticator {
         { details: { expected: cluster, found: this.#cluster } },
       )
     }
-    return { user: decodeUser(user), bodyHash: signed?.body, ...signed?.isFromBefore && { isFromBefore: true } }
+    return { user: decodeUser(user), bodyHash: signed?.body, ...signed?.startedMs !== undefined && { startedMs: signed.startedMs } }
   }
 
   #checkBearer(authorization: string): undefined {
@@ -156,7 +161,7 @@ export class Authenticator {
   }
 
   #checkSignature(authorization: string, asked: { method: string; path: string; cluster: string; user: string }): {
-    readonly body: string; readonly isFromBefore: boolean
+    readonly body: string; readonly startedMs?: number
   } {
     const match = signatureForm.exec(authorization)
     if (!match) throw refused('the signature is malformed')
@@ -172,7 +177,7 @@ export class Authenticator {
     if (!this.#nonces.add(nonce)) throw refused('this request was made before')
     // Later, such a request is too old; a clock that is set back in between must not refuse all requests for as long.
     const { atMs, mono } = this.#started
-    return { body, isFromBefore: Number(ts) < atMs && this.#clock.mono() - mono <= keptMs }
+    return { body, ...Number(ts) < atMs && this.#clock.mono() - mono <= keptMs && { startedMs: atMs } }
   }
 }
 

@@ -15,7 +15,7 @@ import { retry } from '../base/retry.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Random } from '../ports/random.ts'
 import type { Message, ReplyOf, RequestOf } from '../protocol/message.ts'
-import type { Credentials } from './auth.ts'
+import { skewMs, type Credentials } from './auth.ts'
 import { exchange } from './exchange.ts'
 import { fromFault } from './fault.ts'
 import type { Vault } from './vault.ts'
@@ -101,6 +101,8 @@ export class Caller {
   readonly #onWait: ((why: GristmillError) => void) | undefined
   /** Loopback addresses whose servers also listen on other addresses, and therefore require signatures. */
   readonly #signed = new Set<Address>()
+  /** Times at which servers have started that are ahead of this process's clock: requests are signed with these times. */
+  readonly #startedMs = new Map<Address, number>()
 
   constructor({ dispatcher, credentials, clock, random, who = 'client', patient = false, onWait }: CallerOptions) {
     this.#dispatcher = dispatcher
@@ -205,7 +207,8 @@ export class Caller {
   async #once(call: Call, ms: number, signal: AbortSignal | undefined): Promise<unknown> {
     const { address, message, body } = call
     const signed = this.#signed.has(address) || !loopback.test(address)
-    const headers = signed ? this.#sign(call) : this.#bearer
+    const fromMs = this.#startedMs.get(address)
+    const headers = signed ? this.#sign(call, fromMs) : this.#bearer
     const startedMs = this.#clock.mono()
     const running = exchange(this.#dispatcher, {
       address, path: message.path, headers, body, replyBytesMax: limits.replyBytesMax, onSent: call.onSent,
@@ -253,13 +256,27 @@ export class Caller {
       this.#signed.add(address)
       return this.#once(call, ms, signal)
     }
+    const { startedMs: begunMs } = fault.details
+    if (signed && typeof begunMs === 'number' && begunMs !== fromMs && this.#signFrom(address, begunMs))
+      return this.#once(call, ms, signal)
     // A server that timed out on its own work does not know the outcome of that work.
     if (fault.code === 'TIMEOUT' && message.mutation) call.unknown = true
     throw fault
   }
 
-  #sign({ message, body }: Call): Record<string, string> {
-    return { 'content-type': 'application/json', ...this.#agent, ...this.#credentials.sign({ method: 'POST', path: message.path, body }) }
+  /** False if the clocks differ by more than servers accept. */
+  #signFrom(address: Address, startedMs: number): boolean {
+    if (startedMs - this.#clock.now() > skewMs) return false
+    this.#startedMs.set(address, startedMs)
+    return true
+  }
+
+  #sign({ address, message, body }: Call, fromMs: number | undefined): Record<string, string> {
+    if (fromMs !== undefined && fromMs <= this.#clock.now()) this.#startedMs.delete(address)
+    return {
+      'content-type': 'application/json', ...this.#agent,
+      ...this.#credentials.sign({ method: 'POST', path: message.path, body, fromMs }),
+    }
   }
 }
 

@@ -260,7 +260,7 @@ class CallServer implements RpcServer {
     try {
       if (message.audit && user === systemUser) throw reserved(message)
       // The answer to a request with an id is known, also to a process that starts; any other might take effect a second time.
-      if (id === undefined && request.caller!.isFromBefore) throw fromBefore()
+      if (id === undefined && request.caller!.startedMs !== undefined) throw fromBefore(request.caller!.startedMs)
       const work = (): unknown => handler(request.body, context)
       result = id === undefined ? work() : this.#repeats.run(id, work, message.parts)
     } catch (error) {
@@ -336,8 +336,12 @@ const reserved = ({ name }: Message): GristmillError =>
     { details: { caller: systemUser } },
   )
 
-const fromBefore = (): GristmillError =>
-  new GristmillError('UNAVAILABLE', 'the request was signed before this server started, so that it may have been carried out before; send it again')
+/** The caller signs its next requests with this time at least (call.ts): its clock may be behind by a minute, and it would wait as long. */
+const fromBefore = (startedMs: number): GristmillError =>
+  new GristmillError(
+    'UNAVAILABLE', 'the request was signed before this server started, so that it may have been carried out before; send it again',
+    { details: { startedMs } },
+  )
 
 const goingAway = (): GristmillError =>
   new GristmillError('UNAVAILABLE', 'the server is going away; ask another one, or this one again in a moment')

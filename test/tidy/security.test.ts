@@ -116,6 +116,9 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/src/rpc/replays.test.ts', 'a request without an id that was signed before the start of its server is refused'],
     [seen, 'a signed request that is repeated is refused; after a restart it is taken once more'],
   ],
+  'A caller whose clock is behind learns the time of the start from the refusal': [
+    ['unit/src/rpc/replays.test.ts', 'a caller whose clock is behind is answered at once by a server that has just started'],
+  ],
   'A change repeated in this way has no second effect': [[seen,
     'after a restart it is taken once more, and a change has no second effect']],
   '`/healthz`, `/readyz` and `/metrics` are answered without a token': [

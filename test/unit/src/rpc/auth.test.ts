@@ -96,21 +96,21 @@ test('a recorded request is taken once by each server that has not seen it: anot
     clock.time += skewMs / 2
     const other = fresh()
     // The server that has restarted knows that it may have been there before.
-    expect(other.identify({ ...asked, headers })).toMatchObject({ user: 'ann', isFromBefore: true })
+    expect(other.identify({ ...asked, headers })).toMatchObject({ user: 'ann', startedMs: clock.time })
     expect(() => other.identify({ ...asked, headers })).toThrow(/made before/)
   }
   clock.time += 1
   expect(() => fresh().identify({ ...asked, headers })).toThrow(/s old/)
-  expect(server.identify({ ...asked, headers: client.sign({ ...asked, body }) })).not.toHaveProperty('isFromBefore')
+  expect(server.identify({ ...asked, headers: client.sign({ ...asked, body }) })).not.toHaveProperty('startedMs')
   // A clock that is set back behind the start does not make all requests old for longer than a recorded one is good.
   clock.time -= 10 * skewMs
   let mono = clock.time
   const set = { ...clock, now: () => clock.time, mono: () => mono } as Clock
   const back = new Authenticator({ secret, cluster: 'c1', loopback: false, clock: set })
   clock.time -= 5 * skewMs
-  expect(back.identify({ ...asked, headers: client.sign({ ...asked, body }) })).toHaveProperty('isFromBefore')
+  expect(back.identify({ ...asked, headers: client.sign({ ...asked, body }) })).toHaveProperty('startedMs')
   mono += 2 * skewMs + 1
-  expect(back.identify({ ...asked, headers: client.sign({ ...asked, body }) })).not.toHaveProperty('isFromBefore')
+  expect(back.identify({ ...asked, headers: client.sign({ ...asked, body }) })).not.toHaveProperty('startedMs')
 })
 
 describe('a bearer token', () => {
