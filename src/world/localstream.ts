@@ -6,6 +6,7 @@ import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { abortError, throwIfAborted } from '../base/abort.ts'
+import { GristmillError } from '../base/errors.ts'
 import type { DiskStream } from '../ports/disk.ts'
 import { FileWriter } from './file.ts'
 
@@ -19,7 +20,7 @@ export async function openStream(path: string, signal: AbortSignal | undefined):
   for (;;) {
     throwIfAborted(signal)
     try {
-      return new PipeStream(fs.openSync(path, O_WRONLY | O_NONBLOCK), signal)
+      return new PipeStream(path, fs.openSync(path, O_WRONLY | O_NONBLOCK), signal)
     } catch (error) {
       const isUnread = (error as NodeJS.ErrnoException).code === 'ENXIO' && (await fs.promises.stat(path)).isFIFO()
       if (!isUnread) throw error
@@ -34,13 +35,18 @@ const deviceOf = (writer: FileWriter): DiskStream => ({
   close: () => writer.close(),
 })
 
+const left = (path: string, cause: Error): GristmillError =>
+  new GristmillError('EPIPE', `the process that read ${path} has closed it before the end`, { cause })
+
 class PipeStream implements DiskStream {
+  readonly #path: string
   readonly #socket: net.Socket
   readonly #closed: Promise<void>
   readonly #signal: AbortSignal | undefined
   readonly #onAbort = (): void => { this.#socket.destroy() }
 
-  constructor(fd: number, signal: AbortSignal | undefined) {
+  constructor(path: string, fd: number, signal: AbortSignal | undefined) {
+    this.#path = path
     this.#signal = signal
     this.#socket = new net.Socket({ fd, readable: false, writable: true })
     this.#closed = new Promise(resolve => { this.#socket.once('close', () => resolve()) })
@@ -53,7 +59,7 @@ class PipeStream implements DiskStream {
     return new Promise((resolve, reject) => {
       this.#socket.write(bytes, error => {
         if (this.#signal?.aborted) reject(abortError(this.#signal))
-        else if (error) reject(error)
+        else if (error) reject((error as NodeJS.ErrnoException).code === 'EPIPE' ? left(this.#path, error) : error)
         else resolve()
       })
     })

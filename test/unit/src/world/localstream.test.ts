@@ -68,7 +68,9 @@ test('a reader that goes away is an error of the write', async () => {
   const stream = await openStream(path, undefined)
   await stream.write(Buffer.from('one'))
   await reader.close()
-  await expect(stream.write(Buffer.from('two'))).rejects.toMatchObject({ code: 'EPIPE' })
+  await expect(stream.write(Buffer.from('two'))).rejects.toMatchObject({
+    code: 'EPIPE', exitCode: 141, message: `the process that read ${path} has closed it before the end`,
+  })
   await stream.close()
 })
 
