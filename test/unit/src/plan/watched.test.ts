@@ -1,7 +1,16 @@
 // Values that tasks share: every change in place is found, and nothing else is taken for one.
 
+import { setImmediate } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { WatchedValues, bytesIn } from '../../../../src/plan/watched.ts'
+
+/** The collector of a process that was started without `--expose-gc`. */
+function exposed(): () => void {
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as () => void
+}
 
 const made = () => ({
   n: NaN, list: [{ word: 'rye' }, undefined, null, -0] as [{ word: string }, ...unknown[]],
@@ -87,4 +96,25 @@ test('values beyond the bounds of a comparison are no change, and the array that
 test('bytes of a value that cannot be frozen are found in it', () => {
   const { bytes, ...rest } = made()
   expect(bytesIn([{ rest, deep: new Map([[bytes, bytes]]) }])).toEqual([bytes, bytes])
+})
+
+test('results and values that the program has dropped are not held while a task runs, and those that are left are compared', async () => {
+  const watched = new WatchedValues()
+  const left: unknown[][] = []
+  const dropped: WeakRef<object>[] = []
+  ;(() => {
+    const rows = Array.from({ length: 1000 }, (_, i) => [`k${i}`, i])
+    watched.add('rows', rows)
+    left.push(rows[500]!)
+    dropped.push(new WeakRef(rows), new WeakRef(rows[7]!))
+  })()
+  const changed = watched.begin()
+  await setImmediate()
+  exposed()()
+  expect(dropped.map(ref => ref.deref())).toEqual([undefined, undefined])
+  expect(changed()).toBe(undefined)
+  expect(watched.begin()()).toBe(undefined)
+  const again = watched.begin()
+  left[0]![1] = 5
+  expect(again()).toBe('rows')
 })
