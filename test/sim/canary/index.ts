@@ -319,7 +319,7 @@ export const canaries = {
   'cut-long': {
     about: 'a file that is cut keeps one byte more',
     workload: 'edits', profile: 'calm',
-    changes: [{ file: 'client/files/append.ts', from: 'end: keep - 1', to: 'end: keep' }],
+    changes: [{ file: 'client/files/append.ts', from: 'end: keep }', to: 'end: keep === undefined ? keep : keep + 1 }' }],
   },
   'replaced-input': {
     about: 'a build takes an input for unchanged that was replaced by as many files', workload: 'builds', profile: 'calm',

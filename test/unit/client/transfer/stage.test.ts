@@ -11,7 +11,7 @@ function sending(pins: readonly object[], failure?: GristmillError) {
   const noted: unknown[] = []
   const removed: string[] = []
   const answers: Record<string, (request: Record<string, string>) => unknown> = {
-    'namespace.mkdir': () => ({ owner: 'ann' }),
+    'namespace.mkdir': ({ path }) => (path === '/.outside' ? { owner: 'system:gristmill', mode: 0o1777 } : { owner: 'ann' }),
     'namespace.list': () => ({ entries: [] }),
     'namespace.stat': ({ path }) => ({ path, id: 99 }),
     'namespace.remove': ({ path }) => { removed.push(path!); return {} },

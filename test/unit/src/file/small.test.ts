@@ -75,14 +75,14 @@ test('a process that inlines nothing, and a namenode of an earlier version, are 
   expect([await old.small.write('/a', rye, {}), old.small.takes(1), old.small.boundOf(undefined)]).toEqual([undefined, false, 0])
 })
 
-test('what is said of CSV goes with its file, and with no other', async () => {
+test('what is said of CSV goes with its file, in any format', async () => {
   const asked: SmallFile[] = []
   const { small } = against(file => { asked.push(file); return { status: statusOf(file.path, 3) } })
   await small.write('/a.csv', rye, { format: 'csv', delimiter: ';', header: false })
   await small.write('/b.csv', rye, { format: 'csv', header: true })
   await small.write('/c.txt', rye, { format: 'lines', delimiter: ';', header: true })
   expect(asked.map(({ path, delimiter, header }) => [path, delimiter, header])).toEqual([
-    ['/a.csv', ';', false], ['/b.csv', undefined, true], ['/c.txt', undefined, undefined],
+    ['/a.csv', ';', false], ['/b.csv', undefined, true], ['/c.txt', ';', true],
   ])
 })
 
