@@ -171,6 +171,8 @@ export function stageFiles(
   return staged(deps, url, signal, async stage => {
     const referred = isPostgres(url) || isKafka(url) ? undefined : await deps.refer(url, join(stage.path, referencesName), signal)
     if (referred) return referred
+    // Some may have been made before the first file that cannot have one: they would be read beside the copies.
+    await dropped(deps.ask, join(stage.path, referencesName))
     const location = isPostgres(url) || isKafka(url) ? undefined : locationOf(url)
     const isTree = location !== undefined && isPrefix(location)
     const name = !location ? 'rows.jsonl' : location.kind === 's3' ? location.key.split('/').at(-1)! : nameOfUrl(location.url)

@@ -1,7 +1,7 @@
 // Rows that a job has computed and that are sent to a place outside of the cluster: the place is noted at the inputs of the job.
 
 import { expect, test } from 'vitest'
-import { writePlace } from '../../../../client/transfer/stage.ts'
+import { stageFiles, writePlace } from '../../../../client/transfer/stage.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { Message } from '../../../../src/protocol/message.ts'
 
@@ -53,4 +53,18 @@ test('a place is noted at the inputs of the job, of a pattern at its outputs and
 test('a failure to note the place is none of the sending, which its caller would repeat, and is told', async () => {
   const { send } = sending([{ path: '/plain', files: 1, bytes: 1, digest: 'd' }], new GristmillError('UNAVAILABLE', 'no answer'))
   expect(await send()).toEqual({ files: 1, note: 's3://bucket/rows/ has all rows, but lineage does not name it: no answer' })
+})
+
+test('references that were made before a file that cannot have one are removed before the place is copied', async () => {
+  const done: string[] = []
+  const ask = async ({ name }: Message, { path }: { path: string }) => {
+    if (name === 'namespace.remove') done.push(`remove ${path}`)
+    if (name === 'namespace.list') return { entries: [] }
+    return path === '/.outside' ? { owner: 'system:gristmill', mode: 0o1777 } : { owner: 'ann' }
+  }
+  await stageFiles({
+    ask: ask as never, clock: { now: () => 5 }, random: { id: () => 'x' }, refer: async () => undefined,
+    importFile: async (_, path) => { done.push(`copy to ${path}`); return { bytes: 1 } },
+  }, 's3://bucket/rows/', undefined)
+  expect(done).toEqual(['remove /.outside/x/ref', 'copy to /.outside/x/'])
 })
