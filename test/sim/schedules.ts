@@ -22,6 +22,8 @@ const lookMs = 5_000
 /** Looks after all is healed, within which a build has to follow what has changed last: a quarter of an hour. */
 const looksMax = 180
 const inputs = ['/in/t0', '/in/t1', '/in/t2']
+/** Name of the job that follows the schedule. */
+export const scheduleName = 's'
 
 /** What is seen of one process. */
 interface Seen { readonly status: AttemptStatus; readonly number: number; readonly log: string }
@@ -36,7 +38,7 @@ export class Schedules {
     const { cluster, mill, acks, healed } = this.#parts
     // Logs of real processes are read by test/cluster/scheduled.test.ts.
     if (cluster.mode !== 'sim' || inputs.slice(0, 2).some(path => acks.certain(path)?.kind !== 'file')) return
-    const id = await this.#patiently(async () => (await mill.scheduleBuild(file, { taskTimeoutMs, name: 's', replace: true })).id)
+    const id = await this.#patiently(async () => (await mill.scheduleBuild(file, { taskTimeoutMs, name: scheduleName, replace: true })).id)
     for (let passedMs = 0; passedMs < ms || !healed(); passedMs += lookMs) {
       await this.#look(id)
       await cluster.advance(lookMs)

@@ -7,6 +7,7 @@ import { hasCode } from '../../src/base/errors.ts'
 import type { Cluster } from '../kit/contract.ts'
 import { absent, type Acks } from './acks.ts'
 import { damagedFiles } from './damage.ts'
+import { scheduleName } from './schedules.ts'
 import { settle, unreported } from './settle.ts'
 
 const waitMs = 120_000
@@ -26,6 +27,9 @@ export async function tidyUp(cluster: Cluster, { acks, mayBeDamaged, add }: Tidy
   // In a restored state, nodes that were recommissioned after the backup are decommissioning or in maintenance again.
   for (const { node } of (await mill.clusterStatus()).nodes) await mill.nodes.recommission(node)
   await mill.nodes.stopBalance()
+  // A schedule that was followed when the backup was made is followed again, without end; its client has given it up, or killed it since.
+  for (const { job, name, state } of await mill.jobs({ limit: 1000 }))
+    if (name === scheduleName && state === 'running') await mill.job(job).kill()
   await settle(cluster, { what: 'all datanodes reported', waitMs, lookMs, looks: 3, unsettled: unreported, add })
   // Files that the output shares with an older version are named as those of the version once they are no longer the output's.
   for (let round = 0; round < 2; round++) {
