@@ -1,6 +1,6 @@
 // Runs one attempt of a job of SQL: puts the files of its inputs where an SQL engine of its own can read them, each byte checked, runs the
-// query of its stage, and stores the rows as a part of the job's output. One thread and a bounded part of the task's memory; what does not
-// fit goes to the scratch directory of this process, up to a bound.
+// query of its stage, and stores the rows as a part of the job's output. A thread for each slot and a bounded part of the task's memory; what
+// does not fit goes to the scratch directory of this process, up to a bound.
 
 import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../src/base/assert.ts'
@@ -25,7 +25,7 @@ import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
 import { readExchange, writeExchange } from './exchange.ts'
 import { SplitSource } from './input.ts'
 import type { AttemptOutcome } from './messages.ts'
-import { placeRowGroups } from './rowgroups.ts'
+import { placeRowGroups, readFooters, type FileFooter } from './rowgroups.ts'
 import type { ExecutorSession } from './session.ts'
 
 interface QueryAttemptOptions {
@@ -93,15 +93,16 @@ export class QueryAttempt {
 
   /** Throws an error for `toFailure`. Nothing of the attempt is left on this machine but a map output. */
   async run(): Promise<AttemptOutcome> {
-    const { session: { disk, setup }, openDatabase } = this.#options
+    const { session: { disk, setup }, openDatabase, functions } = this.#options
     const spill = `${this.#directory}/spill`
     await disk.mkdir(spill)
     let db: Database | undefined
     try {
       db = await openDatabase({
-        memoryBytes: setup.memoryBytes * engineShare, threads: 1, spill: { directory: spill, bytesMax: spillBytesMax },
+        memoryBytes: setup.memoryBytes * engineShare, threads: functions.length > 0 ? 1 : this.#stage.threads ?? 1,
+        spill: { directory: spill, bytesMax: spillBytesMax },
       })
-      await db.define(this.#options.functions)
+      await db.define(functions)
       const { files, rows } = await this.#query(db, await this.#views(db))
       this.#output = { recordsOut: rows }
       return await (this.#stage.output.kind === 'exchange' ? this.#exchange(files) : this.#store(files[0]))
@@ -187,7 +188,8 @@ export class QueryAttempt {
     const { input } = work
     const source = this.#source = input.kind === 'split' ? new SplitSource(session, input) : undefined
     await source?.check()
-    let at = 0
+    const tables = this.#tableRanges()
+    const footers = source ? await this.#footers(db, source, tables) : new Map<number, FileFooter>()
     const views: Array<readonly [string, string]> = []
     for (const each of this.#stage.inputs) {
       if (each.kind === 'stage') {
@@ -195,13 +197,10 @@ export class QueryAttempt {
         continue
       }
       assert(source && input.kind === 'split', 'a stage that reads tables has splits')
-      const { ranges, bytes } = input.split
-      const end = each.ranges === undefined ? ranges.length : at + each.ranges
       const parts: TablePart[] = []
       const shape = this.#tables[each.table]!
-      for (; at < end; at++) {
-        const range = ranges[at]!
-        const placed = await this.#part(db, source, range, { shape, columns: each.columns, index: at, total: bytes })
+      for (const [index, range] of tables.get(each)!) {
+        const placed = await this.#part(source, range, { shape, index, footer: footers.get(index), total: input.split.bytes })
         const part: TablePart = { path: range.path, isFirst: range.start === 0, ...placed }
         parts.push({ ...part, ...await this.#looked(db, shape, part) })
         this.#parts.push({ shape, part })
@@ -209,6 +208,39 @@ export class QueryAttempt {
       views.push([each.view, tableSelect(shape, parts)])
     }
     return views
+  }
+
+  /** Ranges of the split by the inputs that read them, with their numbers in it. */
+  #tableRanges(): Map<SqlInput, Array<readonly [number, SplitRange]>> {
+    const { input } = this.#options.work
+    const ranges = input.kind === 'split' ? [...input.split.ranges.entries()] : []
+    const found = new Map<SqlInput, Array<readonly [number, SplitRange]>>()
+    let at = 0
+    for (const each of this.#stage.inputs) {
+      if (each.kind !== 'table') continue
+      const end = each.ranges === undefined ? ranges.length : at + each.ranges
+      found.set(each, ranges.slice(at, end))
+      at = end
+    }
+    return found
+  }
+
+  /** Footers of Parquet files of which not all bytes are read, by the numbers of their ranges. */
+  async #footers(
+    db: Database, source: SplitSource, tables: ReadonlyMap<SqlInput, ReadonlyArray<readonly [number, SplitRange]>>,
+  ): Promise<Map<number, FileFooter>> {
+    const wanted = [...tables].flatMap(([each, ranges]) => {
+      if (each.kind !== 'table' || this.#tables[each.table]!.format.kind !== 'parquet') return []
+      // A file that is small, or read with all columns, has nothing to be left out.
+      return ranges.filter(([, range]) => !isWhole(range) || (each.columns !== undefined && range.fileBytes >= chosenBytesMin))
+        .map(([index, range]) => ({ index, range, columns: each.columns, footer: `${this.#directory}/${index}.footer` }))
+    })
+    try {
+      const found = await readFooters({ db, source, disk: this.#options.session.disk }, wanted)
+      return new Map(wanted.map(({ index }, i) => [index, found[i]!]))
+    } catch (error) {
+      throw isDiskFull(error) ? diskFull(error) : error
+    }
   }
 
   async #rowsOf({ stage, how, columns, none }: Extract<SqlInput, { kind: 'stage' }>): Promise<string> {
@@ -233,14 +265,13 @@ export class QueryAttempt {
   }
 
   async #part(
-    db: Database, source: SplitSource, range: SplitRange,
-    { shape, columns, index, total }: {
-      readonly shape: TableShape; readonly columns: readonly string[] | undefined; readonly index: number; readonly total: number
+    source: SplitSource, range: SplitRange,
+    { shape, index, footer, total }: {
+      readonly shape: TableShape; readonly index: number; readonly footer: FileFooter | undefined; readonly total: number
     },
   ): Promise<Pick<TablePart, 'local' | 'rows'>> {
-    const isWhole = range.start === 0 && range.end === range.fileBytes
     const { kind } = shape.format
-    if (isLineKind(kind) && isDividedKind(kind) && !isWhole) {
+    if (isLineKind(kind) && isDividedKind(kind) && !isWhole(range)) {
       const target = await this.#partLines(kind, source, range, { shape, index })
       this.#placed(target, range, total)
       return { local: target }
@@ -249,19 +280,18 @@ export class QueryAttempt {
       const placed = await this.#place(source, range, index, total)
       return { local: await this.#lines({ kind, path: range.path, local: placed }, shape, index) }
     }
-    // A file that is small, or read with all columns, has nothing to be left out.
-    if (shape.format.kind !== 'parquet' || (isWhole && (columns === undefined || range.fileBytes < chosenBytesMin))) {
+    if (!footer) {
       const placed = await this.#place(source, range, index, total)
-      return { local: shape.format.kind === 'json' && range.start === 0 ? await this.#unmarked(range.path, placed, index) : placed }
+      return { local: kind === 'json' && range.start === 0 ? await this.#unmarked(range.path, placed, index) : placed }
     }
     const copy = `${this.#directory}/${index}.file`
     try {
       const { disk } = this.#options.session
-      const placed = await placeRowGroups({ db, source, range, columns, copy, disk, pause: () => this.#pause() })
+      const placed = await placeRowGroups({ source, range, footer, copy, disk, pause: () => this.#pause() })
       if (!placed) return { local: await this.#place(source, range, index, total) }
       const { local, rows, bytes } = placed
       this.#placed(local, range, total, bytes)
-      return isWhole ? { local } : { local, rows }
+      return isWhole(range) ? { local } : { local, rows }
     } catch (error) {
       if (!isDiskFull(error)) throw error
       throw diskFull(error)
@@ -411,6 +441,8 @@ export class QueryAttempt {
     return clock.yield()
   }
 }
+
+const isWhole = ({ start, end, fileBytes }: SplitRange): boolean => start === 0 && end === fileBytes
 
 const formatOf = (output: SqlStage['output']): keyof typeof extensions =>
   (output.kind === 'rows' ? output.format : output.kind === 'values' ? 'text' : 'parquet')

@@ -4,19 +4,52 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { KiB } from '../../src/base/units.ts'
-import { columnBytes, partsOf, readRowGroups, rowsWithin, tailOf, type RowGroup } from '../../src/operator/parquet.ts'
+import { columnBytes, partsOf, readRowGroups, rowsWithin, tailOf, type ColumnBytes, type RowGroup } from '../../src/operator/parquet.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import type { SplitSource } from './input.ts'
 
-interface PlaceParts {
-  /** Reads the footer. REQUIRES: it is not confined yet. */
+interface FooterParts {
+  /** Reads the footers. REQUIRES: it is not confined yet. */
   readonly db: Database
-  readonly source: Pick<SplitSource, 'partOf' | 'localFile'>
+  readonly source: Pick<SplitSource, 'partOf'>
+  readonly disk: Disk
+}
+
+interface FileColumns {
+  /** A range of the file. */
   readonly range: SplitRange
   /** Columns that are read. Default: all. */
   readonly columns: readonly string[] | undefined
+  /** Path for the footer alone, which does not exist. */
+  readonly footer: string
+}
+
+/** Row groups of a file, and places of columns, by its footer. */
+export interface FileFooter {
+  readonly groups: readonly RowGroup[]
+  /** Bytes of the columns that are read; undefined: all, or they cannot be told from others. */
+  readonly columns: readonly ColumnBytes[] | undefined
+}
+
+/** Reads the footers of the files, in their order, with few questions to the engine: each takes some milliseconds. */
+export async function readFooters({ db, source, disk }: FooterParts, files: readonly FileColumns[]): Promise<FileFooter[]> {
+  for (const { range, footer } of files) await writeFooter({ source, range, disk }, footer)
+  const found = await readRowGroups(db, files.map(({ footer }) => footer))
+  const chosen = files.flatMap(({ columns, footer }) => {
+    const groups = found.get(footer)
+    return columns && groups ? [{ file: footer, groups, columns }] : []
+  })
+  const bytes = await columnBytes(db, chosen)
+  for (const { footer } of files) await disk.remove(footer)
+  return files.map(({ footer }) => ({ groups: found.get(footer) ?? [], columns: bytes.get(footer) }))
+}
+
+interface PlaceParts {
+  readonly source: Pick<SplitSource, 'partOf' | 'localFile'>
+  readonly range: SplitRange
+  readonly footer: FileFooter
   /** Path of a copy, which does not exist. */
   readonly copy: string
   readonly disk: Disk
@@ -31,19 +64,11 @@ const footerBytes = 64 * KiB
 
 /** undefined: the part is a whole file, of a layout in which the bytes of its columns cannot be told. */
 export async function placeRowGroups(parts: PlaceParts): Promise<PlacedPart | undefined> {
-  const { db, source, range, columns, copy, disk, pause } = parts
+  const { source, range, footer: { groups, columns: own }, copy, pause } = parts
   const { path, start, end, fileBytes } = range
-  const footer = `${copy}.footer`
-  await writeFooter(parts, footer)
-  const groups = (await readRowGroups(db, [footer])).get(footer) ?? []
-  if (start === 0 && end === fileBytes && !isUsual(groups, fileBytes)) {
-    await disk.remove(footer)
-    return undefined
-  }
+  if (start === 0 && end === fileBytes && !isUsual(groups, fileBytes)) return undefined
   if (groups.length === 0) throw new GristmillError('PROGRAM_INVALID', `${path} has no row groups`)
   const rows = rowsWithin(groups, start, end)
-  const own = columns && await columnBytes(db, footer, groups, columns)
-  await disk.remove(footer)
   const tail = tailOf(groups)
   const read = [
     // Row groups are whole in a part.
@@ -52,7 +77,7 @@ export async function placeRowGroups(parts: PlaceParts): Promise<PlacedPart | un
   ]
   const local = await source.localFile(range, read, pause)
   if (local !== undefined) return { local, rows, bytes: read.reduce((sum, each) => sum + each.end - each.start, 0) }
-  await copyRowGroups(parts, groups)
+  await copyRowGroups(parts, tail)
   return { local: copy, rows, bytes: end - start }
 }
 
@@ -66,7 +91,9 @@ function isUsual(groups: readonly RowGroup[], fileBytes: number): boolean {
 const footerLeast = 12
 
 /** The footer, as a file of its own. */
-async function writeFooter({ source, range, disk }: PlaceParts, target: string): Promise<void> {
+async function writeFooter(
+  { source, range, disk }: Pick<FooterParts, 'source' | 'disk'> & Pick<FileColumns, 'range'>, target: string,
+): Promise<void> {
   const { path, fileBytes } = range
   const bytesFrom = async (from: number): Promise<Buffer> => {
     const pieces: Buffer[] = []
@@ -83,9 +110,8 @@ async function writeFooter({ source, range, disk }: PlaceParts, target: string):
   })
 }
 
-async function copyRowGroups({ source, range, copy, disk, pause }: PlaceParts, groups: readonly RowGroup[]): Promise<void> {
+async function copyRowGroups({ source, range, copy, disk, pause }: PlaceParts, tail: number): Promise<void> {
   const { path, start, end, fileBytes } = range
-  const tail = tailOf(groups)
   await written(disk, copy, async writer => {
     writer.writeSync(magic)
     const sections = [[Math.max(start, magic.length), Math.min(end, tail)], [tail, fileBytes]] as const

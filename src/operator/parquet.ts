@@ -37,39 +37,51 @@ export async function readRowGroups(db: Database, files: readonly string[]): Pro
   return found
 }
 
-/** Bytes of some columns in one row group. */
-interface ColumnBytes { readonly start: number; readonly end: number }
+/** Bytes of a column in one row group. */
+export interface ColumnBytes { readonly start: number; readonly end: number }
+
+interface ChosenColumns { readonly file: string; readonly groups: readonly RowGroup[]; readonly columns: readonly string[] }
+
+interface FoundColumns {
+  readonly groups: readonly RowGroup[]
+  readonly wanted: ReadonlySet<string>
+  readonly found: ColumnBytes[]
+  /** Those that are wanted, by row groups. */
+  readonly names: Map<number, Set<string>>
+}
 
 /**
- * Where the bytes of these columns are in a file with these row groups, in their order; undefined: they cannot be told from others.
- * REQUIRES: `db` reaches the file, or its footer alone.
+ * Where the bytes of some columns are in files with these row groups, in their order; a file in which they cannot be told from others is
+ * missing. REQUIRES: `db` reaches the files, or their footers alone.
  */
-export async function columnBytes(
-  db: Database, file: string, groups: readonly RowGroup[], columns: readonly string[],
-): Promise<ColumnBytes[] | undefined> {
-  const tail = tailOf(groups)
-  // Filters may lie between the columns.
-  if (groups.some(({ blooms }) => blooms?.some(offset => offset < tail))) return undefined
-  const wanted = new Set(columns.map(name => name.toLowerCase()))
-  const found: ColumnBytes[] = []
-  const names = new Map<number, Set<string>>()
+export async function columnBytes(db: Database, chosen: readonly ChosenColumns[]): Promise<Map<string, ColumnBytes[]>> {
+  const files = new Map<string, FoundColumns>()
+  for (const { file, groups, columns } of chosen) {
+    // Filters may lie between the columns.
+    if (groups.some(({ blooms }) => blooms?.some(offset => offset < tailOf(groups)))) continue
+    files.set(file, { groups, wanted: new Set(columns.map(name => name.toLowerCase())), found: [], names: new Map() })
+  }
+  if (files.size === 0) return new Map()
   const { batches } = await db.query(
-    `SELECT row_group_id, lower(split_part(path_in_schema, ', ', 1)) AS name,
+    `SELECT file_name, row_group_id, lower(split_part(path_in_schema, ', ', 1)) AS name,
        list_min(list_filter([dictionary_page_offset, index_page_offset, data_page_offset], lambda x: x > 0)) AS first, total_compressed_size
-     FROM parquet_metadata(${literalsOf([file])}) WHERE row_group_num_rows > 0 ORDER BY first`,
+     FROM parquet_metadata(${literalsOf([...files.keys()])}) WHERE row_group_num_rows > 0 ORDER BY file_name, first`,
   )
   for await (const rows of batches())
-    for (const [group, name, first, bytes] of rows) {
+    for (const [file, group, name, first, bytes] of rows) {
+      const { wanted, found, names } = files.get(file as string)!
       const own = names.get(Number(group)) ?? new Set()
       names.set(Number(group), own)
       if (!wanted.has(name as string)) continue
       own.add(name as string)
       found.push({ start: Number(first), end: Number(first) + Number(bytes) })
     }
-  const isWhole = names.size === groups.length && [...names.values()].every(own => own.size === wanted.size)
-  const isOrdered = found.every(({ start, end }, i) => start >= 4 && end > start && end <= (found[i + 1]?.start ?? tail))
-  return isWhole && isOrdered ? found : undefined
+  return new Map([...files].filter(([, each]) => isTold(each)).map(([file, { found }]) => [file, found]))
 }
+
+const isTold = ({ groups, wanted, found, names }: FoundColumns): boolean =>
+  names.size === groups.length && [...names.values()].every(own => own.size === wanted.size)
+  && found.every(({ start, end }, i) => start >= 4 && end > start && end <= (found[i + 1]?.start ?? tailOf(groups)))
 
 /** First byte of the tail. */
 export const tailOf = (groups: readonly RowGroup[]): number => groups.at(-1)!.end

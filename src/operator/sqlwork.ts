@@ -14,6 +14,8 @@ export interface SqlStage {
   readonly inputs: readonly SqlInput[]
   /** One SELECT over the views of the inputs, whose columns a file of its output holds. */
   readonly sql: string
+  /** Of the engine of each task. Default: one. */
+  readonly threads?: number
   readonly output:
     /** `isResult`: they go back to the caller. */
     | { readonly kind: 'rows'; readonly format: 'parquet' | 'csv'; readonly isResult?: true }

@@ -178,7 +178,7 @@ test('the bytes of columns are those of all their fields in each row group, and 
   const file = join(dir, 'columns.parquet')
   await db.run(`COPY (SELECT i AS a, {'x': i, 'y': hash(i)} AS "S", [i] AS l, i AS "b, c" FROM range(8192) r(i)) TO '${file}' (ROW_GROUP_SIZE 2048)`)
   const groups = (await readRowGroups(db, [file])).get(file)!
-  const of = async (...columns: string[]) => columnBytes(db, file, groups, columns)
+  const of = async (...columns: string[]) => (await columnBytes(db, [{ file, groups, columns }])).get(file)
   const all = (await of('A', 's', 'l'))!
   expect((await of('a'))!.length).toBe(groups.length)
   expect((await of('S'))!.length).toBe(2 * groups.length)
@@ -189,5 +189,11 @@ test('the bytes of columns are those of all their fields in each row group, and 
   }
   // A path with a comma may be a field of a group.
   for (const columns of [['none'], ['a', 'none'], ['b, c']]) expect(await of(...columns), columns.join()).toBeUndefined()
-  expect(await columnBytes(db, file, groups.slice(1), ['a'])).toBeUndefined()
+  expect(await columnBytes(db, [{ file, groups: groups.slice(1), columns: ['a'] }])).toEqual(new Map())
+  // Several files at once: each has its own columns.
+  const copy = join(dir, 'copy.parquet')
+  await db.run(`COPY (SELECT i AS z, i AS a FROM range(10) r(i)) TO '${copy}'`)
+  const other = (await readRowGroups(db, [copy])).get(copy)!
+  const both = await columnBytes(db, [{ file: copy, groups: other, columns: ['z', 'a'] }, { file, groups, columns: ['A'] }])
+  expect([both.get(copy)!.length, both.get(file)]).toEqual([2, await of('a')])
 })
