@@ -2,15 +2,18 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { formatBytes, MiB } from '../../src/base/units.ts'
+import { Semaphore } from '../../src/base/queue.ts'
 import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
+import { settled } from '../jobs/splits.ts'
 import type { LinesTable } from '../jobs/stepquery.ts'
 import type { SqlCluster } from './cluster.ts'
 import type { Division } from './division.ts'
 import type { SqlFunctions } from './functions.ts'
 import { checkOutside, isOutside, outsideTable, plainPlaces } from './outside.ts'
+import { withParser } from './parsers.ts'
 import { Workspace } from './workspace.ts'
 import { resolveNames, type ResolvedQuery } from './names.ts'
 import { callOf } from './readcalls.ts'
@@ -69,18 +72,19 @@ export const workspaceIn = ({ disk, scratchDir, random, functions, loadAvro, isR
 
 /** Reads the statement, and finds its tables and views. Places outside of the cluster are copied into it. */
 export async function askedOf(tools: SqlTools, { text, params, signal, space }: Question): Promise<Asked> {
-  const parser = await engineOf(tools)({ memoryBytes: parserBytes, threads: 1 })
   try {
-    await parser.confine([])
-    const statement = await readStatement(parser, plainPlaces(text), params)
-    checkOutside(text, statement.tables)
-    const other = statement.tables.find(name => name !== informationSchema)
-    if (other !== undefined && statement.tables.includes(informationSchema))
-      throw new GristmillError(
-        'EINVAL', `information_schema is not joined with other tables, such as ${other}; ask it in a query of its own`,
-      )
-    const resolved = await resolvedIn(tools, parser, statement, signal)
-    if (tools.isRemote) await checkReads(parser, resolved.sql)
+    const { statement, resolved } = await withParser(engineOf(tools), { memoryBytes: parserBytes, threads: 1 }, async parser => {
+      const read = await readStatement(parser, plainPlaces(text), params)
+      checkOutside(text, read.tables)
+      const other = read.tables.find(name => name !== informationSchema)
+      if (other !== undefined && read.tables.includes(informationSchema))
+        throw new GristmillError(
+          'EINVAL', `information_schema is not joined with other tables, such as ${other}; ask it in a query of its own`,
+        )
+      const found = await resolvedIn(tools, parser, read, signal)
+      if (tools.isRemote) await checkReads(parser, found.sql)
+      return { statement: read, resolved: found }
+    })
     const tables = await tablesIn(tools, resolved, { own: new Set(statement.tables), space, signal })
     return { statement: { ...statement, sql: resolved.sql }, tables, views: resolved.views }
   } catch (error) {
@@ -90,8 +94,6 @@ export async function askedOf(tools: SqlTools, { text, params, signal, space }: 
       'TOO_LARGE', `the statement and its parameters need more than ${formatBytes(parserBytes)} to be read; give shorter lists, or join `
       + 'with a table that has their values', { cause: error },
     )
-  } finally {
-    parser.close()
   }
 }
 
@@ -112,24 +114,25 @@ async function tablesIn(
   { own, space, signal }: { readonly own: ReadonlySet<string> } & Pick<Question, 'space' | 'signal'>,
 ): Promise<SqlTable[]> {
   const { cluster } = tools
-  const tables = []
-  for (const name of new Set(names)) {
+  const tableOf = async (name: string): Promise<SqlTable | undefined> => {
     const lines = tools.lines?.get(name.toLowerCase())
-    if (lines) {
-      tables.push(await linesTable((await cluster()).cluster.ask, name, lines, signal))
-      continue
-    }
+    if (lines) return linesTable((await cluster()).cluster.ask, name, lines, signal)
     const found = known.find(each => each.name === name)
-    if (found) tables.push(await catalogTable((await cluster()).cluster.ask, found, signal))
-    if (found || !isPathName(name)) continue
-    if (isOutside(name)) {
-      tables.push(await outsideTable(name, { ...tools, isOwn: own.has(name), space, signal }))
-      continue
-    }
-    tables.push(await filesOf(tools, name, signal))
+    if (found) return catalogTable((await cluster()).cluster.ask, found, signal)
+    return isPathName(name) ? filesOf(tools, name, signal) : undefined
   }
-  return tables
+  const wanted = [...new Set(names)]
+  const gate = new Semaphore(lookupsAtOnce)
+  const isInside = (name: string): boolean => !isOutside(name) || known.some(each => each.name === name)
+  const tables = await settled(wanted.map(async name => (isInside(name) ? gate.run(() => tableOf(name), signal) : undefined)))
+  // Copying begins when all others are known to be there.
+  for (const [i, name] of wanted.entries())
+    if (!isInside(name)) tables[i] = await outsideTable(name, { ...tools, isOwn: own.has(name), space, signal })
+  return tables.filter(table => table !== undefined)
 }
+
+/** Tables whose files are looked up at a time. */
+const lookupsAtOnce = 8
 
 /** The table of a path, or of a call that says how its files are read. */
 async function filesOf(tools: SqlTools, name: string, signal: AbortSignal | undefined): Promise<SqlTable> {
