@@ -72,14 +72,17 @@ const binOf = (piece: SplitPiece): Bin => ({ bytes: sizeOf(piece), pathChars: pi
 
 const sizeOf = ({ range }: SplitPiece): number => range.end - range.start
 
-function toSplit({ bytes, pieces }: Bin): Split {
+const toSplit = ({ bytes, pieces }: Bin): Split => ({ bytes, ranges: rangesOf(pieces.sort((a, b) => before(a.range, b.range))) })
+
+/** Ranges of the pieces in their order; those that follow one another in a file are one. */
+export function rangesOf(pieces: readonly SplitPiece[]): SplitRange[] {
   const ranges: SplitRange[] = []
-  for (const { range } of pieces.sort((a, b) => before(a.range, b.range))) {
+  for (const { range } of pieces) {
     const last = ranges.at(-1)
     if (last && follows(last, range)) ranges[ranges.length - 1] = joined(last, range)
     else ranges.push(range)
   }
-  return { bytes, ranges }
+  return ranges
 }
 
 /** True if both ranges can be read as one. */

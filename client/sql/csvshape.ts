@@ -4,6 +4,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { SqlColumn } from '../../src/base/sql.ts'
 import { tableSelect, type TableShape } from '../../src/operator/sqltable.ts'
+import type { LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { Database } from '../../src/ports/database.ts'
 import { lookAtSample, type FoundFormat } from './csvlook.ts'
 import { roomyType, widerDecimal } from './decimals.ts'
@@ -27,6 +28,8 @@ export interface FileSample {
   readonly lines: number
   /** Of an Arrow file, whose schema has been read. */
   readonly columns?: TableShape['columns'] | undefined
+  /** All blocks of the file, if they are known. */
+  readonly blocks?: readonly LocatedBlock[] | undefined
 }
 
 type CsvFormat = Extract<TableShape['format'], { kind: 'csv' }>

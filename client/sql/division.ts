@@ -1,15 +1,17 @@
-// Whether tasks divide a query, and into how many parts: by the sizes of its tables, the parts in which their files can be read, and the
-// cluster's slots. A job of several stages costs some time of its own, so small queries run in one task.
+// Whether tasks divide a query, and into how many parts: by the bytes that it reads of its tables, the parts in which their files can be
+// read, and the cluster's slots. A job of several stages costs some time of its own, so small queries run in one task, which may take
+// several slots of a datanode.
 
-import { formatBytes, MiB } from '../../src/base/units.ts'
-import { status as clusterStatus } from '../../src/protocol/admin.ts'
+import { limits } from '../../src/base/limits.ts'
+import { formatBytes, GiB, MiB } from '../../src/base/units.ts'
+import { status as clusterStatus, type NodeStatus } from '../../src/protocol/admin.ts'
 import type { PlannerOptions } from '../../src/sql/fragment.ts'
 import type { QueryColumn, QueryPlan, TableInfo } from '../../src/sql/query.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { pack, type SplitPiece } from '../jobs/pack.ts'
 import type { SqlTable } from './tables.ts'
 
-/** Whether tasks divide a query. `auto`: where the sizes of its tables say that it pays. */
+/** Whether tasks divide a query. `auto`: where the bytes that it reads say that it pays. */
 export type Distribute = 'auto' | 'always' | 'never'
 
 /** Internal: how queries are divided. */
@@ -21,6 +23,8 @@ export interface Division {
   readonly partitions?: number | undefined
   /** Bytes of a table that one task reads, where tasks divide it. The same default. */
   readonly splitBytes?: number | undefined
+  /** Bytes of tables from which on the columns are looked for that a query needs. Default: 64 MiB. */
+  readonly plannedBytes?: number | undefined
 }
 
 export interface DivisionRequest {
@@ -29,8 +33,17 @@ export interface DivisionRequest {
   readonly columns: readonly QueryColumn[]
 }
 
-/** A job of several stages takes some hundred milliseconds more than one task, which reads this much in about a second. */
-const dividedBytesMin = 64 * MiB
+/** The columns that a query needs of smaller tables are not looked for: one task runs it, and reads all of them. */
+export const plannedBytesMin = 64 * MiB
+/**
+ * Tasks divide a query that reads as much. A job of several stages takes up to a second more than one task, whose engine reads this much of
+ * Parquet in some two seconds with one thread, and has as many threads as the task takes slots. Text takes longer to read.
+ */
+const dividedBytesMin = { parquet: 256 * MiB, other: 64 * MiB } as const
+/** The same where one datanode has all slots of the cluster: other tasks would have no more of its processors than its threads have. */
+const wholeBytesMax = 2 * GiB
+/** A thread with less to read is no faster. */
+const threadBytesMin = 8 * MiB
 /** A task with less to do takes longer to start than to run. */
 const splitBytesMin = 16 * MiB
 const splitBytesMax = 128 * MiB
@@ -38,10 +51,12 @@ const splitBytesMax = 128 * MiB
 const partitionBytesMax = 256 * MiB
 const partitionsMax = 256
 
-interface Dividing extends Pick<Division, 'partitions' | 'splitBytes'> {
+/** Datanodes that run tasks. */
+export type TaskNodes = ReadonlyArray<Pick<NodeStatus, 'slots' | 'running'>>
+
+interface Dividing extends Pick<Division, 'partitions' | 'splitBytes' | 'plannedBytes'> {
   readonly distribute: Distribute
-  readonly cluster: Pick<Cluster, 'ask'>
-  readonly signal: AbortSignal | undefined
+  readonly nodes: TaskNodes
 }
 
 interface Divided {
@@ -51,24 +66,34 @@ interface Divided {
   readonly reason?: string
 }
 
-/** False: one task runs a query over these tables. */
-export const mayDivide = (distribute: Distribute, tables: ReadonlyArray<Pick<SqlTable, 'files'>>): boolean =>
-  distribute === 'always'
-  || (distribute === 'auto' && tables.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0) >= dividedBytesMin)
+/** Bytes that a query reads of its tables. */
+export interface ReadBytes { readonly parquet: number; readonly other: number }
 
-export async function divisionOf(
-  { distribute, partitions, splitBytes, cluster, signal }: Dividing,
+/** False: one task runs a query over these tables. */
+export const mayDivide = (
+  { distribute, plannedBytes = plannedBytesMin }: Pick<Dividing, 'distribute' | 'plannedBytes'>,
+  tables: ReadonlyArray<Pick<SqlTable, 'files'>>,
+): boolean =>
+  distribute === 'always'
+  || (distribute === 'auto' && tables.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0) >= plannedBytes)
+
+export async function taskNodes({ cluster, signal }: Pick<SubmitTools, 'cluster' | 'signal'>): Promise<TaskNodes> {
+  const { nodes } = await cluster.ask(clusterStatus, {}, signal)
+  return nodes.filter(({ state, slots }) => state === 'live' && slots > 0)
+}
+
+interface SubmitTools { readonly cluster: Pick<Cluster, 'ask'>; readonly signal: AbortSignal | undefined }
+
+export function divisionOf(
+  { distribute, partitions, splitBytes, plannedBytes = plannedBytesMin, nodes }: Dividing,
   infos: readonly TableInfo[], pieces: ReadonlyArray<readonly SplitPiece[]>,
-): Promise<Divided> {
+): Divided {
   const one = (reason: string): Divided => ({ partitions: 1, splitBytes, reason })
   if (distribute === 'never') return one('it was asked for (distribute: never)')
   const bytes = infos.reduce((sum, table) => sum + table.bytes!, 0)
   const isForced = distribute === 'always'
-  if (!isForced && bytes < dividedBytesMin)
-    return one(`its tables have ${formatBytes(bytes)}, and tasks divide a query from ${formatBytes(dividedBytesMin)} on`)
-  const isGiven = isForced && partitions !== undefined && splitBytes !== undefined
-  const { nodes } = isGiven ? { nodes: [] } : await cluster.ask(clusterStatus, {}, signal)
-  const slots = Math.max(1, nodes.filter(({ state }) => state === 'live').reduce((sum, node) => sum + node.slots, 0))
+  if (!isForced && bytes < plannedBytes) return one(`its tables have ${formatBytes(bytes)}, and ${fromText}`)
+  const slots = Math.max(1, slotsIn(nodes))
   if (!isForced && slots === 1) return one('the cluster runs one task at a time')
   const most = Math.max(...infos.map(table => table.bytes!))
   const split = splitBytes ?? clamped(Math.ceil(most / slots), isForced ? 1 : splitBytesMin, splitBytesMax)
@@ -77,5 +102,29 @@ export async function divisionOf(
   const count = Math.max(Math.min(slots, Math.ceil(bytes / splitBytesMin)), Math.ceil(bytes / partitionBytesMax))
   return { partitions: partitions ?? clamped(count, isForced ? 2 : 1, partitionsMax), splitBytes: split }
 }
+
+/** Why one task runs a query that reads so much of its tables; undefined: tasks divide it. */
+export function reasonOfBytes({ parquet, other }: ReadBytes, nodes: TaskNodes): string | undefined {
+  if (other >= dividedBytesMin.other) return undefined
+  const read = `it reads ${formatBytes(parquet + other)} of its tables`
+  if (parquet < dividedBytesMin.parquet) return `${read}, and ${fromText}`
+  if (nodes.length > 1 || parquet >= wholeBytesMax) return undefined
+  return `${read}, and one datanode has all slots, which divides a query from ${formatBytes(wholeBytesMax)} on`
+}
+
+const fromText = `tasks divide a query that reads ${formatBytes(dividedBytesMin.parquet)} of Parquet, or `
+  + `${formatBytes(dividedBytesMin.other)} of other files`
+
+/**
+ * Slots of one datanode that the only task of a query takes, a thread for each: no more than each datanode has, so that another one can run
+ * it again, and than one has free.
+ */
+export function slotsOfTask(nodes: TaskNodes, bytes: number): number {
+  const least = Math.min(...nodes.map(({ slots }) => slots))
+  const free = Math.max(...nodes.map(({ slots, running }) => slots - running))
+  return nodes.length === 0 ? 1 : clamped(Math.min(least, free, Math.ceil(bytes / threadBytesMin)), 1, limits.taskSlotsMax)
+}
+
+const slotsIn = (nodes: TaskNodes): number => nodes.reduce((sum, { slots }) => sum + slots, 0)
 
 const clamped = (value: number, least: number, most: number): number => Math.min(most, Math.max(least, value))

@@ -14,7 +14,7 @@ import { sqlProgram, type SqlWork } from '../../src/operator/sqlwork.ts'
 import { resultDirectory } from '../../src/plan/history.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobSpec, Origin, StageSpec } from '../../src/protocol/job.ts'
-import { list, type FileStatus } from '../../src/protocol/namespace.ts'
+import { list, type FileStatus, type LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { Cluster } from '../call/cluster.ts'
 import { paged } from '../call/pages.ts'
@@ -34,6 +34,11 @@ import type { SqlTable } from './tables.ts'
 /** Makes the tables views without rows. */
 export async function defineEmpty(db: Database, shapes: readonly TableShape[]): Promise<void> {
   for (const shape of shapes) await db.run(`CREATE VIEW ${quotedName(shape.name)} AS ${tableSelect(shape, [])}`)
+}
+
+/** Removes these views. */
+export async function dropEmpty(db: Database, shapes: readonly TableShape[]): Promise<void> {
+  for (const shape of shapes) await db.run(`DROP VIEW ${quotedName(shape.name)}`)
 }
 
 /** Directory to publish, and how. Without it the rows go back to the caller. */
@@ -153,11 +158,18 @@ interface FilePieces {
   readonly whole: readonly SplitPiece[]
 }
 
-/** `groups`: row groups of a Parquet file, if they are known. */
+interface KnownFile {
+  /** Row groups of a Parquet file. */
+  readonly groups: readonly RowGroup[] | undefined
+  readonly blocks: readonly LocatedBlock[] | undefined
+}
+
+/** `known`: what has been read of it. */
 export async function piecesOf(
-  cluster: Cluster, file: FileStatus, { format }: TableShape, groups: readonly RowGroup[] | undefined, signal: AbortSignal | undefined,
+  cluster: Cluster, file: FileStatus, { format }: TableShape, known: KnownFile, signal: AbortSignal | undefined,
 ): Promise<FilePieces> {
-  const blocks = await blocksOf(cluster.ask, file, signal)
+  const { groups } = known
+  const blocks = known.blocks ?? await blocksOf(cluster.ask, file, signal)
   const whole = [piece(file, blocks, { start: 0, end: file.length, aligned: true })]
   if (format.kind === 'parquet') {
     const parts = groups && partsOf(groups, file.length)

@@ -1,29 +1,28 @@
-// The planner's oracle: an engine of its own, without rows and without files, that parses and binds the query. Its optimizer is set by the
-// planner; the query, which is one SELECT, cannot set anything, and is not run there.
+// The planner's oracle: an engine without rows that parses and binds the query. Its optimizer is set by the planner; the query, which is
+// one SELECT, cannot set anything, and is not run there. It reaches no files but the beginnings of those of the query.
 
-import { MiB } from '../../src/base/units.ts'
-import type { Database, OpenDatabase } from '../../src/ports/database.ts'
+import type { Database } from '../../src/ports/database.ts'
 import type { PlannerOptions } from '../../src/sql/fragment.ts'
-import type { QueryPlan } from '../../src/sql/query.ts'
+import type { QueryPlan, TableScan } from '../../src/sql/query.ts'
 import type { Distribute, Division, DivisionRequest } from './division.ts'
-import type { Workspace } from './workspace.ts'
 
-const oracleBytes = 256 * MiB
-
+/** REQUIRES: `db` is confined, but not locked, and has no tables of the query. */
 export async function plannedBy(
-  space: Workspace, openDatabase: OpenDatabase, { sql, tables, columns }: DivisionRequest,
+  db: Database, { sql, tables, columns }: DivisionRequest,
   { planner, distribute }: Pick<Division, 'planner'> & { readonly distribute: Distribute },
 ): Promise<QueryPlan> {
   const { planQuery } = await import('../../src/sql/plan.ts')
-  const db = await space.open(openDatabase, oracleBytes, 1)
-  try {
-    await db.confine([], { isLocked: false })
-    // A query that is divided in any case divides small tables, too.
-    const options: PlannerOptions = { ...distribute === 'always' && { smallBytes: 0 }, ...planner }
-    return await planQuery(sql, tables, { rows: text => rowsOf(db, text) }, { ...options, columns })
-  } finally {
-    db.close()
-  }
+  // A query that is divided in any case divides small tables, too.
+  const options: PlannerOptions = { ...distribute === 'always' && { smallBytes: 0 }, ...planner }
+  return planQuery(sql, tables, { rows: text => rowsOf(db, text) }, { ...options, columns })
+}
+
+/** Columns and rows of its tables that the query reads; undefined: it has a part that the planner does not know. REQUIRES: as above. */
+export async function scannedBy(
+  db: Database, { sql, tables }: Pick<DivisionRequest, 'sql' | 'tables'>,
+): Promise<ReadonlyMap<string, TableScan> | undefined> {
+  const { scansOf } = await import('../../src/sql/scans.ts')
+  return scansOf(sql, tables, { rows: text => rowsOf(db, text) })
 }
 
 async function rowsOf(db: Database, sql: string): Promise<Array<Array<string | null>>> {

@@ -1,5 +1,5 @@
-// Engines that read statements, kept from query to query: starting one takes longer than reading a statement. A statement is parsed there and
-// never run, so nothing of it stays. They reach no file.
+// Engines that read statements, kept from query to query: starting one takes longer than reading a statement. A statement is parsed there
+// and never run, so nothing of it stays. They reach no file.
 
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 

@@ -2,6 +2,7 @@
 // divide it, and lays the plan out. A query that is not divided is gathered: one task reads all tables and runs the text as it was written.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { Semaphore } from '../../src/base/queue.ts'
 import { typeText, type SqlColumn } from '../../src/base/sql.ts'
 import { MiB } from '../../src/base/units.ts'
 import { columnsOfTable, type TableShape } from '../../src/operator/sqltable.ts'
@@ -9,17 +10,20 @@ import type { SqlWork } from '../../src/operator/sqlwork.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import { gatherPlan } from '../../src/sql/gather.ts'
-import type { QueryPlan, ScanCondition, TableInfo } from '../../src/sql/query.ts'
+import type { QueryPlan, ScanCondition, TableInfo, TableScan } from '../../src/sql/query.ts'
 import type { SplitPiece } from '../jobs/pack.ts'
+import { settled } from '../jobs/splits.ts'
 import type { SqlCluster } from './cluster.ts'
-import { divisionOf, mayDivide, type Distribute, type Division } from './division.ts'
+import {
+  divisionOf, mayDivide, plannedBytesMin, reasonOfBytes, slotsOfTask, taskNodes, type Distribute, type Division, type ReadBytes,
+} from './division.ts'
 import type { Workspace } from './workspace.ts'
-import { defineEmpty, piecesOf } from './job.ts'
-import { plannedBy } from './oracle.ts'
+import { defineEmpty, dropEmpty, piecesOf } from './job.ts'
+import { plannedBy, scannedBy } from './oracle.ts'
 import { neededPieces, rowGroupsOf } from './pruning.ts'
 import { sampleTable, type SampledTable } from './sample.ts'
 import { shapeOf } from './shape.ts'
-import { knownStatistics, statisticsOf } from './statistics.ts'
+import { columnShares, knownStatistics, statisticsOf } from './statistics.ts'
 import { layOutQuery, type LaidStage, type LayoutParts } from './stages.ts'
 import type { SqlTable } from './tables.ts'
 
@@ -45,43 +49,90 @@ export interface PlannedQuery {
 const plannerBytes = 256 * MiB
 /** Footers of a table that are read, each by some calls; further files are read as a whole. */
 const footersMax = 1_000
+/** Calls to the namenode at a time, for the blocks of files. */
+const callsAtOnce = 16
 
+/** In an engine of its own. */
 export async function planJob(parts: PlanningParts): Promise<PlannedQuery> {
-  const { sql, tables, openDatabase, space, cluster: { cluster }, signal } = parts
-  const db = await space.open(openDatabase, plannerBytes, 1)
+  const db = await parts.space.open(parts.openDatabase, plannerBytes, 1)
   try {
-    const { sampled, shapes, infos } = await tablesOf(db, parts)
-    const columns = await db.columnsOf(sql)
-    const groups = await rowGroupsOf(db, sampled, shapes)
-    const pieces: SplitPiece[][] = []
-    const wholes: SplitPiece[][] = []
-    for (const [i, table] of tables.entries()) {
-      const own = []
-      for (const { path, status } of table.files) own.push(await piecesOf(cluster, status!, shapes[i]!, groups[i]!.get(path), signal))
-      pieces.push(own.flatMap(each => each.parts))
-      wholes.push(own.flatMap(each => each.whole))
-    }
-    const request = { sql, tables: infos, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })) }
-    const division = await divisionOf({ ...parts, cluster }, infos, pieces)
-    const needed = (table: number, conditions: readonly ScanCondition[]): Promise<readonly SplitPiece[]> =>
-      neededPieces(db, { sampled: sampled[table]!, shape: shapes[table]!, groups: groups[table]!, pieces: pieces[table]!, conditions })
-    // The last stage of a plan has names of its own.
-    const last: LayoutParts['last'] = (text, own) => parts.last(text, own.map(({ type }, i) => ({ name: columns[i]!.name, type })))
-    const layOut = async (plan: QueryPlan): Promise<PlannedQuery> =>
-      ({ columns, ...await layOutQuery({ plan, shapes, pieces, wholes, db, last, needed, ...division }) })
-    const gathered = (reason: string): Promise<PlannedQuery> => layOut(gatherPlan(sql, infos, request.columns, reason))
-    if (division.reason !== undefined) return await gathered(division.reason)
-    const plan = await (parts.plan ?? (each => plannedBy(space, openDatabase, each, parts)))(request)
-    try {
-      return await layOut(plan)
-    } catch (error) {
-      // A type that no exchange carries, or more inputs than a task may have: one task may still do it.
-      if (!(error instanceof GristmillError) || plan.stages.length === 1) throw error
-      return await gathered(`a stage that cannot be laid out: ${error.message}`)
-    }
+    return await planJobIn(db, parts)
   } finally {
     db.close()
   }
+}
+
+/** Confines the engine, which may be used then for the rows of the job: it reaches those in the workspace. REQUIRES: it is new. */
+export async function planJobIn(db: Database, parts: Omit<PlanningParts, 'openDatabase'>): Promise<PlannedQuery> {
+  const { sql, tables, distribute, space, cluster: { cluster }, signal } = parts
+  const { sampled, shapes, infos } = await tablesOf(db, parts)
+  const columns = await db.columnsOf(sql)
+  // The planner makes tables of their names: a view has no statistics, and no row numbers.
+  await dropEmpty(db, shapes)
+  const groups = await rowGroupsOf(db, sampled, shapes)
+  const gate = new Semaphore(callsAtOnce)
+  const found = await settled(tables.map((table, i) => {
+    const blocks = new Map(sampled[i]!.samples.map(sample => [sample.path, sample.blocks]))
+    return settled(table.files.map(({ path, status }) => {
+      const known = { groups: groups[i]!.get(path), blocks: blocks.get(path) }
+      return gate.run(() => piecesOf(cluster, status!, shapes[i]!, known, signal), signal)
+    }))
+  }))
+  const pieces = found.map(own => own.flatMap(each => each.parts))
+  const wholes = found.map(own => own.flatMap(each => each.whole))
+  const request = { sql, tables: infos, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })) }
+  const isGiven = distribute === 'always' && parts.partitions !== undefined && parts.splitBytes !== undefined
+  const nodes = isGiven ? [] : await taskNodes({ cluster, signal })
+  const division = divisionOf({ ...parts, nodes }, infos, pieces)
+  const needed = (table: number, conditions: readonly ScanCondition[]): Promise<readonly SplitPiece[]> =>
+    neededPieces(db, { sampled: sampled[table]!, shape: shapes[table]!, groups: groups[table]!, pieces: pieces[table]!, conditions })
+  const bytes = infos.reduce((sum, info) => sum + info.bytes!, 0)
+  const isAuto = distribute !== 'always' && !parts.plan
+  const scans = isAuto && bytes >= (parts.plannedBytes ?? plannedBytesMin) ? await scannedBy(db, request) : undefined
+  const read = await bytesRead(db, { sampled, infos, needed, scans })
+  // The last stage of a plan has names of its own.
+  const last: LayoutParts['last'] = (text, own) => parts.last(text, own.map(({ type }, i) => ({ name: columns[i]!.name, type })))
+  const slots = space.isCalling ? 1 : slotsOfTask(nodes, read.parquet + read.other)
+  const layOut = async (plan: QueryPlan): Promise<PlannedQuery> =>
+    ({ columns, ...await layOutQuery({ plan, shapes, pieces, wholes, db, last, needed, slots, ...division }) })
+  const gathered = (reason: string): Promise<PlannedQuery> => layOut(gatherPlan(sql, infos, request.columns, reason, scans))
+  const reason = division.reason ?? (isAuto ? reasonOfBytes(read, nodes) : undefined)
+  if (reason !== undefined) return await gathered(reason)
+  const plan = await (parts.plan ?? (each => plannedBy(db, each, parts)))(request)
+  try {
+    return await layOut(plan)
+  } catch (error) {
+    // A type that no exchange carries, or more inputs than a task may have: one task may still do it.
+    if (!(error instanceof GristmillError) || plan.stages.length === 1) throw error
+    return await gathered(`a stage that cannot be laid out: ${error.message}`)
+  }
+}
+
+interface Reading {
+  readonly sampled: readonly SampledTable[]
+  readonly infos: readonly TableInfo[]
+  readonly needed: LayoutParts['needed']
+  /** Default: all columns of all rows are read. */
+  readonly scans: ReadonlyMap<string, TableScan> | undefined
+}
+
+/** Bytes of the columns that a query reads, in the parts of files that can have rows which it needs. */
+async function bytesRead(db: Database, { sampled, infos, needed, scans }: Reading): Promise<ReadBytes> {
+  const sum = { parquet: 0, other: 0 }
+  for (const [i, { table, samples }] of sampled.entries()) {
+    const { name, bytes: all } = infos[i]!
+    const scan = scans?.get(name)
+    const bytes = scan?.conditions
+      ? (await needed(i, scan.conditions)).reduce((total, { range }) => total + range.end - range.start, 0) : all!
+    if (table.kind !== 'parquet') {
+      sum.other += bytes
+      continue
+    }
+    const shares = scan ? await columnShares(db, { table, samples }) : new Map<string, number>()
+    const share = shares.size === 0 ? 1 : scan!.columns.reduce((total, column) => total + (shares.get(column.toLowerCase()) ?? 0), 0)
+    sum.parquet += Math.round(bytes * Math.min(1, share))
+  }
+  return sum
 }
 
 /** Fixes the way in which the files of a table are read. */
@@ -104,13 +155,15 @@ export async function shapeOfTable(
 
 /** Shapes of the tables, which are views without rows from now on, and what is known of their rows. */
 async function tablesOf(
-  db: Database, { tables, distribute, disk, space, cluster: { files }, signal }: PlanningParts,
+  db: Database, parts: Omit<PlanningParts, 'openDatabase'>,
 ): Promise<{ sampled: SampledTable[]; shapes: TableShape[]; infos: TableInfo[] }> {
-  const footers = mayDivide(distribute, tables) ? footersMax : 1
-  const sampled = []
-  for (const [i, table] of tables.entries())
-    sampled.push(await sampleTable(table, i, { disk, files, space, loadAvro: space.loadAvro, signal, footers }))
-  await db.confine(sampled.flatMap(({ samples }) => samples.map(({ local }) => local)))
+  const { tables, disk, space, cluster: { files }, signal } = parts
+  const footers = mayDivide(parts, tables) ? footersMax : 1
+  const sampled = await settled(tables.map((table, i) =>
+    sampleTable(table, i, { disk, files, space, loadAvro: space.loadAvro, signal, footers })))
+  // The planner switches optimizers off. No statement of the user is run here.
+  const own = sampled.flatMap(({ samples }) => samples.map(({ local }) => local))
+  await db.confine([...own, space.result], { isLocked: false, directory: space.rows })
   const shapes: TableShape[] = []
   const infos: TableInfo[] = []
   for (const each of sampled) {

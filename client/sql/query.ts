@@ -9,7 +9,7 @@ import { isKafka } from '../../src/connector/kafka/address.ts'
 import { isPostgres } from '../../src/connector/postgres/names.ts'
 import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'
 import { formatBytes, MiB } from '../../src/base/units.ts'
-import type { OpenDatabase } from '../../src/ports/database.ts'
+import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Job } from '../jobs/job.ts'
 import { Run } from '../jobs/running.ts'
@@ -24,7 +24,7 @@ import { explanationOf, type SqlExplanation } from './explained.ts'
 import { defineTables, pathsOf, placeTables } from './here.ts'
 import { asQueryError, forgetRows, submitQuery, waitForRows } from './job.ts'
 import { listTables } from './listed.ts'
-import { planJob, type PlannedQuery } from './planning.ts'
+import { planJob, planJobIn, type PlannedQuery } from './planning.ts'
 import { explainedIn, namingIn, RunningQuery, uniqueNames } from './running.ts'
 import type { OutsideWritten, SqlExportOptions } from './cluster.ts'
 import { isOutside, notReached, placesIn } from './outside.ts'
@@ -40,7 +40,7 @@ export interface SqlOptions {
   /** Tables of the cluster that have this size altogether are fetched, and the query runs in this process; default: 16 MiB. */
   readonly localBytes?: number | undefined
   /**
-   * Whether tasks divide a query over files of the cluster. Default: auto, where the sizes of its tables say that it pays. `always` also
+   * Whether tasks divide a query over files of the cluster. Default: auto, where the bytes that it reads say that it pays. `always` also
    * divides small ones, which are not fetched.
    */
   readonly distribute?: Distribute | undefined
@@ -294,8 +294,10 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     return explanation!
   }
 
-  /** The stages of a job that returns its rows. */
-  async #planned(space: Workspace, openDatabase: OpenDatabase, { statement: { sql }, tables }: Asked): Promise<PlannedQuery> {
+  /** The stages of a job that returns its rows. `db`: as for #plan. */
+  async #planned(
+    space: Workspace, openDatabase: OpenDatabase, { statement: { sql }, tables }: Asked, db?: Database,
+  ): Promise<PlannedQuery> {
     const local = localAmong(tables)
     if (local) {
       const isAsked = this.#options.distribute === 'always'
@@ -303,7 +305,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       throw new GristmillError('EINVAL', `${local.name} is a file of this machine, and ${why}; put it into the cluster`)
     }
     return this.#plan(space, openDatabase, { sql, tables }, (query, own) =>
-      ({ sql: sentQuery(query, own), output: { kind: 'rows', format: 'parquet', isResult: true } }))
+      ({ sql: sentQuery(query, own), output: { kind: 'rows', format: 'parquet', isResult: true } }), db)
   }
 
   /** By tasks of the cluster. */
@@ -313,33 +315,37 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const { signal, memoryBytes, onJob, queue, priority } = this.#options
     const { tables } = asked
     const { cluster, files } = await this.#tools.cluster()
-    const planned = await this.#planned(space, openDatabase, asked)
-    const { columns, work, stages } = planned
-    const functions = await this.#tools.functions?.stored()
-    const job = await submitQuery(cluster, { tables, work, stages, functions, text: this.#text, memoryBytes, queue, priority, signal })
-    try {
-      onJob?.(job)
-      const parts = await waitForRows(cluster, job, signal)
-      onEnd?.(planned, await job.status({ signal }))
-      const locals: string[] = []
-      for (const status of parts) locals.push(await space.place({ path: status.path, bytes: status.length, status }, files, signal))
-      const running = new RunningQuery(await space.open(openDatabase, memoryDefault), space, signal)
-      return await running.begin(async db => {
-        await db.confine([...locals, space.result])
+    // It plans the query, waits, and reads the rows: starting another one takes longer than to wait takes memory.
+    const db = await space.open(openDatabase, memoryDefault, 1)
+    const running = new RunningQuery(db, space, signal)
+    return running.begin(async () => {
+      const planned = await this.#planned(space, openDatabase, asked, db)
+      const { columns, work, stages } = planned
+      const functions = await this.#tools.functions?.stored()
+      const job = await submitQuery(cluster, { tables, work, stages, functions, text: this.#text, memoryBytes, queue, priority, signal })
+      try {
+        onJob?.(job)
+        const parts = await waitForRows(cluster, job, signal)
+        onEnd?.(planned, await job.status({ signal }))
+        const locals: string[] = []
+        for (const status of parts) locals.push(await space.placeRows({ path: status.path, bytes: status.length, status }, files, signal))
         const rows = `SELECT ${resultColumns(columns)} FROM read_parquet(${literalsOf(locals)}, hive_partitioning = false)`
         return { sql: locals.length === 0 ? noRows(columns) : rows, columns }
-      })
-    } finally {
-      await forgetRows(cluster, job.id).catch(() => {})
-    }
+      } finally {
+        await forgetRows(cluster, job.id).catch(() => {})
+      }
+    })
   }
 
-  /** The stages of a job, and columns of the result. */
-  async #plan(space: Workspace, openDatabase: OpenDatabase, { sql, tables }: Planning, last: LayoutParts['last']): Promise<PlannedQuery> {
+  /** The stages of a job, and columns of the result. `db`: a new engine, which may be used for its rows afterwards. */
+  async #plan(
+    space: Workspace, openDatabase: OpenDatabase, { sql, tables }: Planning, last: LayoutParts['last'], db?: Database,
+  ): Promise<PlannedQuery> {
     const { disk, division } = this.#tools
     const { signal, distribute = 'auto' } = this.#options
     const cluster = await this.#tools.cluster()
-    return planJob({ sql, tables, distribute, disk, openDatabase, space, cluster, last, signal, ...division })
+    const parts = { sql, tables, distribute, disk, space, cluster, last, signal, ...division }
+    return db ? planJobIn(db, parts) : planJob({ ...parts, openDatabase })
   }
 
   #asked(space?: Workspace): Promise<Asked> {

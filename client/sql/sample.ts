@@ -97,13 +97,13 @@ export async function sampleHere(table: SqlTable, index: number, locals: readonl
 const lineSample = async (place: SamplePlace, columns: FileSample['columns'], tools: SampleTools): Promise<FileSample> =>
   ({ path: place.file.path, local: await kept(Buffer.alloc(0), place, tools), isWhole: false, bytes: 0, lines: 0, columns })
 
-interface Head { readonly bytes: Buffer; readonly isWhole: boolean }
+interface Head extends Pick<FileSample, 'blocks'> { readonly bytes: Buffer; readonly isWhole: boolean }
 
-function sampleOf(table: SqlTable, file: SqlFile, { bytes, isWhole }: Head, local: string): FileSample {
+function sampleOf(table: SqlTable, file: SqlFile, { bytes, isWhole, blocks }: Head, local: string): FileSample {
   const firstLine = table.kind === 'csv' ? lineOf(bytes) : undefined
   const lines = table.kind === 'parquet' ? 0 : bytes.reduce((sum, byte) => (byte === 10 ? sum + 1 : sum), 0)
   return {
-    path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines, ...firstLine !== undefined && { firstLine },
+    path: file.path, local, isWhole, bytes: isWhole ? file.bytes : bytes.length, lines, blocks, ...firstLine !== undefined && { firstLine },
     ...table.kind === 'csv' && { head: bytes, delimiter: table.csv?.delimiter ?? delimiterOf(file), header: headerOf(file) },
   }
 }
@@ -228,9 +228,10 @@ async function beginningOf(
 }
 
 /** The footer of a Parquet file, as a file of its own: enough to know its columns. */
-async function footerOf({ path, bytes: length }: SqlFile, { files, signal }: ShapeTools): Promise<Head> {
+async function footerOf({ path, bytes: length, status }: SqlFile, { files, signal }: ShapeTools): Promise<Head> {
+  const located = await files.locate(path, { signal })
   const tail = async (bytes: number): Promise<Buffer> =>
-    Buffer.concat(await Array.fromAsync(files.read(path, { start: Math.max(0, length - bytes), signal })))
+    Buffer.concat(await Array.fromAsync(files.read(located, { start: Math.max(0, length - bytes), signal })))
   const last = await tail(tailBytes)
   const damaged = (): GristmillError =>
     new GristmillError('EINVAL', `${path} is no Parquet file: it does not end as one`, { details: { path } })
@@ -242,5 +243,9 @@ async function footerOf({ path, bytes: length }: SqlFile, { files, signal }: Sha
       { details: { path } },
     )
   const whole = footer <= last.length ? last : await tail(footer)
-  return { bytes: Buffer.concat([Buffer.from('PAR1'), whole.subarray(whole.length - footer)]), isWhole: false }
+  const isSame = located.status.id === status?.id && located.status.length === length && !located.outside
+  return {
+    bytes: Buffer.concat([Buffer.from('PAR1'), whole.subarray(whole.length - footer)]), isWhole: false,
+    blocks: isSame && located.next === undefined ? located.blocks : undefined,
+  }
 }

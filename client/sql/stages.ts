@@ -12,11 +12,11 @@ import type { StageInput, StageSpec } from '../../src/protocol/job.ts'
 import { splitRangesMax } from '../../src/protocol/packed.ts'
 import type { Split } from '../../src/protocol/task.ts'
 import type { QueryColumn, QueryInput, QueryPlan, QueryStage, ScanCondition } from '../../src/sql/query.ts'
-import { pack, type SplitPiece } from '../jobs/pack.ts'
+import { pack, rangesOf, type SplitPiece } from '../jobs/pack.ts'
 import { noRows, receivedColumns, sentQuery } from './carriedtypes.ts'
 
 /** A stage whose splits are not sent yet. */
-export type LaidStage = Pick<StageSpec, 'name' | 'output' | 'broadcasts'> & { readonly input: LaidInput }
+export type LaidStage = Pick<StageSpec, 'name' | 'output' | 'broadcasts' | 'cpu'> & { readonly input: LaidInput }
 type LaidInput = { readonly kind: 'splits'; readonly splits: readonly Split[] } | Extract<StageInput, { kind: 'shuffle' | 'join' }>
 
 export interface LayoutParts {
@@ -34,6 +34,8 @@ export interface LayoutParts {
   readonly partitions: number
   /** Bytes of a split. */
   readonly splitBytes?: number | undefined
+  /** Slots that the task of a plan of one task takes, a thread of its engine for each. Default: one. */
+  readonly slots?: number | undefined
   /** SQL of the last stage around the query of its plan. */
   readonly last: (sql: string, columns: readonly SqlColumn[]) => Pick<SqlStage, 'sql' | 'output'>
 }
@@ -53,11 +55,16 @@ export async function layOutQuery(parts: LayoutParts): Promise<Laid> {
   const columns: SqlColumn[][] = []
   for (const stage of plan.stages) columns.push(await typed(db, stage.columns))
   const needed = new Map<QueryInput, readonly SplitPiece[]>()
-  for (const input of plan.stages.flatMap(({ inputs }) => inputs)) {
-    const { from, how } = input
-    if (from.kind === 'table' && how === 'split' && from.conditions)
-      needed.set(input, await parts.needed(shapes.indexOf(shapeNamed(shapes, from.table)), from.conditions))
+  for (const { tasks, inputs } of plan.stages) {
+    for (const input of inputs) {
+      const { from, how } = input
+      if (from.kind !== 'table' || !from.conditions || (how !== 'split' && tasks !== 'one')) continue
+      const table = shapes.indexOf(shapeNamed(shapes, from.table))
+      const found = await parts.needed(table, from.conditions)
+      if (how === 'split' || bytesOf(found) < bytesOf(parts.wholes[table]!) / 2) needed.set(input, found)
+    }
   }
+  const threads = plan.stages.length === 1 && plan.stages[0]!.tasks === 'one' ? parts.slots ?? 1 : 1
   const made = plan.stages.map((stage, i) => {
     const inputs = inputsOf(stage, { ...parts, plan, columns, chosen: needed })
     const own = columns[i]!
@@ -66,12 +73,16 @@ export async function layOutQuery(parts: LayoutParts): Promise<Laid> {
       ? parts.last(stage.sql, own)
       : { sql: sentQuery(stage.sql, own, hashOf(stage)), output: exchangeOf(stage) }
     return {
-      task: { inputs: inputs.inputs, ...end },
-      laid: { name: stage.name.slice(0, 100), ...inputs.laid, output: outputOf(stage, parts.partitions) },
+      task: { inputs: inputs.inputs, ...end, ...threads > 1 && { threads } },
+      laid: {
+        name: stage.name.slice(0, 100), ...inputs.laid, output: outputOf(stage, parts.partitions), ...threads > 1 && { cpu: threads },
+      },
     }
   })
   return { plan, work: { tables: shapes, stages: made.map(({ task }) => task) }, stages: made.map(({ laid }) => laid) }
 }
+
+const bytesOf = (pieces: readonly SplitPiece[]): number => pieces.reduce((sum, { range }) => sum + range.end - range.start, 0)
 
 const hashOf = ({ output }: QueryStage): string | undefined => (output.kind === 'exchange' ? output.hash : undefined)
 
@@ -154,8 +165,11 @@ function inputsOf(stage: QueryStage, parts: Laying): Inputs {
         divided = chosen.get(stageInput) ?? pieces[table]!
         split.push({ kind: 'table', view, table, ...columnsRead(shapes[table]!, from.columns) })
       } else {
-        whole.push({ kind: 'table', view, table, ranges: wholes[table]!.length, ...columnsRead(shapes[table]!, from.columns) })
-        ahead.push(...wholes[table]!.map(({ range }) => range))
+        const read = chosen.get(stageInput) ?? wholes[table]!
+        // Blocks of text are read in place one by one.
+        const ranges = shapes[table]!.format.kind === 'parquet' ? rangesOf(read) : read.map(({ range }) => range)
+        whole.push({ kind: 'table', view, table, ranges: ranges.length, ...columnsRead(shapes[table]!, from.columns) })
+        ahead.push(...ranges)
       }
       continue
     }

@@ -1,7 +1,7 @@
 // Rows and distinct values of a table, estimated from the samples of its files. They decide about the order of joins and what is broadcast,
 // never about the answer.
 
-import { literalOf } from '../../src/base/sql.ts'
+import { literalOf, literalsOf } from '../../src/base/sql.ts'
 import { isLineKind } from '../../src/operator/linefile.ts'
 import type { Database } from '../../src/ports/database.ts'
 import type { TableInfo } from '../../src/sql/query.ts'
@@ -34,6 +34,23 @@ export async function statisticsOf(
     return { rows: Math.ceil(rows * files), distinct }
   } catch {
     return {}
+  }
+}
+
+/** Shares of columns in the bytes of a Parquet table, by their names in lower case. Empty: they are not known. */
+export async function columnShares(db: Database, { table, samples }: SampledTable): Promise<ReadonlyMap<string, number>> {
+  if (table.kind !== 'parquet' || samples.length === 0) return new Map()
+  try {
+    const found = await db.query(
+      `SELECT lower(split_part(path_in_schema, ', ', 1)), sum(total_compressed_size)
+       FROM parquet_metadata(${literalsOf(samples.map(({ local }) => local))}) GROUP BY ALL`,
+    )
+    const bytes = new Map<string, number>()
+    for await (const rows of found.batches()) for (const [name, count] of rows) bytes.set(String(name), Number(count))
+    const all = [...bytes.values()].reduce((sum, each) => sum + each, 0)
+    return new Map([...bytes].map(([name, count]) => [name, count / Math.max(1, all)]))
+  } catch {
+    return new Map()
   }
 }
 

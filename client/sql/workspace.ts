@@ -65,6 +65,9 @@ export class Workspace implements AsyncDisposable {
   /** REQUIRES: it has been made. */
   get directory(): string { return join(this.#scratchDir, `${ownPrefix}${this.#id}`) }
 
+  /** The query calls functions, which run in a thread of their own. */
+  get isCalling(): boolean { return this.#functions !== undefined }
+
   /** Opens a database that spills here. `memoryBytes`: of its operators. */
   async open(openDatabase: OpenDatabase, memoryBytes: number, threads?: number): Promise<Database> {
     const directory = join(this.directory, 'spill')
@@ -83,9 +86,14 @@ export class Workspace implements AsyncDisposable {
 
   /** Local path of a file of a table; one of the cluster is fetched. */
   async place(file: SqlFile, files: Pick<FileClient, 'locate' | 'read'> | undefined, signal: AbortSignal | undefined): Promise<string> {
-    const local = file.local ?? await this.#copy(file, files!, signal)
+    const local = file.local ?? await this.#copy(file, files!, 'files', signal)
     this.#names.set(local, file.path)
     return local
+  }
+
+  /** Local path of rows that a job has written. */
+  async placeRows(file: SqlFile, files: Pick<FileClient, 'locate' | 'read'>, signal: AbortSignal | undefined): Promise<string> {
+    return this.#copy(file, files, rowsName, signal)
   }
 
   /** The query reads these parts of files. */
@@ -146,8 +154,10 @@ export class Workspace implements AsyncDisposable {
     return target
   }
 
-  async #copy({ path, status }: SqlFile, files: Pick<FileClient, 'locate' | 'read'>, signal: AbortSignal | undefined): Promise<string> {
-    const directory = join(this.directory, 'files', String(this.#files++), ...partitionsIn(path))
+  async #copy(
+    { path, status }: SqlFile, files: Pick<FileClient, 'locate' | 'read'>, into: 'files' | typeof rowsName, signal: AbortSignal | undefined,
+  ): Promise<string> {
+    const directory = join(this.directory, into, String(this.#files++), ...partitionsIn(path))
     await this.#make(directory)
     const local = join(directory, `data${/\.[a-z]+(?:\.(?:gz|zst))?$/i.exec(path)?.[0].toLowerCase() ?? ''}`)
     const located = await files.locate(path, { ...signal && { signal } })
@@ -184,6 +194,9 @@ export class Workspace implements AsyncDisposable {
     await this.#make(directory)
     return directory
   }
+
+  /** Directory of rows that a job has written, and of nothing else. */
+  get rows(): string { return join(this.directory, rowsName) }
 
   /** Place of a result on its way out. */
   get result(): string { return join(this.directory, 'result.parquet') }
@@ -241,6 +254,7 @@ async function removed(disk: Disk, scratchDir: string, name: string): Promise<vo
   await disk.removeTree(gone)
 }
 
+const rowsName = 'rows'
 const ownPrefix = 'sql-'
 /** Directories of this name are used by no query, and their removal may have been interrupted. */
 const gonePrefix = 'gone-'

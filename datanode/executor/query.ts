@@ -1,6 +1,6 @@
 // Runs one attempt of a job of SQL: puts the files of its inputs where an SQL engine of its own can read them, each byte checked, runs the
-// query of its stage, and stores the rows as a part of the job's output. A thread for each slot and a bounded part of the task's memory; what
-// does not fit goes to the scratch directory of this process, up to a bound.
+// query of its stage, and stores the rows as a part of the job's output. A thread for each slot and a bounded part of the task's memory;
+// what does not fit goes to the scratch directory of this process, up to a bound.
 
 import { crc32c } from '@node-rs/crc32'
 import { assert } from '../../src/base/assert.ts'

@@ -30,10 +30,10 @@ export interface DatabaseFunction {
  */
 export interface Database {
   /**
-   * Names the files that statements can reach from now on. No setting can be changed afterwards, unless `isLocked` is false; REQUIRES:
-   * then no statement of a user is run. REQUIRES: called once, before a query.
+   * Names the files that statements can reach from now on, and a directory that may be made later. No setting can be changed afterwards,
+   * unless `isLocked` is false; REQUIRES: then no statement of a user is run. REQUIRES: called once, before a query.
    */
-  confine(files: readonly string[], options?: { readonly isLocked?: boolean }): Promise<void>
+  confine(files: readonly string[], options?: { readonly isLocked?: boolean; readonly directory?: string }): Promise<void>
   /** Queries can call these functions. Throws EINVAL. REQUIRES: the database has one thread. */
   define(functions: readonly DatabaseFunction[]): Promise<void>
   /** Runs statements of this program, whose rows are dropped. */

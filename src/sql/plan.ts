@@ -39,7 +39,8 @@ export async function planQuery(
   }
 }
 
-async function withTables<T>(tables: readonly TableInfo[], oracle: SqlOracle, work: () => Promise<T>): Promise<T> {
+/** Does the work while the tables are there, empty, and then with no optimizer switched off. */
+export async function withTables<T>(tables: readonly TableInfo[], oracle: SqlOracle, work: () => Promise<T>): Promise<T> {
   const made: string[] = []
   try {
     for (const { name, columns } of tables) {
@@ -88,7 +89,7 @@ const isPivot = (message: string): boolean => message.startsWith(pivotFault)
  * without.
  * The planner leaves unused columns out itself.
  */
-async function optimised(sql: string, oracle: SqlOracle): Promise<Json> {
+export async function optimised(sql: string, oracle: SqlOracle): Promise<Json> {
   const [[json]] = (await oracle.rows(`SELECT json_serialize_plan(${textSql(sql)}, optimize := true)`)) as [[string]]
   const answer = readJson(json) as JsonObject
   if (textOf(answer.error_message ?? '').includes('statement of type MULTI')) {

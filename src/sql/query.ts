@@ -47,6 +47,13 @@ export type ScanCondition =
   | { readonly kind: 'null'; readonly column: string; readonly isNull: boolean }
   | { readonly kind: 'and' | 'or'; readonly conditions: readonly ScanCondition[] }
 
+/** Reads of one table by all scans of a query. */
+export interface TableScan {
+  readonly columns: readonly string[]
+  /** Each row that one of the scans needs meets all of them. Default: all rows are needed. */
+  readonly conditions?: readonly ScanCondition[]
+}
+
 /** Rows that a stage reads, under a name of its SQL. */
 export interface QueryInput {
   readonly view: string

@@ -59,12 +59,15 @@ class DuckDatabase implements Database {
     this.#options = options
   }
 
-  async confine(files: readonly string[], { isLocked = true }: { readonly isLocked?: boolean } = {}): Promise<void> {
+  async confine(
+    files: readonly string[], { isLocked = true, directory }: { readonly isLocked?: boolean; readonly directory?: string } = {},
+  ): Promise<void> {
     // The zone of the machine would give different answers on different nodes.
     await this.run("SET TimeZone = 'UTC'")
     // In 1.5.5 it takes parts of a query for equal that read different columns of a table expression: the rows are wrong.
     await this.run("SET disabled_optimizers = 'common_subplan'")
     await this.run(`SET allowed_paths = ${literalsOf(files)}`)
+    if (directory !== undefined) await this.run(`SET allowed_directories = ${literalsOf([directory])}`)
     await this.run('SET enable_external_access = false')
     if (isLocked) await this.run('SET lock_configuration = true')
   }

@@ -176,6 +176,24 @@ test.each(levelQueries)('row groups of Parquet files are read by themselves, and
   expect(job.stages[0]!.tasks).toBe(tasks)
 })
 
+test('one task runs a query that reads little of its tables, and reads the columns and row groups that it needs', async () => {
+  const files = ['01', '02', '03'].map(day => readFile(join(dir, `levels/day=2024-01-${day}/part.parquet`)))
+  const bytes = (await Promise.all(files)).reduce((sum, { length }) => sum + length, 0)
+  for (const [query, share] of [
+    ["SELECT day, count(*) AS n, sum(i) AS i FROM '/levels' WHERE i BETWEEN 4100 AND 4150 GROUP BY day", 0.2],
+    ["SELECT s FROM '/levels' WHERE i = 17 UNION ALL SELECT s FROM '/levels' WHERE i = 13999 ORDER BY s", 0.5],
+    ["SELECT a.k, b.n FROM '/levels' a JOIN (SELECT k, count(*) AS n FROM '/levels' GROUP BY k) b USING (k) WHERE a.i = 77", 1],
+  ] as const) {
+    let job: Job | undefined
+    const rows = await queryOf(query, { localBytes: 0, onJob: started => { job = started } }, { plannedBytes: 0 }).collect()
+    expect(rows.map(textOf).sort(), query).toEqual((await queryOf(localised(query), {}).collect()).map(textOf).sort())
+    const { stages } = await job!.status()
+    expect(stages.map(({ tasks }) => tasks), query).toEqual([1])
+    expect(stages[0]!.counters['inputBytes']! / bytes, query).toBeLessThanOrEqual(share)
+    expect((await queryOf(query, { localBytes: 0 }, { plannedBytes: 0 }).explain()).text).toContain('gathered: it reads ')
+  }
+})
+
 test('a job of a query counts what it has read and returned, and leaves no rows in the cluster', async () => {
   await inJob(`SELECT count(*) FROM '/sales'`)
   const job = JSON.parse(await cluster.ok(['job', '--json', 'last'])) as JobStatus
@@ -335,7 +353,7 @@ test('explain shows the stages of a query and why they are gathered, and with an
   const explain = (...words: string[]) => cluster.run(['sql', '--local-bytes', '0', ...words])
   expect((await explain('--explain', query)).stdout).toBe(`result in order: grain VARCHAR, m DOUBLE
 └─ stage 0: gather (one task)
-   │  gathered: its tables have 32.0 KiB, and tasks divide a query from 64.0 MiB on
+   │  gathered: its tables have 32.0 KiB, and tasks divide a query that reads 256 MiB of Parquet, or 64.0 MiB of other files
    └─ table /sales (id, day, grain, tonnes, flag), all rows
 `)
   // How the blocks are put together depends on where their replicas are.
