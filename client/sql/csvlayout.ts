@@ -3,6 +3,7 @@
 // that this evidence contradicts is refused.
 
 import { GristmillError } from '../../src/base/errors.ts'
+import { withoutEnd } from '../../src/base/withoutend.ts'
 import { parseCsv, wholeRows } from '../../src/record/csv.ts'
 import { examine } from '../../src/record/dialect.ts'
 import { namedSeparator } from '../../src/record/separator.ts'
@@ -111,11 +112,16 @@ export function isTitle({ bytes }: CsvSample, { from, end, delimiter, isTyped }:
   readonly from: number; readonly end: number; readonly delimiter: string; readonly isTyped: boolean
 }): boolean {
   const lines = bytes.toString('latin1', 0, startOf(bytes, end)).split(lineEnds).slice(from, end)
-  const plain = lines.filter(line => line.trim() !== '' && !line.startsWith('#'))
-  const isBlankBehind = lines.at(-1)?.trim() === ''
-  return lines.every(line => !line.includes(delimiter))
+  // Spreadsheets write empty fields behind a title.
+  const bare = lines.map(line => withoutEnd(line.trimEnd(), delimiter).trim())
+  const plain = bare.filter(line => line !== '' && !line.startsWith('#'))
+  const isBlankBehind = bare.at(-1) === ''
+  return bare.every(line => !line.includes(delimiter))
     && (plain.length === 0 || (isBlankBehind && plain.length === 1) || (isTyped && plain.length <= (isBlankBehind ? 8 : 2)))
 }
+
+/** True for a row of a title as spreadsheets write it: one value, or none, and two or more empty fields behind it. */
+export const isPadded = (fields: readonly string[]): boolean => fields.length >= 3 && fields.slice(1).every(field => field === '')
 
 /** Lines that a title before a table may have. */
 export const titleLinesMax = 10

@@ -5,7 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { literalOf, literalsOf } from '../../src/base/sql.ts'
 import { escapedPath, type TableShape } from '../../src/operator/sqltable.ts'
 import type { Database } from '../../src/ports/database.ts'
-import { hiddenTable, isTitle, layoutOf, titleLinesMax, type CsvLayout, type CsvSample } from './csvlayout.ts'
+import { hiddenTable, isPadded, isTitle, layoutOf, titleLinesMax, type CsvLayout, type CsvSample } from './csvlayout.ts'
 import type { CsvReading } from './readcalls.ts'
 
 type CsvFormat = Extract<TableShape['format'], { kind: 'csv' }>
@@ -35,6 +35,11 @@ export async function lookAtSample(db: Database, csv: CsvSample, local: string, 
     const table = await behindTitle(db, csv, { local, layout: found, told })
     if (table) return table
   }
+  const isHeaderTold = told.header ?? csv.header
+  if (found.isEven && isPadded(found.first) && isHeaderTold === undefined && !told.columns) {
+    const table = await behindTitle(db, csv, { local, layout: found, told })
+    if (table) return table
+  }
   const { only } = found
   if (only !== undefined) {
     // A title and a table, or one column whose values have marks of other delimiters.
@@ -51,19 +56,26 @@ export async function lookAtSample(db: Database, csv: CsvSample, local: string, 
   return look
 }
 
-/** The table behind a title that follows the line which names the delimiter: the engine, told to skip that line, looks for no title. */
+/**
+ * The table behind a title that follows the line which names the delimiter, or whose lines have the delimiters of rows: the engine takes
+ * neither for a title. Throws EINVAL where names may stand in the title's line, or below it.
+ */
 async function behindTitle(
   db: Database, csv: CsvSample,
   { local, layout, told }: { readonly local: string; readonly layout: CsvLayout; readonly told: CsvReading },
 ): Promise<CsvLook | undefined> {
   for (let end = layout.skip + 1; layout.delimiter !== undefined && end <= layout.skip + titleLinesMax; end++) {
     const rest = layoutOf({ ...csv, delimiter: layout.delimiter }, end)
-    if (!rest.isEven || rest.first.length < 2) continue
+    if (!rest.isEven || rest.first.length < 2 || isPadded(rest.first)) continue
     const skip = end + rest.skip
     const look = await lookOf(db, local, { csv, layout: { ...rest, isNamed: true, skip }, told })
     const isTyped = look.format.header && look.columns.some(({ type }) => type !== 'VARCHAR')
     const isTable = look.format.header && look.format.skip === skip && isSame(rest, { header: true, columns: look.columns })
-    return isTable && isTitle(csv, { from: 1, end: skip, delimiter: layout.delimiter, isTyped }) ? look : undefined
+    const isAbove = isTitle(csv, { from: layout.isNamed ? 1 : layout.skip, end: skip, delimiter: layout.delimiter, isTyped })
+    if (isTable && isAbove) return look
+    // Where the line below has values, and no names, the first one is the header of columns without names.
+    if (isTable && !layout.isNamed) throw padded(csv.path)
+    return undefined
   }
   return undefined
 }
@@ -154,6 +166,11 @@ function isSame({ first }: CsvLayout, { header, columns }: Pick<CsvLook, 'column
   if (first.length !== columns.length) return false
   return !header || columns[0]!.name !== 'column0' || first[0] === '' || first[0] === 'column0'
 }
+
+const padded = (path: string): GristmillError => new GristmillError(
+  'EINVAL', `${path} begins with a row of one value and empty fields, which may be a title, or the names of the columns; begin each line of `
+  + 'a title with #, or say by read_csv or --header of put whether the first row has names', { details: { path } },
+)
 
 const unlike = (path: string): GristmillError => new GristmillError(
   'EINVAL', `${path} has no clear layout: its rows are not those that its delimiter gives; name the delimiter in its first line (sep=;), `

@@ -312,6 +312,21 @@ test.each([
   })
 })
 
+test('CSV: a title with empty fields behind it is no header, unless values stand below it', async () => {
+  const of = async (head: string, rows = 'id;shop;amount\n1;a;2.5\n2;b;3\n') => rowsOf('csv', { '/t/a.csv': head + rows })
+  for (const head of ['Sales;;\n', 'Sales;;\r\n;;\r\n', 'Sales;;\nof 2024;;\n', ';;\nSales;;\n;;\n'])
+    expect(await of(head, head.includes('\r') ? 'id;shop;amount\r\n1;a;2.5\r\n2;b;3\r\n' : undefined), head)
+      .toEqual({ columns: ['id BIGINT', 'shop VARCHAR', 'amount DOUBLE'], rows: [[1n, 'a', 2.5], [2n, 'b', 3]] })
+  // Columns without names.
+  expect((await of('id;;\n', '1;2;3\n4;5;6\n')).rows).toEqual([[1n, 2n, 3n], [4n, 5n, 6n]])
+  // Two columns, of which one has no name, are a table.
+  expect((await of(';n\n', '1;2\n3;4\n')).rows).toHaveLength(2)
+  await expect(of('Sales;;\n', 'a;b;c\nx;y;z\n')).rejects.toMatchObject({
+    code: 'EINVAL', message: expect.stringMatching(/^\/t\/a\.csv begins with a row of one value[^]*begin each line of a title with #/),
+  })
+  expect((await rowsOf('csv', { '/t/a.csv': 'Sales;;\na;b;c\nx;y;z\n' }, { header: true })).rows).toHaveLength(2)
+})
+
 test('CSV: a row that begins with # is a row; a title and blank lines are before the header', async () => {
   expect(await rowsOf('csv', { '/t/1.csv': 'a,b\n1,2\n#3,4\n5,6\n' })).toEqual({
     columns: ['a VARCHAR', 'b BIGINT'], rows: [['1', 2n], ['#3', 4n], ['5', 6n]],
