@@ -21,6 +21,20 @@ beforeAll(() => {
 })
 afterAll(() => on[Symbol.dispose]())
 
+test('sums of whole numbers are decimals of 38 digits in Parquet, exact or an error', async () => {
+  const saved = async (sql: string): Promise<string> => {
+    await using running = await on.query(sql).run()
+    return on.write('saved.parquet', Buffer.concat(await Array.fromAsync(running.parquet())))
+  }
+  await saved(`SELECT sum(n) AS total, [sum(n)] AS l FROM (SELECT 9223372036854775807 AS n UNION ALL SELECT n FROM './a.csv')`)
+  const query = on.query(`SELECT * FROM './saved.parquet'`)
+  expect((await query.columns()).map(({ name, type }) => [name, type])).toEqual([
+    ['total', { kind: 'plain', name: 'DECIMAL(38,0)' }], ['l', { kind: 'list', item: { kind: 'plain', name: 'DECIMAL(38,0)' } }],
+  ])
+  expect(await query.collect()).toEqual([{ total: '9232379236109516804', l: ['9232379236109516804'] }])
+  await expect(saved(`SELECT 123456789012345678901234567890123456789::HUGEINT AS h`)).rejects.toMatchObject({ code: 'EINVAL' })
+})
+
 test('a table is a file, a directory with its partitions, or a pattern; names with characters of patterns are names', async () => {
   expect(await on.rows(`SELECT n, x, s FROM './a.csv'`)).toEqual([
     { n: 1n, x: 2.5, s: 'a, "b"' }, { n: 9007199254740993n, x: -0, s: null }, { n: 3n, x: 1e300, s: 'ö' },
