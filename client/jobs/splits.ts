@@ -2,13 +2,15 @@
 // is any block of lines or JSON lines (a record belongs to the block in which it starts). One task reads a whole file if it is CSV
 // whose blocks end anywhere or at boundaries of another delimiter, if it is a single record, compressed, or in UTF-16. Blocks of Avro are
 // splits, too: a reader goes on to the next marker. Small pieces are packed together. A file outside of the cluster is divided at such
-// places as if its blocks ended anywhere.
+// places as if its blocks ended anywhere. Lines of an input of few blocks are divided within them, so that it occupies more than a core or
+// two. Sizes decide alone, and not the cluster: the same input has the same tasks everywhere.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isBinary, isDelimited, recordEnd, type InputOptions } from '../../src/base/formats.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { isReference } from '../../src/base/reference.ts'
+import { MiB } from '../../src/base/units.ts'
 import { locate, type FileStatus, type LocatedBlock } from '../../src/protocol/namespace.ts'
 import type { Split, SplitRange } from '../../src/protocol/task.ts'
 import { splittable } from '../../src/record/records.ts'
@@ -23,6 +25,10 @@ import { referredBlocks } from './references.ts'
 /** Maximum concurrent calls for block locations. */
 const callsAtOnce = 32
 const splitsMax = limits.stageTasksMax
+/** Splits of an input of few blocks, as far as they are of `splitBytesMin`: the time that its last task runs alone is short then. */
+const splitsWanted = 16
+/** A task takes some milliseconds to begin and to end: it should have a tenth of a second's work. */
+const splitBytesMin = 8 * MiB
 
 /** Reads the first bytes of a file. */
 export type ReadHead = (file: FileStatus, bytes: number, signal?: AbortSignal) => Promise<Buffer>
@@ -39,12 +45,14 @@ export async function splitInputs(ask: CallMessage, paths: readonly string[], op
   const { signal, onLeftOut, keep, onFound, nameOf, isApart } = options
   const files = await findInputs(ask, paths, { signal, onLeftOut, keep, onFound, nameOf })
   const gate = new Semaphore(callsAtOnce)
-  const pieces = await settled(files.map(file => gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), options), signal)))
   const blockBytes = files.reduce((most, file) => Math.max(most, file.blockBytes), limits.blockBytesMin)
+  const all = files.reduce((sum, { length }) => sum + length, 0)
+  const splitBytes = Math.min(blockBytes, Math.max(splitBytesMin, Math.ceil(all / splitsWanted)))
+  const pieces = await settled(files.map(file =>
+    gate.run(async () => piecesOf(file, await blocksOf(ask, file, signal), splitBytes, options), signal)))
   const flat = pieces.flat()
   // With more blocks than tasks, each task reads several.
-  let splits = isApart ? flat.map(each => pack([each], blockBytes)[0]!) : pack(flat, blockBytes)
-  const all = flat.reduce((sum, { range }) => sum + range.end - range.start, 0)
+  let splits = isApart ? flat.map(each => pack([each], splitBytes)[0]!) : pack(flat, splitBytes)
   for (let bytes = blockBytes * 2; splits.length > splitsMax; bytes *= 2) {
     if (bytes > (all + blockBytes) * 4)
       throw new GristmillError(
@@ -73,7 +81,9 @@ export async function blocksOf(ask: CallMessage, file: FileStatus, signal?: Abor
 }
 
 /** The pieces of one file, in order. Together they cover the file exactly once. */
-async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { input, head, signal }: SplitOptions): Promise<SplitPiece[]> {
+async function piecesOf(
+  file: FileStatus, blocks: readonly LocatedBlock[], splitBytes: number, { input, head, signal }: SplitOptions,
+): Promise<SplitPiece[]> {
   const { format } = input
   // An empty file has no records, except where the file itself is the record.
   if (file.length === 0 && recordEnd(format) !== 'file') return []
@@ -84,7 +94,8 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   ]
   const aligned = blocks.every(block => block.aligned)
   // A single task reads the whole file and inspects it by itself. A file that most readers refuse is inspected before the job starts.
-  const single = blocks.length <= 1 || !splittable(format, aligned && fits(file, input, claimed))
+  const divided = recordEnd(format) === 'newline' && !isReference(file.path) ? dividedPieces(file, blocks, splitBytes) : []
+  const single = Math.max(blocks.length, divided.length) <= 1 || !splittable(format, aligned && fits(file, input, claimed))
   if (input.bytes || (single && (isBinary(format) || !isDoubtful(file.path)))) return whole()
   if (isBinary(format)) return unalignedPieces(file, blocks)
   const bytes = await head(file, Math.min(headBytes, file.length), signal)
@@ -92,6 +103,7 @@ async function piecesOf(file: FileStatus, blocks: readonly LocatedBlock[], { inp
   if (single || !divisible || !splittable(format, aligned && fits(file, input, dialect.delimiter))) return whole()
   const separated =
     isDelimited(format) && input.delimiter === undefined && dialect.delimiter !== undefined ? { delimiter: dialect.delimiter } : {}
+  if (divided.length > blocks.length) return divided
   const kept = aligned && fits(file, input, dialect.delimiter)
   if (!kept) return unalignedPieces(file, blocks)
   return blocks.map(block =>
@@ -125,6 +137,15 @@ function fits(file: FileStatus, { format, delimiter: asked }: InputOptions, deli
 export const unalignedPieces = (file: FileStatus, blocks: readonly LocatedBlock[]): SplitPiece[] =>
   blocks.map(({ offset, length }, index) =>
     piece(file, blocks.slice(Math.max(0, index - 1), index + 2), { start: offset, end: offset + length, aligned: false }))
+
+/** Pieces of about `bytes` within each block, whose readers look at the bytes before their ranges as those of unaligned blocks do. */
+const dividedPieces = (file: FileStatus, blocks: readonly LocatedBlock[], bytes: number): SplitPiece[] =>
+  blocks.flatMap(({ offset, length }, index) => {
+    const count = Math.max(1, Math.round(length / bytes))
+    const at = (i: number): number => offset + Math.floor(length * i / count)
+    const near = blocks.slice(Math.max(0, index - 1), index + 2)
+    return Array.from({ length: count }, (_, i) => piece(file, near, { start: at(i), end: at(i + 1), aligned: false }))
+  })
 
 export function piece(
   file: FileStatus, blocks: readonly LocatedBlock[],

@@ -296,3 +296,24 @@ test('the library reads lines as jobs do', async () => {
   await mill.writeFile('/none', '')
   expect(await lines('/none')).toEqual([])
 })
+
+test('a large file of one block is read by several tasks, each record once, in the order of the file', async () => {
+  // 20 MiB, lines of 10 to 1,000 bytes, some of several bytes a character, the last one without its end.
+  const lines: string[] = []
+  for (let bytes = 0, i = 0; bytes < 20 * 2 ** 20; i++) {
+    const line = `${i} ${'xé€'[i % 3]!.repeat((i * 7919) % 900)}`
+    lines.push(line)
+    bytes += Buffer.byteLength(line) + 1
+  }
+  await mill.put(await local('large.txt', lines.join('\n')), '/large.txt', { format: 'lines', blockSize: 64 * 2 ** 20 })
+  const program = await local('numbers.ts', `import { mapReduce } from 'gristmill'
+export default mapReduce({
+  input: { format: 'lines' }, output: { format: 'jsonl' }, map(line, emit) { emit(null, [Number(line.split(' ')[0]), line.length]) },
+})
+`)
+  const job = await mill.run(program, { input: '/large.txt', output: '/numbers' })
+  expect((await job.wait()).stages[0]!.tasks).toBe(3)
+  const found: string[] = []
+  for await (const path of mill.glob('/numbers/part-*')) found.push(...(await mill.readFile(path, 'utf8')).trimEnd().split('\n'))
+  expect(found.join('\n') === lines.map((line, i) => JSON.stringify([i, line.length])).join('\n')).toBe(true)
+})

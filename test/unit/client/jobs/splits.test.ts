@@ -60,6 +60,54 @@ test('blocks of Avro are a split each, wherever they were cut, and their beginni
   expect(await splitInputs(ask, ['/'], { input: { format: 'avro' }, head: none })).toHaveLength(3)
 })
 
+describe('an input of few large blocks', () => {
+  const MiB = 2 ** 20
+  const large = (count: number, bytes = 128 * MiB): FileShape => ({
+    blocks: Array.from({ length: count }, () => [bytes, 'ab'] as const), blockBytes: 128 * MiB,
+  })
+  const spans = async (shape: FileShape, format: InputOptions['format'] = 'lines', more: Partial<InputOptions> = {}, head = rows) =>
+    (await splitInputs(namespaceOf({ '/f': shape }).ask, ['/'], options(format, more, { '/f': head })))
+      .map(({ ranges }) =>
+        ranges.map(({ start, end, aligned, blocks }) => ({ start, end, aligned, blocks: blocks.map(block => block.id) })))
+  const bytesOf = (ranges: Array<{ start: number; end: number }>) => (ranges[0]!.end - ranges[0]!.start) / MiB
+
+  test('of lines or JSON lines is divided within its blocks', async () => {
+    for (const format of ['lines', 'jsonl'] as const) {
+      for (const aligned of [true, false]) {
+        const one = await spans({ ...large(1, 64 * MiB), aligned, ...aligned && { format } }, format)
+        expect(one).toEqual(Array.from({ length: 8 }, (_, i) =>
+          [{ start: i * 8 * MiB, end: (i + 1) * 8 * MiB, aligned: false, blocks: [1] }]))
+        const four = await spans({ ...large(4), aligned, ...aligned && { format } }, format)
+        expect(four.map(bytesOf)).toEqual(Array.from({ length: 16 }, () => 32))
+        // Of a piece in the middle of a block the next block may be needed, for its last record, and the one before for its first.
+        expect(four[5]![0]!.blocks).toEqual([1, 2, 3])
+      }
+    }
+  })
+
+  test('is not where there are enough of them, or where they are small', async () => {
+    expect((await spans(large(16))).map(bytesOf)).toEqual(Array.from({ length: 16 }, () => 128))
+    expect((await spans({ ...large(20), aligned: true, format: 'lines' })).every(([range]) => range!.aligned)).toBe(true)
+    expect(await spans(large(1, 11 * MiB))).toHaveLength(1)
+    expect(await spans(large(1, 12 * MiB))).toHaveLength(2)
+  })
+
+  test('is not where a record can be found only from the beginning of a block or a file', async () => {
+    expect(await spans({ ...large(2), aligned: true, format: 'csv' }, 'csv')).toHaveLength(2)
+    expect(await spans(large(1), 'csv')).toHaveLength(1)
+    expect(await spans(large(1), 'whole')).toHaveLength(1)
+    expect(await spans(large(1), 'lines', {}, gzipSync(rows))).toHaveLength(1)
+    expect(await spans(large(1), 'lines', {}, zstdCompressSync(rows))).toHaveLength(1)
+    expect(await spans(large(1), 'lines', { encoding: 'utf16le' }, Buffer.from('\ufeffa\n', 'utf16le'))).toHaveLength(1)
+  })
+
+  test('leaves files of a few bytes together, however many there are', async () => {
+    const small: FileShape = { blocks: [[4000, 'ab']], blockBytes: 128 * MiB }
+    const files = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`/s/${i}`, small]))
+    expect(await splits({ ...files, '/large': large(1) }, 'lines', ['/s', '/large'])).toHaveLength(16 + 1)
+  })
+})
+
 test('a single block is aligned whatever its writer claimed: both its ends are the ends of the file', async () => {
   expect(await splits({ '/f': { blocks: [[4000, 'a']] } }, 'csv')).toEqual([['/f[0,4000) 1']])
 })
