@@ -7,7 +7,8 @@ import { GristmillError } from '../base/errors.ts'
 import type { Recipe } from '../program/recipe.ts'
 import { GrowingBuffer } from '../shuffle/buffer.ts'
 import { unchangeable } from '../shuffle/unchangeable.ts'
-import { decodeValue, encodeValue } from '../shuffle/value.ts'
+import { decodeValue } from '../shuffle/decode.ts'
+import { encodeValue } from '../shuffle/value.ts'
 
 /** Method of the steps that broadcast a value. */
 export const broadcastMethod = 'broadcast'

@@ -9,7 +9,7 @@ import { decodeKey } from './key.ts'
 import { Merge } from './merge.ts'
 import { narrow, type PassOptions } from './passes.ts'
 import type { Segment } from './segment.ts'
-import { decodeValue } from './value.ts'
+import { decodeValue } from './decode.ts'
 
 /** Valid until `end`, or until the next group is requested; unread values are then skipped. */
 export interface KeyGroup {

@@ -8,7 +8,7 @@ import { Merge } from './merge.ts'
 import { narrow, type PassOptions } from './passes.ts'
 import type { Segment } from './segment.ts'
 import type { ReplayBuffer } from './replay.ts'
-import { decodeValue } from './value.ts'
+import { decodeValue } from './decode.ts'
 
 /** Values of one key. Valid until the next group is requested. */
 export interface JoinGroup {

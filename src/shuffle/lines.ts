@@ -5,7 +5,8 @@ import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { formatBytes } from '../base/units.ts'
 import { GrowingBuffer } from './buffer.ts'
-import { decodeValue, encodeValue } from './value.ts'
+import { decodeValue } from './decode.ts'
+import { encodeValue } from './value.ts'
 
 export class LineEncoder {
   readonly #buffer = new GrowingBuffer(256)
@@ -22,10 +23,13 @@ export class LineEncoder {
 /** Lines of a file. */
 export const linesOf = (bytes: Buffer): string[] => bytes.toString('latin1').split('\n').filter(line => line !== '')
 
+/** Bytes of the line that is being decoded: a value has copies of its own. A buffer for each line would take longer than the decoding. */
+const shared = Buffer.alloc(4096)
+
 /** Throws CORRUPT. */
 export function valueOfLine(line: string): unknown {
-  const bytes = Buffer.from(line, 'base64')
-  const value = decodeValue(bytes, 0, bytes.length)
+  const bytes = line.length <= shared.length ? shared : Buffer.alloc(line.length)
+  const value = decodeValue(bytes, 0, bytes.write(line, 'base64'))
   if (Array.isArray(value) && value.length === 1) return value[0] as unknown
   throw new GristmillError('CORRUPT', `a line of a result holds no value: ${line.slice(0, 40)}`)
 }

@@ -14,7 +14,8 @@ import type { Partitioner } from './partition.ts'
 import type { KeyRanges } from './ranges.ts'
 import { encodeIndex, segmentInFile, type Extent } from './segment.ts'
 import { GrowingBuffer } from './buffer.ts'
-import { decodeValue, encodeValue } from './value.ts'
+import { decodeValue } from './decode.ts'
+import { encodeValue } from './value.ts'
 import { SegmentWriter } from './writer.ts'
 
 export interface MapOutputOptions {

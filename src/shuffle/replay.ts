@@ -5,7 +5,7 @@
 import { MiB } from '../base/units.ts'
 import type { Disk, DiskReader, DiskWriter } from '../ports/disk.ts'
 import { GrowingBuffer } from './buffer.ts'
-import { decodeValue } from './value.ts'
+import { decodeValue } from './decode.ts'
 
 const readBytes = 1 * MiB
 const lengthBytes = 4

@@ -5,7 +5,7 @@ import { KiB, MiB } from '../base/units.ts'
 import type { DiskReader } from '../ports/disk.ts'
 import { compareKeys, decodeKey } from './key.ts'
 import { endMark, groupsIn, lengthBytes, type PlacedGroup } from './tablelayout.ts'
-import { decodeValue } from './value.ts'
+import { decodeValue } from './decode.ts'
 
 /** First key and offset of a block. */
 export interface TableBlock { readonly key: Buffer; readonly offset: number }

@@ -3,7 +3,7 @@
 import type { Key } from '../base/pair.ts'
 import type { GrowingBuffer } from './buffer.ts'
 import { decodeKey } from './key.ts'
-import { decodeValue } from './value.ts'
+import { decodeValue } from './decode.ts'
 
 export const lengthBytes = 4
 /** In place of a length: the group ends. */

@@ -1,4 +1,5 @@
-// Serialisation of values: a tag and a payload. A value is decoded exactly as it was emitted, or `emit` throws at once with the reason.
+// Serialisation of values: a tag and a payload. A value is decoded (decode.ts) exactly as it was emitted, or `emit` throws at once with the
+// reason.
 // `copyValue` returns the value that encoding and decoding would give, without the bytes, for values that stay in memory.
 // Numbers and strings have the shortest code paths. Byte table: docs/format/segment.md.
 // Functions, symbols, promises and instances of classes are refused: they have no meaning on another machine. An object is encoded with
@@ -7,16 +8,15 @@
 import { GristmillError } from '../base/errors.ts'
 import { limits } from '../base/limits.ts'
 import { double, varintBytes, type GrowingBuffer } from './buffer.ts'
-import { readText } from './text.ts'
 import { refuseChange } from './unchangeable.ts'
 
-const tags = {
+export const tags = {
   undefined: 0, null: 1, false: 2, true: 3, varint: 4, negative: 5, double: 6, text: 7, wide: 8,
   bytes: 9, date: 10, bigint: 11, array: 12, object: 13, map: 14, set: 15,
 } as const
 
 /** Integers from 0 to 191 take one byte: the tags from 64 on. */
-const smallBase = 64
+export const smallBase = 64
 const smallMax = 255 - smallBase
 
 export function encodeValue(value: unknown, to: GrowingBuffer): void {
@@ -238,107 +238,3 @@ function copyObject(value: object, whose: string, depth: number): unknown {
   if (value instanceof Set) return new Set(Array.from(value, item => copyPart(item, whose, depth)))
   throw foreignInstance(value, whose)
 }
-
-/** The value whose encoding is bytes[start, end). Binary values are copied. */
-export function decodeValue(bytes: Buffer, start: number, end: number): unknown {
-  const tag = bytes[start]!
-  if (tag >= smallBase) return tag - smallBase
-  const reader = valueReader
-  reader.bytes = bytes
-  reader.at = start
-  reader.end = end
-  const value = reader.value()
-  if (reader.at !== end) throw new GristmillError('CORRUPT', `a value of ${end - start} bytes ends after ${reader.at - start}`)
-  return value
-}
-
-class ValueReader {
-  bytes: Buffer = Buffer.alloc(0)
-  at = 0
-  end = 0
-
-  value(): unknown {
-    const tag = this.bytes[this.at++]!
-    if (tag >= smallBase) return tag - smallBase
-    switch (tag) {
-      case tags.undefined: return undefined
-      case tags.null: return null
-      case tags.false: return false
-      case tags.true: return true
-      case tags.varint: return this.varint()
-      case tags.negative: return -this.varint()
-      case tags.double: {
-        const value = this.bytes.readDoubleBE(this.at)
-        this.at += 8
-        return value
-      }
-      case tags.text: return this.text('utf8')
-      case tags.wide: return this.text('utf16le')
-      case tags.bytes: {
-        const count = this.length()
-        const copy = Buffer.from(this.bytes.subarray(this.at, this.at + count))
-        this.at += count
-        return copy
-      }
-      case tags.date: return new Date(this.value() as number)
-      case tags.bigint: return BigInt(this.value() as string)
-      case tags.array: {
-        const count = this.length()
-        const items: unknown[] = []
-        for (let i = 0; i < count; i++) items.push(this.value())
-        return items
-      }
-      case tags.object: return this.object()
-      case tags.map: {
-        const items = new Map<unknown, unknown>()
-        for (let i = this.length(); i > 0; i--) { const key = this.value(); items.set(key, this.value()) }
-        return items
-      }
-      case tags.set: {
-        const items = new Set<unknown>()
-        for (let i = this.length(); i > 0; i--) items.add(this.value())
-        return items
-      }
-      default: throw new GristmillError('CORRUPT', `no value begins with byte ${tag}`)
-    }
-  }
-
-  object(): Record<string, unknown> {
-    const result: Record<string, unknown> = {}
-    for (let i = this.length(); i > 0; i--) {
-      const name = this.value() as string
-      if (name === '__proto__')
-        Object.defineProperty(result, name, { value: this.value(), enumerable: true, configurable: true, writable: true })
-      else result[name] = this.value()
-    }
-    return result
-  }
-
-  text(encoding: 'utf8' | 'utf16le'): string {
-    const count = this.length()
-    const from = this.at
-    this.at += count
-    return encoding === 'utf8' ? readText(this.bytes, from, this.at) : this.bytes.toString('utf16le', from, this.at)
-  }
-
-  varint(): number {
-    let value = 0
-    for (let scale = 1; ; scale *= 0x80) {
-      const byte = this.bytes[this.at++]!
-      value += (byte & 0x7f) * scale
-      if (byte < 0x80) return value
-      if (scale > Number.MAX_SAFE_INTEGER) throw new GristmillError('CORRUPT', 'a number in a value has no end')
-    }
-  }
-
-  /** A count of bytes or items, each of which takes at least one byte. */
-  length(): number {
-    const count = this.varint()
-    if (count > this.end - this.at)
-      throw new GristmillError('CORRUPT', `a value claims ${count} parts where ${this.end - this.at} bytes are left`)
-    return count
-  }
-}
-
-// One shared reader: decoding never calls foreign code, so it is never re-entered.
-const valueReader = new ValueReader()
