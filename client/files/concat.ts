@@ -42,7 +42,8 @@ async function inBlocks({ files }: ConcatDeps, status: FileStatus, signal: Abort
     appearance: { keepsAttributes: true }, keepsOwner: true,
   })
   try {
-    const located = await files.locate(path, signal ? { signal } : {})
+    // As for an append: permission to write the file suffices to keep what is in it.
+    const located = await files.locate(path, { lease: writer.lease, ...signal && { signal } })
     if (located.status.id !== status.id)
       throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was changed`, { details: { path } })
     for await (const piece of files.read(located, { signal })) await writer.write(piece)

@@ -1,4 +1,5 @@
 // Joining of files: the blocks of several become those of one, in the place of the first, in one operation and without moving a byte.
+// Permissions are those of HDFS: to write the first file, whatever its directory allows; to read each source, and to remove it.
 // INVARIANT: each block belongs to one file before and after. A file that a snapshot keeps is refused: it needs its blocks for as long as
 // the snapshot lives.
 
@@ -28,7 +29,7 @@ export const concat = mutation<ConcatAsked, FileStatus>({
   recall: recallStatus,
   mutate(draft, { path, id, sources, nowMs, user, root }) {
     const actor = { user, root }
-    const [first, ...others] = [{ path, id }, ...sources].map(each => joined(draft, actor, each))
+    const [first, ...others] = [{ path, id }, ...sources].map((each, i) => joined(draft, actor, each, i === 0 ? checkTarget : checkSource))
     for (const each of others) checkFits(each, first!)
     if (new Set([first!, ...others].map(({ entry }) => entry.id)).size <= sources.length)
       throw new GristmillError('EINVAL', `${path} or one of its sources is named twice`, { details: { path } })
@@ -56,17 +57,26 @@ interface Joined {
   readonly held: ReturnType<typeof heldBlocks>
 }
 
+type Check = (actor: Actor, file: Pick<Joined, 'path' | 'place' | 'entry'>) => void
+
+/** Who may write a file may append to it, and needs no permission to read it. Throws EACCES. */
+const checkTarget: Check = (actor, { path, entry }) => checkMay(actor, entry, mayWrite, path)
+
+/** Its bytes become readable elsewhere, and its name is removed. Throws EACCES. */
+const checkSource: Check = (actor, { path, place: { parent }, entry }) => {
+  checkMay(actor, parent.entry, mayWrite, parent.path)
+  checkMay(actor, entry, mayRead, path)
+  checkSticky(actor, parent.entry, entry, path)
+}
+
 /** A file whose blocks may become another's. Throws ENOENT, EISDIR, EACCES, ESTALE, EBUSY, EINVAL. */
-function joined(draft: Draft, actor: Actor, { path, id }: Named): Joined {
+function joined(draft: Draft, actor: Actor, { path, id }: Named, check: Check): Joined {
   const place = placeAt(draft, actor, path)
   const { parent, name, entry } = place
   const details = { details: { path } }
   if (!entry) throw new GristmillError('ENOENT', `there is no ${path}`, details)
   if (entry.directory) throw new GristmillError('EISDIR', `${path} is a directory; only files can be joined`, details)
-  checkMay(actor, parent.entry, mayWrite, parent.path)
-  checkMay(actor, entry, mayRead, path)
-  checkMay(actor, entry, mayWrite, path)
-  checkSticky(actor, parent.entry, entry, path)
+  check(actor, { path, place, entry })
   if (entry.id !== id) throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was changed`, details)
   const writer = writerOf(draft, parent.entry.id, name)
   if (writer !== undefined)

@@ -379,6 +379,23 @@ test('files are joined to one and cut in one step, small ones too; what cannot b
   expect(await cluster.ok(['fsck', '/shared/c'])).toMatch(/healthy|ok/i)
 })
 
+test('permission to write a file suffices to join others to it, whether the namenode has its bytes or it has blocks', async () => {
+  await good('PUT', '/shared/joined?op=MKDIRS')
+  for (const kept of ['k', 'k'.repeat(6000)]) {
+    const [target, more] = [`/shared/joined/log${kept.length}`, '/shared/more']
+    await good('PUT', `${target}?op=CREATE&permission=602`, kept)
+    await good('PUT', `${more}?op=CREATE&permission=604`, 'm'.repeat(6000))
+    await bad('GET', `${target}?op=OPEN&user.name=bob`, 403, 'AccessControlException')
+    await good('POST', `${target}?op=CONCAT&sources=${more}&user.name=bob`)
+    expect((await ask('GET', `${target}?op=OPEN`)).text).toBe(kept + 'm'.repeat(6000))
+    expect((await good('GET', `${target}?op=GETFILESTATUS`)).FileStatus).toMatchObject({ owner: 'ada', permission: '602' })
+    await bad('GET', `${more}?op=GETFILESTATUS`, 404, 'FileNotFoundException')
+    await bad('GET', `${target}?op=OPEN&user.name=bob`, 403, 'AccessControlException')
+  }
+  await good('PUT', '/shared/secret?op=CREATE&permission=600', 'm'.repeat(6000))
+  await bad('POST', '/shared/joined/log1?op=CONCAT&sources=/shared/secret&user.name=bob', 403, 'AccessControlException')
+})
+
 test('features that the cluster does not have are answered as an HDFS without them does', async () => {
   await good('PUT', '/shared/n?op=CREATE&', 'n')
   expect((await good('GET', '/?op=GETALLSTORAGEPOLICY')).BlockStoragePolicies.BlockStoragePolicy).toMatchObject([{ name: 'HOT',

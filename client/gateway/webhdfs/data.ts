@@ -160,7 +160,7 @@ export const dataOperations: readonly Operation[] = [
     verb: 'POST', name: 'CONCAT', required: ['sources'], readsSeveral: true,
     exceptions: { ...absent, EINVAL: 'HadoopIllegalArgumentException', EISDIR: 'FileNotFoundException', EBUSY: 'IOException' },
     answer: concat,
-    limits: `in one step, without moving data; at most ${limits.concatFilesMax} sources, none of the files in a snapshot`,
+    limits: `in one step, without moving data; at most ${limits.concatFilesMax} sources, none of the files in a snapshot; a source that the namenode has inlined is written in blocks first, which needs permission to write it`,
   },
   {
     verb: 'POST', name: 'TRUNCATE', required: ['newlength'], exceptions: absent, answer: truncate,
