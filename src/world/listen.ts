@@ -1,7 +1,8 @@
 // Serves a fastify instance on a port, and wires on the same port through Upgrade. The connection of an accepted Upgrade is taken
 // from Node's HTTP server together with its system handle, so that it can be read without copies. The number of connections is
 // bounded (connections.ts); a connection that sends nothing is closed by the HTTP server's header timeout, which starts with the
-// connection. Over TLS, a service knows a connection by the encrypted socket of its requests. Closing waits for requests that have arrived,
+// connection. Over TLS, a service knows a connection by the encrypted socket of its requests, and handshakes have a bound of their own
+// (handshakes.ts). Closing waits for requests that have arrived,
 // and not for connections that have sent none.
 
 import type { IncomingMessage, Server } from 'node:http'
@@ -15,6 +16,7 @@ import type { Log } from '../ports/log.ts'
 import type { Listening, Service } from '../ports/net.ts'
 import { addressOf, wireProtocol } from './address.ts'
 import { processConnections, type Connections, type Ticket } from './connections.ts'
+import { processHandshakes, type Handshakes } from './handshakes.ts'
 import { SocketWire } from './wire.ts'
 
 /** Interval of checks for idle connections while closing. */
@@ -22,6 +24,7 @@ const closingTickMs = 20
 
 export async function listen(
   service: Service, at: { host: string; port: number }, log: Log, connections: Connections = processConnections(),
+  handshakes: Handshakes = processHandshakes(),
 ): Promise<Listening> {
   const { http, known } = service
   connections.check()
@@ -29,7 +32,7 @@ export async function listen(
   const wires = new Set<SocketWire>()
   const tickets = new WeakMap<Duplex, Ticket>()
   // Not by the class: TLS would then be loaded in every process.
-  const encryptedOf = 'setSecureContext' in server ? encryptedSockets(server as Server & tls.Server) : undefined
+  const encryptedOf = 'setSecureContext' in server ? encryptedSockets(server as Server & tls.Server, handshakes) : undefined
   const open = new Set<net.Socket>()
   /** Connections (the sockets of requests) that have carried one. */
   const spoken = new WeakSet<object>()
@@ -84,18 +87,24 @@ export async function listen(
   }
 }
 
-/** Finds the encrypted socket of an accepted one. Node gives both, at different times, and both tell the address of the other side. */
-function encryptedSockets(server: tls.Server): (accepted: net.Socket) => tls.TLSSocket | undefined {
+/**
+ * Finds the encrypted socket of an accepted one. Node gives both, at different times, and both tell the address of the other side. Bounds
+ * the handshakes in between.
+ */
+function encryptedSockets(server: tls.Server, handshakes: Handshakes): (accepted: net.Socket) => tls.TLSSocket | undefined {
   const [open, found] = [new Map<string, net.Socket>(), new WeakMap<net.Socket, tls.TLSSocket>()]
   const peerOf = ({ remoteAddress, remotePort }: net.Socket): string => `${remoteAddress} ${remotePort}`
   server.prependListener('connection', (socket: net.Socket) => {
     const peer = peerOf(socket)
     open.set(peer, socket)
+    handshakes.begin(socket)
     socket.once('close', () => { if (open.get(peer) === socket) open.delete(peer) })
   })
   server.on('secureConnection', socket => {
     const accepted = open.get(peerOf(socket))
-    if (accepted) found.set(accepted, socket)
+    if (!accepted) return
+    found.set(accepted, socket)
+    handshakes.end(accepted)
   })
   return accepted => found.get(accepted)
 }

@@ -1,5 +1,5 @@
 // Serves a protocol of its own on a TCP port, with TLS where the protocol asks for it on an open connection. The connections count among
-// those of the process (connections.ts).
+// those of the process (connections.ts), and their handshakes among its handshakes.
 
 import net from 'node:net'
 import os from 'node:os'
@@ -8,6 +8,7 @@ import type { Log } from '../ports/log.ts'
 import type { Listening, StreamConnection, StreamService } from '../ports/net.ts'
 import { addressOf } from './address.ts'
 import { processConnections, type Connections } from './connections.ts'
+import { processHandshakes } from './handshakes.ts'
 import { translated } from './listen.ts'
 
 /** A peer that has gone without a word is found by the system after about this time, and its connection ends. */
@@ -46,14 +47,28 @@ export async function listenStreams(
   }
 }
 
+type KeyPair = Parameters<StreamConnection['encrypt']>[0]
+
+/** Made once for a certificate: it reads the key, and would be in the memory of each connection. */
+const contexts = new WeakMap<KeyPair, tls.SecureContext>()
+
+function contextOf(pair: KeyPair): tls.SecureContext {
+  const known = contexts.get(pair) ?? tls.createSecureContext({
+    cert: Buffer.from(pair.cert), key: Buffer.from(pair.key), minVersion: 'TLSv1.2',
+  })
+  contexts.set(pair, known)
+  return known
+}
+
 function connectionOf(socket: net.Socket): StreamConnection {
   const peer = socket.remoteAddress ?? 'unknown'
   return {
     stream: socket, peer,
-    encrypt({ cert, key }) {
-      const secure = new tls.TLSSocket(socket, {
-        isServer: true, secureContext: tls.createSecureContext({ cert: Buffer.from(cert), key: Buffer.from(key), minVersion: 'TLSv1.2' }),
-      })
+    encrypt(pair) {
+      const handshakes = processHandshakes()
+      handshakes.begin(socket)
+      const secure = new tls.TLSSocket(socket, { isServer: true, secureContext: contextOf(pair) })
+      secure.once('secure', () => handshakes.end(socket))
       secure.on('error', () => { socket.destroy() })
       return { stream: secure, peer, encrypt: () => { throw new Error('the connection is encrypted already') } }
     },

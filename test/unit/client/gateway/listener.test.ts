@@ -11,6 +11,7 @@ import { Listener, type ListenerOptions } from '../../../../client/gateway/liste
 import { silent } from '../../../../src/ports/log.ts'
 import { systemClock } from '../../../../src/world/clock.ts'
 import { Connections } from '../../../../src/world/connections.ts'
+import { Handshakes } from '../../../../src/world/handshakes.ts'
 import { listen } from '../../../../src/world/listen.ts'
 import { systemNet } from '../../../../src/world/net.ts'
 import { until } from '../../../kit/cluster.ts'
@@ -227,12 +228,17 @@ test('a client that tells its user byte by byte is given up after a time, howeve
   await until('the end of the upload', async () => known.seen.text.endsWith('of ada'))
 })
 
-test.each(['HTTP', 'TLS'])('over %s, connections without a byte end others without a request of a known user, and no upload', async scheme => {
+const openCertificate = async (): Promise<Certificate> => {
   const files: Record<string, Buffer> = { cert: Buffer.from(first.cert), key: Buffer.from(first.key) }
-  const certificate = scheme === 'HTTP' ? undefined : await Certificate.open({
+  const certificate = await Certificate.open({
     disk: { readFile: async path => files[path]! }, clock: systemClock, log: silent, check: () => {},
   }, { cert: 'cert', key: 'key' })
-  cleanup.push(() => certificate?.stop())
+  cleanup.push(() => certificate.stop())
+  return certificate
+}
+
+test.each(['HTTP', 'TLS'])('over %s, connections without a byte end others without a request of a known user, and no upload', async scheme => {
+  const certificate = scheme === 'HTTP' ? undefined : await openCertificate()
   const connections = new Connections(160)
   const { url } = await start(byForm, {
     net: { ...here, listen: (service, at) => listen(service, at, silent, connections) }, ...certificate && { certificate },
@@ -258,6 +264,49 @@ test.each(['HTTP', 'TLS'])('over %s, connections without a byte end others witho
   for (let i = 0; i < connections.max; i++) keep(net.connect({ host: '127.0.0.1', port }))
   await until('the end of the stranger', async () => stranger.seen.closed)
   await until('a full house', async () => connections.evicted >= 2)
+  known.socket.write('abcdefghij')
+  await until('the end of the upload', async () => known.seen.text.endsWith('of ada'))
+})
+
+/** First message of a client of TLS. */
+const hello = (): Promise<Buffer> => new Promise(resolve => {
+  const server = net.createServer(socket => { socket.once('data', resolve).on('error', () => {}) })
+  server.listen(0, '127.0.0.1', () => {
+    tls.connect({ host: '127.0.0.1', port: (server.address() as net.AddressInfo).port }).on('error', () => {})
+  })
+  cleanup.push(() => { server.close() })
+})
+
+test('handshakes of TLS that do not end have a bound, and keep out no user: not one who is there, and not one who comes', async () => {
+  const [bound, flood] = [20, 120]
+  const handshakes = new Handshakes(bound)
+  const { url } = await start(byForm, {
+    net: { ...here, listen: (service, at) => listen(service, at, silent, new Connections(10_000), handshakes) },
+    certificate: await openCertificate(),
+  })
+  const port = Number(new URL(url).port)
+  const say = (text: string) => {
+    const [socket, seen] = [tls.connect({ host: '127.0.0.1', port, ca: first.cert }), { text: '' }]
+    cleanup.push(() => { socket.destroy() })
+    socket.on('error', () => {}).on('data', (bytes: Buffer) => { seen.text += bytes.toString() })
+    socket.write(text)
+    return { socket, seen }
+  }
+  const known = say(upload.replace('host', 'expect: 100-continue\r\nhost').replace('abc', ''))
+  await until('the call for its body', async () => known.seen.text.includes('100 Continue'))
+  const greeting = await hello()
+  let open = 0
+  const answered = new Set<net.Socket>()
+  for (let i = 0; i < flood; i++) {
+    const socket = net.connect({ host: '127.0.0.1', port }, () => { open++; socket.write(greeting) })
+    socket.on('error', () => {}).on('data', () => { answered.add(socket) }).on('close', () => { open-- })
+    cleanup.push(() => { socket.destroy() })
+  }
+  await until('the answers to the last ones', async () => answered.size >= bound && handshakes.displaced >= flood - bound)
+  await until('the end of all others', async () => open <= bound)
+  handshakes.checkState()
+  const late = say('GET / HTTP/1.1\r\nhost: x\r\n\r\n')
+  await until('the answer to the late one', async () => late.seen.text.endsWith('of ada'))
   known.socket.write('abcdefghij')
   await until('the end of the upload', async () => known.seen.text.endsWith('of ada'))
 })
