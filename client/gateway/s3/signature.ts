@@ -3,7 +3,7 @@
 // INVARIANT: a signature covers the host and every `x-amz-` header of the request, so that none of them can be added by another party.
 
 import { createScope, getCanonicalHeaders, getCanonicalQuery, getSigningKey } from '@smithy/signature-v4'
-import { createHash, createHmac, createSecretKey, timingSafeEqual, type Hash, type Hmac, type KeyObject } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, hash, timingSafeEqual, type Hash, type Hmac, type KeyObject } from 'node:crypto'
 import type { UserKey } from '../accesskeys.ts'
 import type { Exchange } from '../exchange.ts'
 import { S3Error } from './errors.ts'
@@ -34,7 +34,7 @@ class Sha256 {
   #begin(): Hash | Hmac { return this.#key === undefined ? createHash('sha256') : createHmac('sha256', this.#key) }
 }
 
-const sha256 = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex')
+const sha256 = (text: string | Uint8Array): string => hash('sha256', text)
 
 interface Claim {
   readonly accessKey: string
@@ -250,15 +250,23 @@ function checkCovered({ headers }: Exchange, { signedHeaders, presigned }: Claim
 const strict = (text: string): string =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 
+/** A path, or a value of a header, that is in canonical form as it is. */
+const plainPath = /^[\w.~/-]*$/
+const plainValue = /^[!-~]*$/
+
 function canonicalRequest({ method, headers }: Exchange, { rawPath, query }: S3Target, { signedHeaders, payload }: Claim): string {
   // Clients encode more or fewer characters of the path than they sign: what they mean is the decoded path.
-  const path = rawPath.split('/').map(part => strict(decodeURIComponent(part))).join('/')
-  const named = Object.fromEntries(signedHeaders.map(name => {
-    const value = headers[name]
-    return [name, Array.isArray(value) ? value.join(',') : value ?? '']
-  }))
-  const values = getCanonicalHeaders({ method, headers: named } as never, undefined, new Set(signedHeaders))
-  const lines = [...signedHeaders].sort().map(name => `${name}:${values[name] ?? ''}`).join('\n')
-  const canonicalQuery = getCanonicalQuery({ method, query: query.record } as never)
-  return `${method}\n${path}\n${canonicalQuery}\n${lines}\n\n${[...signedHeaders].sort().join(';')}\n${payload}`
+  const path = plainPath.test(rawPath) ? rawPath : rawPath.split('/').map(part => strict(decodeURIComponent(part))).join('/')
+  const names = signedHeaders.toSorted()
+  const lines = names.map(name => {
+    // Names are the client's: `constructor` is no header that was not sent.
+    const header = Object.hasOwn(headers, name) ? headers[name] : undefined
+    const value = Array.isArray(header) ? header.join(',') : header ?? ''
+    return `${name}:${plainValue.test(value) ? value : canonicalValue(name, value)}`
+  })
+  const canonicalQuery = query.names.length === 0 ? '' : getCanonicalQuery({ method, query: query.record } as never)
+  return `${method}\n${path}\n${canonicalQuery}\n${lines.join('\n')}\n\n${names.join(';')}\n${payload}`
 }
+
+const canonicalValue = (name: string, value: string): string =>
+  getCanonicalHeaders({ headers: { [name]: value } } as never, undefined, new Set([name]))[name] ?? ''

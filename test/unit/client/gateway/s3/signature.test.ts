@@ -89,6 +89,7 @@ test('a request of another time, another key, or without a signature is refused'
     [real.replace('20261127', '20261126'), 'AuthorizationHeaderMalformed'],
     [real.replace(/Signature=.*/, 'Signature=xyz'), 'AuthorizationHeaderMalformed'],
     [real.replace('us-east-1', 'eu-1'), 'SignatureDoesNotMatch'],
+    [real.replace('SignedHeaders=', 'SignedHeaders=constructor;__proto__;'), 'SignatureDoesNotMatch'],
   ]
   for (const [authorization, name3] of refusals) await expect(with_(authorization), authorization).rejects.toMatchObject({ name3 })
   const { 'x-amz-content-sha256': _, ...headers } = sent.headers
