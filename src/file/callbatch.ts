@@ -12,6 +12,8 @@ interface Waiting<T, R> {
   readonly resolve: (result: R) => void
   readonly reject: (error: unknown) => void
   readonly onAbort: () => void
+  /** The call in which it is on its way: it is told when the caller gives up. */
+  leave?: (() => void) | undefined
 }
 
 interface CallBatchOptions<T, R> {
@@ -42,7 +44,8 @@ export class CallBatch<T, R> {
       const waiting: Waiting<T, R> = {
         thing, size, signal, resolve: settle(resolve), reject: settle(reject),
         onAbort: () => {
-          this.#waiting = this.#waiting.filter(other => other !== waiting)
+          if (waiting.leave) waiting.leave()
+          else this.#waiting = this.#waiting.filter(other => other !== waiting)
           reject(abortError(signal!))
         },
       }
@@ -73,11 +76,8 @@ export class CallBatch<T, R> {
 
   async #call(taken: readonly Waiting<T, R>[]): Promise<void> {
     const ending = new AbortController()
-    const signals = taken.flatMap(({ signal }) => signal ?? [])
-    const onAbort = (): void => {
-      if (signals.length === taken.length && signals.every(({ aborted }) => aborted)) ending.abort(abortError(signals[0]!))
-    }
-    for (const signal of signals) signal.addEventListener('abort', onAbort, { once: true })
+    let staying = taken.length
+    for (const each of taken) each.leave = () => { if (--staying === 0) ending.abort(abortError(each.signal!)) }
     try {
       const outcomes = await this.#options.send(taken.map(({ thing }) => thing), ending.signal)
       if (outcomes.length === 0) throw new Error('a call that takes many things has answered for none')
@@ -85,11 +85,11 @@ export class CallBatch<T, R> {
         if ('error' in outcome) taken[i]!.reject(outcome.error)
         else taken[i]!.resolve(outcome.value)
       }
-      this.#waiting.unshift(...taken.slice(outcomes.length).filter(({ signal }) => !signal?.aborted))
+      const left = taken.slice(outcomes.length).filter(({ signal }) => !signal?.aborted)
+      for (const each of left) each.leave = undefined
+      this.#waiting.unshift(...left)
     } catch (error) {
       for (const { reject } of taken) reject(error)
-    } finally {
-      for (const signal of signals) signal.removeEventListener('abort', onAbort)
     }
   }
 }

@@ -129,7 +129,8 @@ const isAbout = (attributes: ObjectAttributes, length: number): boolean => tagOf
 
 /** Entity tag without quotes. */
 export function etagOf({ id, length }: Pick<FileStatus, 'id' | 'length'>, attributes: ObjectAttributes, cluster: string): string {
-  if (isAbout(attributes, length)) return tagOf(attributes)!.etag
+  const tag = tagOf(attributes)
+  if (tag?.length === length) return tag.etag
   // Not the form of an MD5, so that no client compares it with one.
   return `${createHash('md5').update(`${cluster} ${id}`).digest('hex')}-1`
 }

@@ -45,6 +45,8 @@ export interface S3Answer {
   readonly headers?: HeaderFields
   readonly xml?: string
   readonly json?: string
+  /** The whole body: a small object. */
+  readonly bytes?: Uint8Array
   readonly chunks?: BodyChunks
 }
 

@@ -34,14 +34,17 @@ const naming: ReadonlySet<string> = new Set([
   'restore', 'retention', 'select', 'session', 'torrent',
 ])
 
+/** By method and by what the request names: each request looks at the few of its kind. */
+const byKind = Map.groupBy(operations, ({ method, on }) => `${method} ${on}`)
+
 const same = (a: readonly string[], b: readonly string[]): boolean => a.length === b.length && a.every(each => b.includes(each))
 
 /** Throws NotImplemented, MethodNotAllowed. */
 export function operationOf(method: string, { bucket, key, query }: S3Target, headers: Headers): S3Operation {
   const on = bucket === undefined ? 'service' : key === undefined ? 'bucket' : 'object'
   const named = query.names.filter(name => naming.has(name))
-  const found = operations.filter(each =>
-    each.method === method && each.on === on && same(each.with ?? [], named)
+  const found = (byKind.get(`${method} ${on}`) ?? []).filter(each =>
+    same(each.with ?? [], named)
     && (each.when === undefined || query.get(each.when[0]) === each.when[1])
     && (each.header === undefined || headers[each.header] !== undefined))
   // The one that asks for more.

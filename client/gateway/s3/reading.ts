@@ -105,8 +105,10 @@ async function found<T>(call: S3Call, find: (version: string | undefined) => Pro
 
 async function getObject(call: S3Call): Promise<S3Answer> {
   const object = await found(call, version => openObject(call, bucketOf(call), call.key, version))
-  const { status, headers, range } = shown(call, object)
-  return { status, headers, chunks: object.read(range.start, range.end) }
+  const { status, headers, range: { start, end } } = shown(call, object)
+  // An answer without a body has no length.
+  if (object.bytes && status !== 304) return { status, headers, bytes: object.bytes.subarray(start, end) }
+  return { status, headers, chunks: object.read(start, end) }
 }
 
 async function headObject(call: S3Call): Promise<S3Answer> {

@@ -129,8 +129,9 @@ export class S3 implements GatewayDialect {
     return { 'x-amz-request-id': id, 'x-amz-id-2': id, server: 'gristmill', ...this.#toPages.get(exchange) }
   }
 
-  async #send(exchange: Exchange, { status = 200, headers = {}, xml, json, chunks }: S3Answer): Promise<void> {
+  async #send(exchange: Exchange, { status = 200, headers = {}, xml, json, bytes, chunks }: S3Answer): Promise<void> {
     const fields = { ...this.#common(exchange), ...headers }
+    if (bytes) return exchange.send(status, fields, bytes)
     if (xml !== undefined) return exchange.send(status, { ...fields, 'content-type': 'application/xml' }, xml)
     if (json !== undefined) return exchange.send(status, { ...fields, 'content-type': 'application/json' }, json)
     if (chunks) return exchange.stream(status, fields, chunks)
