@@ -42,22 +42,29 @@ type XmlElements = { readonly [name: string]: XmlContent }
 /** One without content is written in the short form. */
 function element(name: string, content: XmlContent): string {
   if (content === undefined) return ''
-  if (isList(content)) return content.map(each => element(name, each)).join('')
-  if (typeof content !== 'object') return whole(name, escaped(String(content)))
+  if (typeof content === 'string') return whole(name, escaped(content))
+  if (typeof content !== 'object') return `<${name}>${content}</${name}>`
+  if (isList(content)) {
+    let text = ''
+    for (const each of content) text += element(name, each)
+    return text
+  }
   let head = name
-  for (const [key, value] of Object.entries(content))
-    if (key.startsWith('@') && value !== undefined) head += ` ${key.slice(1)}="${escaped(String(value))}"`
+  for (const key in content)
+    if (isAttribute(key) && content[key] !== undefined) head += ` ${key.slice(1)}="${escaped(String(content[key]))}"`
   return whole(name, within(content), head)
 }
 
 const whole = (name: string, text: string, head = name): string => (text === '' ? `<${head}/>` : `<${head}>${text}</${name}>`)
 
+const isAttribute = (key: string): boolean => key.charCodeAt(0) === 0x40
+
 /** `#text`: text among the elements. */
 function within(content: XmlElements): string {
   let text = ''
-  for (const [name, value] of Object.entries(content)) {
-    if (name === '#text') text += escaped(String(value))
-    else if (!name.startsWith('@')) text += element(name, value)
+  for (const name in content) {
+    if (name === '#text') text += escaped(String(content[name]))
+    else if (!isAttribute(name)) text += element(name, content[name])
   }
   return text
 }
