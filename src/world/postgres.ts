@@ -5,7 +5,8 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { abortError } from '../base/abort.ts'
 import { GristmillError, type ErrorCode } from '../base/errors.ts'
-import type { OpenPostgres, PostgresConnection } from '../ports/postgres.ts'
+import type { CopyTarget, OpenPostgres, PostgresConnection } from '../ports/postgres.ts'
+import { CopyOut } from './copyout.ts'
 
 /** The part of `pg` that is used here. */
 interface Client {
@@ -20,7 +21,6 @@ interface Client {
 interface Packages {
   readonly Client: new (options: object) => Client
   readonly from: (sql: string) => NodeJS.WritableStream & { readonly rowCount?: number }
-  readonly to: (sql: string) => NodeJS.ReadableStream
 }
 
 /** A server that does not answer within this time is away. */
@@ -31,8 +31,8 @@ async function load(): Promise<Packages> {
   try {
     const [pg, streams] = await Promise.all(names.map(async name => await import(name) as Record<string, unknown>))
     const client = (pg!['default'] ?? pg) as { Client: Packages['Client'] }
-    const copies = (streams!['default'] ?? streams) as Pick<Packages, 'from' | 'to'>
-    return { Client: client.Client, from: copies.from, to: copies.to }
+    const copies = (streams!['default'] ?? streams) as Pick<Packages, 'from'>
+    return { Client: client.Client, from: copies.from }
   } catch (error) {
     throw new GristmillError(
       'CONFIG_INVALID', `PostgreSQL needs the packages pg and pg-copy-streams beside gristmill; add them: npm install ${names.join(' ')}`,
@@ -106,9 +106,10 @@ class RealConnection implements PostgresConnection {
     })
   }
 
-  async * copyOut(sql: string): AsyncGenerator<Uint8Array> {
+  async * copyOut(sql: string, target: CopyTarget): AsyncGenerator<Uint8Array> {
+    if (this.#signal?.aborted) throw abortError(this.#signal)
     try {
-      yield* this.#client.query(this.#packages.to(sql)) as unknown as AsyncIterable<Uint8Array>
+      yield* this.#client.query(new CopyOut(sql, target))
     } catch (error) {
       throw this.#signal?.aborted ? abortError(this.#signal) : postgresError(error)
     }

@@ -11,6 +11,7 @@ import { systemClock } from '../../src/world/clock.ts'
 import { openPostgres } from '../../src/world/postgres.ts'
 import type { Peers, Row } from './client.ts'
 import { kept } from './postgreskept.ts'
+import { kinds } from './postgreskinds.ts'
 import { queries } from './postgressql.ts'
 import { postgresBin, startPostgres, type PostgresServer } from './servers.ts'
 
@@ -233,7 +234,7 @@ function killing(at: number, isBehind: boolean): { open: OpenPostgres; count: ()
     }
     return {
       query: (sql, params) => passing(() => real.query(sql, params)), copyIn: (sql, bytes) => passing(() => real.copyIn(sql, bytes)),
-      copyOut: sql => real.copyOut(sql), close: () => real.close(),
+      copyOut: (sql, target) => real.copyOut(sql, target), close: () => real.close(),
     }
   }
   return { open, count: () => statements }
@@ -280,11 +281,11 @@ export function postgresPeers({ mill }: { readonly mill: Mill }): Peers {
       const db = await openPostgres({ host: '127.0.0.1', port: server.port, user: 'mill', password: 'geheim!', database: 'postgres' })
       const bench = { db, mill, url, server }
       const from = performance.now()
-      for (const part of [reads, writes, numbers, whole, badInput, kills]) await part(bench)
+      for (const part of [reads, kinds, writes, numbers, whole, badInput, kills]) await part(bench)
       await kept({ db, mill, url, dump: args => server.dump(args) })
       await queries({ db, mill, port: server.port })
       await db.close()
-      return { client: 'PostgreSQL', result: `ok: reads, swap, append, upsert, numbers, each record, bad input, kills, what loads keep, SQL (${Math.round(performance.now() - from)} ms)` }
+      return { client: 'PostgreSQL', result: `ok: reads, all types, swap, append, upsert, numbers, each record, bad input, kills, what loads keep, SQL (${Math.round(performance.now() - from)} ms)` }
     } catch (error) {
       console.log(error)
       return { client: 'PostgreSQL', result: `FAILED: ${(error as Error).message}`, failed: true }

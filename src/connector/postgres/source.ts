@@ -1,21 +1,20 @@
 // Source: a table of PostgreSQL as JSON lines, a line for each row, in which names and types of columns are kept: numbers with all their
-// digits, booleans, null, arrays, nested documents; other types as PostgreSQL writes them.
-// One session exports its snapshot and holds it while the source is open; each split, a range of the table's pages, is read by a session of
-// its own under that snapshot. A split that is read again gives the same bytes: pages of a snapshot do not change their order.
-// INVARIANT: at most as many sessions at a time as the caller reads splits, and one more.
+// digits, booleans, null, arrays, nested documents; other types as PostgreSQL writes them. One session exports its snapshot and holds it
+// while the source is open; each split, a range of the table's pages, is read by another one under that snapshot. A session that has read
+// a split reads the next. A split that is read again gives the same bytes: pages of a snapshot do not change their order.
+// INVARIANT: at most as many sessions at a time as the caller reads splits at a time, and one more.
 
-import { GristmillError } from '../../base/errors.ts'
+import { GristmillError, hasCode } from '../../base/errors.ts'
 import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
 import { behind } from '../skip.ts'
 import type { FilePin, FileSplit, OutsideFiles } from '../connector.ts'
-import { literal, qualified, quoted, type TableAddress } from './names.ts'
-import { sqlType, textOf } from './types.ts'
+import { fieldOf, type TableField } from './fields.ts'
+import { literal, qualified, type TableAddress } from './names.ts'
+import { RowLines } from './rowlines.ts'
+import { sqlType } from './types.ts'
 
 /** Bytes of a page of a table. */
 const pageBytes = 8192
-/** Neither occurs in JSON text, whose control characters are escaped: each line is the document as it is. */
-const copyOptions = String.raw`(FORMAT csv, QUOTE E'\x01', DELIMITER E'\x02', ENCODING 'UTF8')`
-
 /** One order of rows, times in one zone, numbers with all their digits, whatever the settings of the user. */
 const settings = [
   `TimeZone = 'UTC'`, `DateStyle = 'ISO'`, `IntervalStyle = 'iso_8601'`, 'extra_float_digits = 1', 'synchronize_seqscans = off',
@@ -35,7 +34,10 @@ interface SourceOptions {
 /** A column of the table: its name, and the type of our SQL that holds all of its values. */
 export interface PostgresColumn { readonly name: string; readonly type: string }
 
-const columnsQuery = `SELECT a.attname, t.typname, format_type(a.atttypid, a.atttypmod) FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+/** A type of another schema may have the name of one of the server's own. */
+const columnsQuery = `SELECT a.attname, CASE t.typnamespace WHEN 'pg_catalog'::regnamespace THEN t.typname ELSE '' END,
+    format_type(a.atttypid, a.atttypmod)
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`
 
 export class PostgresTable implements OutsideFiles {
@@ -44,8 +46,11 @@ export class PostgresTable implements OutsideFiles {
   readonly #address: TableAddress
   readonly #isText: boolean
   #holder: PostgresConnection | undefined
+  /** Sessions that have read a split, and are in the transaction of the snapshot. */
+  #idle: Session[] = []
   #pages = 0
   #columns: readonly PostgresColumn[] = []
+  #fields: readonly TableField[] = []
 
   constructor(deps: SourceDeps, address: TableAddress, { isText = false }: SourceOptions = {}) {
     this.#deps = deps
@@ -72,11 +77,10 @@ export class PostgresTable implements OutsideFiles {
       const [[bytes] = []] = await holder.query('SELECT pg_relation_size(to_regclass($1))', [qualified(schema, table)])
       this.#pages = Math.ceil(Number(bytes) / pageBytes)
     }
-    if (this.#isText) {
-      const columns = await holder.query(columnsQuery, [qualified(schema, table)])
-      if (columns.length === 0) throw new GristmillError('EINVAL', `${this.shown} has no columns`)
-      this.#columns = columns.map(([name, type, form]) => ({ name: name!, type: sqlType(type!, form!) }))
-    }
+    const columns = await holder.query(columnsQuery, [qualified(schema, table)])
+    if (this.#isText && columns.length === 0) throw new GristmillError('EINVAL', `${this.shown} has no columns`)
+    this.#columns = columns.map(([name, type, form]) => ({ name: name!, type: sqlType(type!, form!) }))
+    this.#fields = columns.map(([name, type]) => fieldOf(name!, type!, { isText: this.#isText }))
     yield { name: `${table}.jsonl`, url: this.shown, etag: snapshot!, ranges: true, sums: [] }
   }
 
@@ -94,27 +98,49 @@ export class PostgresTable implements OutsideFiles {
   resumes(): boolean { return this.#pages > 0 }
 
   async * read({ pin, start, end }: FileSplit, position: number, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { schema, table, server } = this.#address
-    const connection = await this.#deps.open(server, signal)
+    const { schema, table } = this.#address
+    const session = this.#idle.pop() ?? await this.#opened(pin, signal)
+    let isRead = false
     try {
-      await connection.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
-      await connection.query(`SET TRANSACTION SNAPSHOT ${literal(pin.etag!)}`).catch((error: unknown) => {
-        throw new GristmillError('ESTALE', `${this.shown}: the snapshot of the import is gone; begin again`, { cause: error })
-      })
-      for (const setting of settings) await connection.query(`SET LOCAL ${setting}`)
       const pages = this.#pages === 0 ? ''
         : ` WHERE t.ctid >= '(${start},0)'::tid${end === undefined ? '' : ` AND t.ctid < '(${end},0)'::tid`}`
-      // `t` alone would be a column of that name. A column of the type json keeps its white space; a line has no other line in it.
-      const from = `FROM ${qualified(schema, table)} AS t${pages}`
-      const texts = this.#columns.map(({ name, type }) => `${textOf(`t.${quoted(name)}`, type)} AS ${quoted(name)}`)
-      const rows = this.#isText
-        ? `SELECT row_to_json(r.*)::text FROM (SELECT ${texts.join(', ')} ${from}) AS r`
-        : `SELECT translate(row_to_json(t.*)::text, E'\\n\\r', '  ') ${from}`
-      yield* behind(connection.copyOut(`COPY (${rows}) TO STDOUT WITH ${copyOptions}`), position)
+      // `t` alone would be a column of that name.
+      const rows = `SELECT ${this.#fields.map(({ select }) => select).join(', ')} FROM ${qualified(schema, table)} AS t${pages}`
+      const lines = new RowLines(this.#fields, this.shown)
+      yield* behind(session.connection.copyOut(`COPY (${rows}) TO STDOUT WITH (FORMAT text, ENCODING 'UTF8')`, lines), position)
+      isRead = true
     } finally {
-      await connection.close()
+      // An abort ends the sessions that were opened with its signal: only reads of the same caller take them.
+      if (isRead && session.signal === signal) this.#idle.push(session)
+      else await this.#end(session)
     }
   }
 
-  async close(): Promise<void> { await this.#holder?.close() }
+  async close(): Promise<void> { await Promise.all([this.#holder?.close(), this.#end()]) }
+
+  async #opened(pin: FilePin, signal: AbortSignal | undefined): Promise<Session> {
+    const connection = await this.#deps.open(this.#address.server, signal)
+    try {
+      const begin = `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ${literal(pin.etag!)}`
+      await connection.query(begin).catch((error: unknown) => {
+        if (!hasCode(error, 'EINVAL')) throw error
+        throw new GristmillError('ESTALE', `${this.shown}: the snapshot of the import is gone; begin again`, { cause: error })
+      })
+      await connection.query(settings.map(setting => `SET LOCAL ${setting}`).join('; '))
+      return { connection, signal }
+    } catch (error) {
+      await connection.close()
+      throw error
+    }
+  }
+
+  /** Ends the session that has failed, and those that wait: they may have failed with it. */
+  async #end(session?: Session): Promise<void> {
+    const ended = [...this.#idle, ...session ? [session] : []]
+    this.#idle = []
+    await Promise.all(ended.map(({ connection }) => connection.close()))
+  }
 }
+
+/** `signal`: of the read that has opened it. */
+interface Session { readonly connection: PostgresConnection; readonly signal: AbortSignal | undefined }

@@ -102,17 +102,19 @@ function serverOf(pages: number, kind: string | undefined, breaks: (read: number
         if (/relkind/.test(sql)) return kind === undefined ? [] : [[kind]]
         if (/export_snapshot/.test(sql)) return [['snap-1']]
         if (/relation_size/.test(sql)) return [[String(pages * 8192)]]
-        return []
+        return /pg_attribute/.test(sql) ? [['page', 'int4', 'integer']] : []
       },
       async copyIn() { return 0 },
-      async * copyOut(sql) {
+      async * copyOut(sql, target) {
         statements.push(sql)
         const [, from = '0'] = /ctid >= '\((\d+),/.exec(sql) ?? []
         const [, to = String(pages || 3)] = /ctid < '\((\d+),/.exec(sql) ?? []
         const isBroken = breaks(reads++)
         for (let page = Number(from); page < Math.min(Number(to), pages || 3); page++) {
           if (isBroken && page > Number(from)) throw new GristmillError('UNAVAILABLE', 'the server restarts')
-          yield Buffer.from(`{"page":${page}}\n`)
+          const row = Buffer.from(`${page}\n`)
+          target.put(row, 0, row.length)
+          yield* target.take()
         }
       },
       async close() { open-- },
@@ -139,8 +141,14 @@ async function read({ server }: ReturnType<typeof serverOf>): Promise<string> {
 test('a table is read by ranges of pages under one snapshot, with a bounded number of sessions, and each row once', async () => {
   const of = serverOf(10, 'r', count => count % 2 === 0)
   expect(await read(of)).toBe(lines(10))
-  expect(of.statements.filter(sql => sql.startsWith('SET TRANSACTION SNAPSHOT')).every(sql => sql.endsWith(`'snap-1'`))).toBe(true)
+  const begun = of.statements.filter(sql => sql.includes('SET TRANSACTION SNAPSHOT'))
+  expect(begun.every(sql => sql.endsWith(`'snap-1'`))).toBe(true)
   expect([of.most(), of.left()]).toEqual([3, 0])
+  // Sessions that have read a range read the next one.
+  const calm = serverOf(30, 'r')
+  expect(await read(calm)).toBe(lines(30))
+  expect(calm.statements.filter(sql => sql.includes('SET TRANSACTION SNAPSHOT'))).toHaveLength(2)
+  expect([calm.most(), calm.left()]).toEqual([3, 0])
   const empty = serverOf(0, 'r')
   expect(await read({ ...empty })).toBe(lines(3))
   await expect(read(serverOf(0, undefined))).rejects.toMatchObject({ code: 'ENOENT', message: 'postgres://h/shop/public.grain does not exist' })
@@ -155,15 +163,22 @@ test('the lock is there before the snapshot; as texts each column is cast, and h
   const columns = [['n', 'int8', 'bigint'], ['a "b', 'numeric', 'numeric(9,2)'], ['free', 'numeric', 'numeric'], ['t', '_text', 'text[]']]
   const server: OpenPostgres = async (...given) => {
     const real = await of.server(...given)
-    return { ...real, query: async sql => (/pg_attribute/.test(sql) ? columns : real.query(sql)) }
+    return {
+      ...real, query: async sql => (/pg_attribute/.test(sql) ? columns : real.query(sql)),
+      async * copyOut(sql) {
+        of.statements.push(sql)
+        yield* []
+      },
+    }
   }
   const source = new PostgresTable({ open: server }, address, { isText: true })
   const [pin] = await Array.fromAsync(source.pin())
   expect(source.columns.map(({ type }) => type)).toEqual(['BIGINT', 'DECIMAL(9,2)', 'VARCHAR', 'VARCHAR'])
   await Array.fromAsync(source.read(source.split(pin!, 1e9)[0]!, 0))
-  expect(of.statements.at(-1)).toContain('SELECT t."n"::text AS "n", t."a ""b"::text AS "a ""b", ')
+  expect(of.statements.at(-1)).toContain('SELECT t."n", t."a ""b", t."free", t."t"::text FROM "public"."grain" AS t WHERE')
   await source.close()
-  const none = new PostgresTable({ open: of.server }, address, { isText: true })
+  columns.length = 0
+  const none = new PostgresTable({ open: server }, address, { isText: true })
   await expect(Array.fromAsync(none.pin())).rejects.toMatchObject({ code: 'EINVAL' })
 })
 
