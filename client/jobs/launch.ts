@@ -89,8 +89,15 @@ export async function submit(launch: Launch, planned: Planned, submitting: Submi
     // The program must not go on with the output of another run.
     if (expected && isOutputChanged(error)) inputs.refuse(error)
     reads.failed(error)
-    throw error
+    throw named(error, launch.tools.files)
   }
+}
+
+/** Files outside of the cluster have their addresses in messages: what stands for them is gone with the run. */
+function named(error: unknown, files: Pick<Launch['tools']['files'], 'named'>): unknown {
+  if (!(error instanceof GristmillError)) return error
+  const message = files.named(error.message)
+  return message === error.message ? error : new GristmillError(error.code, message, { cause: error, details: error.details })
 }
 
 const onlyDriven = 'only a program over Datasets that runs its steps from this process saves there: gristmill export does so'

@@ -5,6 +5,7 @@ import { fromItemError } from '../../src/rpc/fault.ts'
 import { blockId } from '../../src/base/ids.ts'
 import { isReference, referenceAttribute } from '../../src/base/reference.ts'
 import { referredBytes } from '../../src/connector/reference.ts'
+import { noReference } from '../../src/file/references.ts'
 import type { FileStatus, LocatedBlock } from '../../src/protocol/namespace.ts'
 import { read } from '../../src/protocol/object.ts'
 import type { CallMessage } from '../call/cluster.ts'
@@ -12,7 +13,10 @@ import type { CallMessage } from '../call/cluster.ts'
 /** References that one call looks up: each has up to some KiB. */
 const batchMax = 100
 
-/** The same entries; those of references have the lengths of the files for which they stand. Throws what a stat of them would. */
+/**
+ * The same entries; those of references have the lengths of the files for which they stand. Throws what a stat of them would, and
+ * CORRUPT for a file among them that stands for none.
+ */
 export async function referred(
   ask: CallMessage, entries: readonly FileStatus[], signal: AbortSignal | undefined,
 ): Promise<readonly FileStatus[]> {
@@ -25,7 +29,8 @@ export async function referred(
     for (const [i, { attributes = [], error }] of objects.entries()) {
       if (error) throw fromItemError(error)
       const [found] = attributes
-      if (found) lengths.set(asked[i]!.path, referredBytes(Buffer.from(found.value, 'base64').toString()))
+      if (!found) throw noReference(asked[i]!.path)
+      lengths.set(asked[i]!.path, referredBytes(Buffer.from(found.value, 'base64').toString()))
     }
   }
   return entries.map(({ inlined, ...entry }) => {

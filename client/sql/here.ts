@@ -3,6 +3,7 @@
 
 import { throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import { Semaphore } from '../../src/base/queue.ts'
 import { literalOf, literalsOf, quotedName, typeText } from '../../src/base/sql.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import { isLineKind, lineColumn, type LineKind } from '../../src/operator/linefile.ts'
@@ -14,11 +15,15 @@ import {
 import type { Database } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { FileSample } from './csvshape.ts'
+import { settled } from '../jobs/splits.ts'
 import { aboutFile } from './localnames.ts'
 import { sampleHere } from './sample.ts'
 import { partitionsOf, shapeOf } from './shape.ts'
 import type { SqlTable } from './tables.ts'
 import type { Workspace } from './workspace.ts'
+
+/** Files that are fetched at the same time: each is a question to the namenode and to a node, or to a server outside. */
+const filesAtOnce = 8
 
 /** A table and the local paths of its files. `samples`: of CSV and JSON whose columns are not in the catalogue. */
 interface PlacedTable {
@@ -39,12 +44,12 @@ export async function placeTables(
   },
 ): Promise<PlacedTable[]> {
   const placed: PlacedTable[] = []
+  const gate = new Semaphore(filesAtOnce)
   for (const [i, table] of tables.entries()) {
+    const copies = await settled(table.files.map(file => gate.run(() => space.place(file, files, signal), signal)))
     const locals: string[] = []
-    for (const file of table.files) {
-      const local = await space.place(file, files, signal)
-      locals.push(table.kind === 'json' ? await space.unmarked(local, file, signal) : local)
-    }
+    for (const [at, file] of table.files.entries())
+      locals.push(table.kind === 'json' ? await space.unmarked(copies[at]!, file, signal) : copies[at]!)
     if (isLineKind(table.kind)) {
       placed.push(await linesOf(table, { kind: table.kind, index: i, locals }, { disk, space, signal }))
       continue

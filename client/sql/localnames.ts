@@ -6,6 +6,8 @@ import { escapedPath } from '../../src/operator/sqltable.ts'
 
 export class LocalNames {
   readonly #names = new Map<string, string>()
+  /** Addresses of places outside of the cluster, by the paths of what stands for them. */
+  readonly #places = new Map<string, string>()
   readonly #directory: string
   readonly #isHidden: boolean
 
@@ -16,6 +18,9 @@ export class LocalNames {
   }
 
   set(local: string, path: string): void { this.#names.set(local, path) }
+
+  /** `path`: in the cluster, of a file or a directory. */
+  setPlace(path: string, address: string): void { this.#places.set(path, address) }
 
   /** The text with the names. */
   in(text: string): string { return this.#named(this.#withoutOwnSql(text), blank => blank) }
@@ -55,7 +60,8 @@ export class LocalNames {
   #named(text: string, blank: (text: string) => string): string {
     const form = (path: string): string => path.split(' ').map(literal).join(blank(' '))
     let named = text
-    for (const [local, path] of this.#names)
+    // Local files have names in the cluster, and these the addresses of places.
+    for (const [local, path] of [...this.#names, ...this.#places])
       for (const each of new Set([escapedPath(local), local])) named = named.replaceAll(new RegExp(form(each), 'g'), () => path)
     if (!this.#isHidden) return named
     return named.replaceAll(new RegExp(`${form(this.#directory)}(?:/[^\\s'",;]*)?`, 'g'), 'the scratch directory of the query')

@@ -109,6 +109,7 @@ export async function outsideTable(name: string, { cluster, isRemote, isOwn, spa
   const at = await cluster()
   const copy = await placesIn(at, name).read(name, signal)
   space.onClose(() => copy.drop())
+  space.namesPlace(copy.path, shownUrl(name).replace(/\/$/, ''))
   const table = await clusterTable(at.cluster.ask, copy.path, signal)
   return { ...table, name, path: copy.path, ...copy.columns && { known: knownOf(name, copy.columns) } }
 }

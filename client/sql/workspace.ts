@@ -110,6 +110,9 @@ export class Workspace implements AsyncDisposable {
   /** Messages and plans tell the path in place of the local one. */
   names(local: string, path: string): void { this.#names.set(local, path) }
 
+  /** Messages and plans tell the address of the place in place of the path in the cluster of what stands for it. */
+  namesPlace(path: string, address: string): void { this.#names.setPlace(path, address) }
+
   /** The file without the byte order mark that it may begin with, which the engine does not take in JSON. */
   async unmarked(local: string, file: Pick<SqlFile, 'path'>, signal: AbortSignal | undefined): Promise<string> {
     const directory = join(this.directory, 'files', String(this.#files++))

@@ -6,6 +6,7 @@ import { formatOfName, type RecordFormat } from '../../src/base/formats.ts'
 import { limits } from '../../src/base/limits.ts'
 import { join } from '../../src/base/paths.ts'
 import { Semaphore } from '../../src/base/queue.ts'
+import { MiB } from '../../src/base/units.ts'
 import { checked } from '../../src/connector/checksum.ts'
 import type { FileSum, FilePin, OutsideFiles } from '../../src/connector/connector.ts'
 import { pull } from '../../src/connector/pull.ts'
@@ -48,19 +49,22 @@ const versionAttribute = 'user.source.version'
 
 /** Requests of each file of a tree, of which several are read at a time; a single file gets all of them. */
 const treeRanges = 2
+/** A file of this length is mostly a wait for its server and for the namenode: of those more are read at a time. */
+const smallBytesMax = 1 * MiB
+const smallTimes = 4
 
 export async function importFiles(deps: ImportDeps, importing: Importing): Promise<Transferred> {
   const { source, path, isTree, parallel, signal } = importing
   const ending = new AbortController()
   const both = signal ? AbortSignal.any([signal, ending.signal]) : ending.signal
-  const slots = new Semaphore(parallel)
+  const slots = { small: new Semaphore(parallel * smallTimes), large: new Semaphore(parallel) }
   const total = { files: 0, bytes: 0, unchanged: 0 }
   const running = new Set<Promise<void>>()
   const failures: unknown[] = []
   try {
     for await (const pin of source.pin(both)) {
       const target = isTree ? join(path, checkedName(pin)) : path
-      const release = await slots.acquire()
+      const release = await slots[isTree && pin.bytes !== undefined && pin.bytes <= smallBytesMax ? 'small' : 'large'].acquire()
       if (failures.length > 0) {
         release()
         break

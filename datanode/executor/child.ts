@@ -23,7 +23,7 @@ import { TaskContext } from './context.ts'
 import { toFailure, type FailedTask } from './failure.ts'
 import { ExecutorSession } from './session.ts'
 import { LogWriter } from './logs.ts'
-import { failed, type FromExecutor, type AttemptOutcome, type ToExecutor } from './messages.ts'
+import { failed, type AttemptOutcome, type Failed, type FromExecutor, type ToExecutor } from './messages.ts'
 import { QueryAttempt } from './query.ts'
 import { TaskAttempt } from './task.ts'
 
@@ -85,12 +85,20 @@ export class TaskRunnerChild {
       this.#world.setEnvironment?.({ TMPDIR: setup.scratch, ...work.env })
       outcome = await (isSql(work) ? this.#query(session, work) : this.#program(session, work, log))
     } catch (error) {
-      outcome = toFailure(error, this.#task)
+      outcome = this.#failure(error)
     }
     this.#task = undefined
     this.#log = undefined
     await log.close()
     this.#finish(outcome)
+  }
+
+  /** Files outside of the cluster have their addresses: the paths of their references are gone with the job. */
+  #failure(error: unknown): Failed {
+    const failed = toFailure(error, this.#task)
+    const { message, record, ...failure } = failed.failure
+    const named = (text: string): string => this.#session?.files.named(text) ?? text
+    return { ...failed, failure: { ...failure, message: named(message), ...record && { record: { ...record, path: named(record.path) } } } }
   }
 
   async #program(session: ExecutorSession, work: TaskWork, log: LogWriter): Promise<AttemptOutcome> {
@@ -137,7 +145,7 @@ export class TaskRunnerChild {
     if (isOther) return this.#finish(failed('killed', `the task's process ended because of what ${by} had left running in it: ${message}`))
     // EINVAL has the stack of its caller in the program, like an error of the program itself.
     this.#finish(
-      toFailure(thrown instanceof GristmillError && thrown.code !== 'EINVAL' ? thrown : new FunctionFailed(thrown, {}), this.#task),
+      this.#failure(thrown instanceof GristmillError && thrown.code !== 'EINVAL' ? thrown : new FunctionFailed(thrown, {})),
     )
   }
 

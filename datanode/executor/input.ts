@@ -14,6 +14,7 @@ import type { SplitRange, TaskWork } from '../../src/protocol/task.ts'
 import { knownDelimiter } from '../../src/record/dialect.ts'
 import type { RecordRange } from '../../src/record/records.ts'
 import { parseCsvHeader } from '../../src/record/rows.ts'
+import { OutsideAhead } from './outsideahead.ts'
 import type { ExecutorSession } from './session.ts'
 
 type SplitInput = Extract<TaskWork['input'], { kind: 'split' }>
@@ -27,6 +28,7 @@ const earlyChecksMax = 16
 /** Bytes and files of inlined ranges that one call brings, ahead of the range that is read. */
 const aheadBytesMax = 256 * KiB
 const aheadFilesMax = 256
+const pieceBytes = 256 * KiB
 
 interface BytesRead {
   local: number
@@ -45,6 +47,7 @@ export class SplitSource {
   readonly #headers = new Map<string, readonly string[]>()
   /** Files outside of the cluster, by the paths of their references. */
   readonly #outside = new Map<string, LocatedFile>()
+  readonly #outsideAhead: OutsideAhead
   /** Bytes of the inlined ranges that were read last, by their place in the split. */
   #ahead = new Map<number, Buffer>()
   readonly read: BytesRead = { local: 0, rack: 0, remote: 0, inlined: 0, outside: 0 }
@@ -53,6 +56,7 @@ export class SplitSource {
     this.#session = session
     this.#input = input
     this.#places = new Map(input.places.map(({ block, nodes, token }) => [block, { nodes, token }]))
+    this.#outsideAhead = new OutsideAhead(input.split.ranges, (range, signal) => this.#whole(range, signal))
   }
 
   /** The ranges in order; the header of a CSV file is fetched if a range begins inside the file. */
@@ -73,6 +77,9 @@ export class SplitSource {
 
   /** Throws `changedInput` for a file that the namenode will be asked for later, and that is another one now. */
   check(): Promise<void> { return this.#checkInputs() }
+
+  /** Ends what is read ahead. Never rejects. */
+  close(): Promise<void> { return this.#outsideAhead.close() }
 
   /** The bytes of a range, and no others. A piece is valid until the next one. */
   bytesOf(range: SplitRange): AsyncGenerator<Buffer> { return this.#part(range, range.start, range.end) }
@@ -180,6 +187,13 @@ export class SplitSource {
   }
 
   async *#part(range: SplitRange, start: number, end: number): AsyncGenerator<Buffer> {
+    const whole = await this.#outsideAhead.take(range)
+    if (whole) {
+      const part = whole.subarray(start, end)
+      this.read.outside += part.length
+      for (let at = 0; at < part.length; at += pieceBytes) yield part.subarray(at, at + pieceBytes)
+      return
+    }
     let position = start
     for (const block of range.blocks) {
       const blockEnd = block.offset + block.length
@@ -246,6 +260,18 @@ export class SplitSource {
         else if (located.status.inlined) this.read.inlined += piece.length
         yield piece
       }
+    } catch (error) {
+      throw asChanged(error, range, located.outside)
+    }
+  }
+
+  /** All bytes of a file outside of the cluster. Throws as `#read`. */
+  async #whole(range: SplitRange, signal: AbortSignal): Promise<Buffer> {
+    const located = await this.#locate(range)
+    try {
+      const pieces: Buffer[] = []
+      for await (const piece of this.#session.files.read(located, { start: 0, end: range.fileBytes, signal })) pieces.push(piece)
+      return Buffer.concat(pieces)
     } catch (error) {
       throw asChanged(error, range, located.outside)
     }

@@ -108,6 +108,7 @@ export class QueryAttempt {
       return await (this.#stage.output.kind === 'exchange' ? this.#exchange(files) : this.#store(files[0]))
     } finally {
       db?.close()
+      await this.#source?.close()
       await disk.removeTree(this.#directory)
     }
   }

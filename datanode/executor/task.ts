@@ -95,6 +95,7 @@ export class TaskAttempt {
   #before: Readonly<Record<string, number>> = {}
   #part: { readonly partition?: number; readonly done: number; readonly count: number } = { done: 0, count: 1 }
   #output: OpenOutput | undefined
+  #splitSource: SplitSource | undefined
   #fraction = 0
   #turnAt: number
   #progressAt: number
@@ -166,6 +167,7 @@ export class TaskAttempt {
       throw error
     } finally {
       this.#calls.close()
+      await this.#splitSource?.close()
     }
   }
 
@@ -230,7 +232,7 @@ export class TaskAttempt {
   }
 
   #source(input: InputOf<'split'>): SplitInput {
-    const source = new SplitSource(this.#options.session, input)
+    const source = this.#splitSource = new SplitSource(this.#options.session, input)
     const read = newReadCounters()
     this.#measure = () => ({
       recordsIn: read.records, bytesIn: read.bytes, inputRecords: read.records, inputBytes: read.bytes,

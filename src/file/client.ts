@@ -141,6 +141,9 @@ export class FileClient {
     return isReference(path) ? this.#references.locate(path, options.signal) : this.#locator.locate(path, options)
   }
 
+  /** The text with the addresses of files outside of the cluster in place of the paths of their references. */
+  named(text: string): string { return this.#references.named(text) }
+
   /**
    * The bytes [start, end) of a file in pieces of up to 256 KiB, each byte verified. The caller may keep a piece, unless `reuse`
    * is set: then it is valid until the next call. Throws ENOENT, EISDIR, BLOCK_MISSING.

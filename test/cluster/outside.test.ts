@@ -256,3 +256,45 @@ test('objects of S3 are read with keys that are in no record of the job, no file
   }
   await until('the references are gone', async () => (await Array.fromAsync(mill.list('/.outside'))).length === 0)
 })
+
+test('errors of tasks, of queries here and of planning name a file by its address', async () => {
+  begin()
+  files.set('/bad.jsonl', Buffer.from('{"id":1}\n{"id":\n'))
+  files.set('/bad.parquet', Buffer.from('PAR1 and no more'))
+  const file = await program('bad.ts', `await mill.jsonl(input).map(row => row.id).save(output)`)
+  const errors = [(await cluster.run(['run', file, '--input', `${at}/bad.jsonl`, '--output', '/bad'])).stderr]
+  for (const sql of [`SELECT sum(id) FROM '${at}/bad.jsonl'`, `SELECT * FROM '${at}/bad.parquet'`]) {
+    for (const options of [{}, { localBytes: 0 }])
+      errors.push(await mill.sql(sql, undefined, options).collect().then(() => 'no error', (error: Error) => error.message))
+  }
+  expect(errors.filter(error => !error.includes(`${at}/bad.`) || error.includes('/.outside'))).toEqual([])
+  const { failure } = await newest() as { failure?: { message: string } }
+  expect(failure?.message ?? '').not.toContain('/.outside')
+})
+
+test('a task over many small files asks for some at a time', async () => {
+  begin()
+  const count = 60
+  let open = 0
+  let openMax = 0
+  for (let i = 0; i < count; i++) files.set(`/grain/small/${i}.jsonl`, Buffer.from(`{"id":${i}}\n`))
+  const etag = (i: number): string => createHash('md5').update(files.get(`/grain/small/${i}.jsonl`)!).digest('hex')
+  const list = Buffer.from(`<ListBucketResult>${Array.from({ length: count }, (_, i) => `<Contents><Key>small/${i}.jsonl</Key>`
+    + `<ETag>"${etag(i)}"</ETag><Size>${files.get(`/grain/small/${i}.jsonl`)!.length}</Size></Contents>`).join('')}`
+    + `<IsTruncated>false</IsTruncated></ListBucketResult>`)
+  for (const query of ['encoding-type=url&list-type=2&prefix=small%2F', 'list-type=2&prefix=small%2F&encoding-type=url']) files.set(`/grain/?${query}`, list)
+  before = async ({ url }) => {
+    if (!url!.endsWith('.jsonl')) return
+    openMax = Math.max(openMax, ++open)
+    // Until others have come, or none comes any more.
+    for (let turns = 0; turns < 200 && open < 8; turns++) await new Promise(resolve => { setImmediate(resolve) })
+    open--
+  }
+  const env = { ...cluster.env, AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's', AWS_ENDPOINT_URL: at }
+  const file = await program('small.ts', `await mill.jsonl(input).map(row => row.id).save(output)`)
+  const { code, stderr } = await runHere(['run', file, '--input', 's3://grain/small/', '--output', '/small-files'], env)
+  expect([code, code === 0 ? '' : stderr]).toEqual([0, ''])
+  const job = await newest()
+  expect([job.stages[0]!.tasks, job.counters['recordsIn']]).toEqual([1, count])
+  expect(openMax).toBe(8)
+})

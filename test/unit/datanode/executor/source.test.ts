@@ -204,3 +204,52 @@ test('bytes of a file outside of the cluster are counted apart, and one that was
     expect(toFailure(error, undefined)).toMatchObject({ cause: 'system', failure: { code: 'ENOENT' } })
   }
 })
+
+test('small files outside of the cluster are read some at a time, ahead of their turn, with a bound on files and bytes', async () => {
+  const sizes = [10, 20, 900_000, 900_000, 900_000, 900_000, 900_000, 30, ...Array.from({ length: 20 }, () => 40), 3 << 20, 50]
+  const pathOf = (i: number): string => `/.outside/x/ref/${i}`
+  const ranges = sizes.map((fileBytes, i): SplitRange =>
+    ({ path: pathOf(i), inode: inodeId(i + 1), fileBytes, start: 0, end: fileBytes, aligned: false, blocks: [] }))
+  const open = new Map<number, () => void>()
+  let filesMax = 0
+  let bytesMax = 0
+  const fails = new Set([12, 27])
+  const files = {
+    locate: async (path: string) => {
+      const i = Number(path.split('/').at(-1))
+      return { status: { id: inodeId(i + 1), length: sizes[i] }, blocks: [], outside: { bytes: sizes[i], shown: `http://h/${i}` }, i }
+    },
+    async *read({ i }: { i: number }, { start, end }: { start: number; end: number }) {
+      await new Promise<void>(resolve => {
+        open.set(i, resolve)
+        filesMax = Math.max(filesMax, open.size)
+        bytesMax = Math.max(bytesMax, [...open.keys()].reduce((sum, each) => sum + Math.min(sizes[each]!, 1 << 20), 0))
+      })
+      open.delete(i)
+      if (fails.has(i)) throw new GristmillError('UNAVAILABLE', `${i} is away`)
+      yield Buffer.alloc(end - start, i)
+    },
+  }
+  const source = new SplitSource(
+    { files, setup: { node: 'n', host: 'h', rack: 'r' } } as unknown as ExecutorSession,
+    { kind: 'split', split: { bytes: 0, ranges }, options: { format: 'lines' }, places: [] },
+  )
+  // The server answers the last question first.
+  const serving = setInterval(() => { [...open.values()].at(-1)?.() }, 0)
+  try {
+    for (const [i, range] of ranges.entries()) {
+      const bytes = Array.fromAsync(source.bytesOf(range), piece => Buffer.from(piece)).then(pieces => Buffer.concat(pieces))
+      // An error is thrown in its turn.
+      if (fails.has(i)) await expect(bytes).rejects.toThrow(`${i} is away`)
+      else expect((await bytes).equals(Buffer.alloc(sizes[i]!, i))).toBe(true)
+    }
+    expect(source.read.outside).toBe(sizes.reduce((sum, size, i) => sum + (fails.has(i) ? 0 : size), 0))
+    expect([filesMax, bytesMax <= 5 << 20]).toEqual([8, true])
+  } finally {
+    clearInterval(serving)
+  }
+  // Its parts in any order, without another question.
+  const again = source.partOf(ranges.at(-1)!, 10, 20)
+  expect(Buffer.concat(await Array.fromAsync(again))).toEqual(Buffer.alloc(10, sizes.length - 1))
+  await source.close()
+})
