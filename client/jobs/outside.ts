@@ -2,6 +2,7 @@
 // copied; all steps read these, and they are removed when the program ends. What a program saves to such a place goes there from a
 // directory of the cluster.
 
+import { abortable } from '../../src/base/abort.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { isUrl, shownUrl } from '../../src/connector/location.ts'
 
@@ -29,10 +30,13 @@ export interface ProgramPlaces {
   write(url: string, make: (path: string) => Promise<void>, options: OutsideSave): Promise<OutsideSaved>
 }
 
+/** A copy that is made, or was made. `steps`: those that wait for it. */
+interface Making { readonly copy: Promise<PlaceCopy>; readonly ending: AbortController; steps: number }
+
 /** Copies of one run. */
 export class OutsideCopies {
   readonly #places: ProgramPlaces | undefined
-  readonly #copies = new Map<string, Promise<PlaceCopy>>()
+  readonly #copies = new Map<string, Making>()
   readonly #paths = new Map<string, string>()
 
   /** `places`: default: the process reaches nothing outside of the cluster. */
@@ -41,18 +45,42 @@ export class OutsideCopies {
   /** The run has read a place outside of the cluster. */
   get isUsed(): boolean { return this.#copies.size > 0 }
 
-  /** Copies the places among these paths. A place that could not be copied is tried again by the next step that reads it. */
+  /**
+   * Copies the places among these paths. A place that could not be copied is tried again by the next step that reads it. The signal is the
+   * step's: a copy ends when no step waits for it any more.
+   */
   async take(paths: readonly string[], signal: AbortSignal | undefined): Promise<void> {
     for (const url of new Set(paths.filter(isUrl))) {
-      const copy = this.#copies.get(url) ?? reached(this.#places, url).copy(url, signal)
-      this.#copies.set(url, copy)
+      const making = this.#copies.get(url) ?? this.#make(url)
+      making.steps++
       try {
-        this.#paths.set(url, (await copy).path)
-      } catch (error) {
-        this.#copies.delete(url)
-        throw error
+        this.#paths.set(url, (await abortable(making.copy, signal)).path)
+      } finally {
+        making.steps--
+        if (making.steps === 0 && !this.#paths.has(url)) this.#forget(url, making)
       }
     }
+  }
+
+  #make(url: string): Making {
+    const ending = new AbortController()
+    const making = { copy: reached(this.#places, url).copy(url, ending.signal), ending, steps: 0 }
+    this.#copies.set(url, making)
+    making.copy.catch(() => { this.#forget(url, making) })
+    return making
+  }
+
+  /** The next step that reads the place copies it anew. */
+  #forget(url: string, making: Making): void {
+    if (this.#copies.get(url) !== making) return
+    this.#copies.delete(url)
+    void this.#end(making)
+  }
+
+  /** Never rejects. */
+  async #end({ copy, ending }: Making): Promise<void> {
+    ending.abort(new GristmillError('ABORTED', 'no step reads the place any more'))
+    await copy.then(made => made.drop()).catch(() => undefined)
   }
 
   /** Path of the copy. REQUIRES: it was taken. */
@@ -67,7 +95,7 @@ export class OutsideCopies {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled([...this.#copies.values()].map(async copy => (await copy).drop()))
+    await Promise.all([...this.#copies.values()].map(making => this.#end(making)))
   }
 }
 

@@ -17,7 +17,7 @@ import { lineColumns } from '../../src/connector/kafka/line.ts'
 import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { OpenPostgres } from '../../src/ports/postgres.ts'
-import { list, mkdir, remove, stat } from '../../src/protocol/namespace.ts'
+import { list, mkdir, remove, setAttributes, stat } from '../../src/protocol/namespace.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
 import { show } from '../../src/protocol/version.ts'
 import { set } from '../../src/protocol/xattr.ts'
@@ -30,12 +30,13 @@ import { everything } from '../jobs/pins.ts'
 import { importFiles, type ImportDeps } from './import.ts'
 import { checkTopicAddress } from './kafka.ts'
 
-/** Copies of this age belong to no query any more. */
+/** Copies of this age belong to no query any more: one that lives renews the time of its own. */
 const leftMs = 7 * 24 * 3_600_000
+const renewMs = 24 * 3_600_000
 
 export interface StageDeps {
   readonly ask: CallMessage
-  readonly clock: Pick<Clock, 'now'>
+  readonly clock: Pick<Clock, 'now' | 'after'>
   readonly random: { id(): string }
 }
 
@@ -70,7 +71,24 @@ export async function newStage({ ask, clock, random }: StageDeps, url: string, s
   for await (const { entries } of pages)
     for (const each of entries) if (each.owner === owner && each.mtimeMs < clock.now() - leftMs) old.push(each.path)
   for (const each of old) await dropped(ask, each)
-  return { path, drop: () => dropped(ask, path) }
+  const cancel = renewing({ ask, clock }, path)
+  return { path, drop: async () => {
+    cancel()
+    await dropped(ask, path)
+  } }
+}
+
+/** A job may take longer than a directory that was left is kept. Returns what ends it. */
+function renewing({ ask, clock }: Pick<StageDeps, 'ask' | 'clock'>, path: string): () => void {
+  let cancel = (): void => {}
+  const wait = (): void => {
+    cancel = clock.after(renewMs, () => {
+      wait()
+      void ask(setAttributes, { path, mtimeMs: clock.now() }).catch(() => undefined)
+    })
+  }
+  wait()
+  return () => cancel()
 }
 
 async function dropped(ask: CallMessage, path: string): Promise<void> {
@@ -210,7 +228,7 @@ async function copyTable(
 const sessions = 4
 
 /** Throws EINVAL. */
-function checkPlace(url: string): void {
+export function checkPlace(url: string): void {
   const refused = (what: string, instead: string): GristmillError => new GristmillError(
     'EINVAL', `${shownUrl(url)} is given with ${what}, and the text of a query or program is kept with its job; ${instead}`,
   )

@@ -114,7 +114,11 @@ export class KafkaMessages implements OutsideFiles {
   }
 
   #opened(signal: AbortSignal | undefined): Promise<KafkaClient> {
-    return this.#client ??= this.#deps.open({ brokers: this.#address.brokers, ...this.#options.access }, signal)
+    if (this.#client) return this.#client
+    const opening = this.#client = this.#deps.open({ brokers: this.#address.brokers, ...this.#options.access }, signal)
+    // The next call connects again.
+    opening.catch(() => { if (this.#client === opening) this.#client = undefined })
+    return opening
   }
 
   async #topic(client: KafkaClient): Promise<KafkaTopic> {

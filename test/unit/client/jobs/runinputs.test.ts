@@ -185,3 +185,34 @@ test('a place outside of the cluster is copied once for all steps, and the copy 
   await again.take(['/b'], undefined)
   await expect(new RunInputs(start).step({ number: 1 }).take([url], undefined)).rejects.toMatchObject({ code: 'EACCES' })
 })
+
+test('a copy that one step began is there for the others when that step is killed, and ends when no step waits for it', async () => {
+  let signalOf: AbortSignal | undefined
+  const made = Promise.withResolvers<{ path: string; drop: () => Promise<void> }>()
+  let dropped = 0
+  const copies = new OutsideCopies({
+    copy: (_, signal) => {
+      signalOf = signal
+      return made.promise
+    },
+    write: () => Promise.reject(new Error()),
+  })
+  const [first, second] = [new AbortController(), new AbortController()]
+  const taken = [first, second].map(({ signal }) => copies.take(['s3://b/k'], signal))
+  first.abort()
+  await expect(taken[0]).rejects.toMatchObject({ code: 'ABORTED' })
+  expect(signalOf!.aborted).toBe(false)
+  made.resolve({ path: '/a', drop: async () => { dropped++ } })
+  await taken[1]
+  expect([copies.pathOf('s3://b/k'), dropped]).toEqual(['/a', 0])
+  await copies.close()
+  expect(dropped).toBe(1)
+  const alone = new OutsideCopies({
+    copy: (_, signal) => new Promise((_resolve, reject) => { signal!.addEventListener('abort', () => reject(signal!.reason as Error)) }),
+    write: () => Promise.reject(new Error()),
+  })
+  const only = alone.take(['s3://b/k'], second.signal)
+  second.abort()
+  await expect(only).rejects.toMatchObject({ code: 'ABORTED' })
+  expect(alone.isUsed).toBe(false)
+})

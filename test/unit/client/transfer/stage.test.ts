@@ -1,10 +1,11 @@
 // Rows that a job has computed and that are sent to a place outside of the cluster: the place is noted at the inputs of the job.
 
 import { expect, test } from 'vitest'
-import { stageFiles, writePlace } from '../../../../client/transfer/stage.ts'
+import { newStage, stageFiles, writePlace } from '../../../../client/transfer/stage.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import type { Message } from '../../../../src/protocol/message.ts'
 
+const still = { now: () => 5, after: () => () => {} }
 const file = (path: string, id: number) => ({ path, id, length: 1, mtimeMs: 1 })
 
 function sending(pins: readonly object[], failure?: GristmillError) {
@@ -27,7 +28,7 @@ function sending(pins: readonly object[], failure?: GristmillError) {
   let sent = 0
   const ask = async ({ name }: Message, request: Record<string, string>) => answers[name]!(request)
   const send = () => writePlace({
-    ask: ask as never, clock: { now: () => 5 }, random: { id: () => 'x' }, exportFiles: async () => ({ files: ++sent }),
+    ask: ask as never, clock: still, random: { id: () => 'x' }, exportFiles: async () => ({ files: ++sent }),
   }, 's3://bucket/rows/', async () => {}, undefined)
   return { send, noted, removed }
 }
@@ -63,8 +64,46 @@ test('references that were made before a file that cannot have one are removed b
     return path === '/.outside' ? { owner: 'system:gristmill', mode: 0o1777 } : { owner: 'ann' }
   }
   await stageFiles({
-    ask: ask as never, clock: { now: () => 5 }, random: { id: () => 'x' }, refer: async () => undefined,
+    ask: ask as never, clock: still, random: { id: () => 'x' }, refer: async () => undefined,
     importFile: async (_, path) => { done.push(`copy to ${path}`); return { bytes: 1 } },
   }, 's3://bucket/rows/', undefined)
   expect(done).toEqual(['remove /.outside/x/ref', 'copy to /.outside/x/'])
+})
+
+test('the directory of a query that runs for longer than a week is kept, and renewed until the query ends', async () => {
+  let now = 0
+  const timers = new Set<{ atMs: number; work: () => void }>()
+  const clock = { now: () => now, after: (ms: number, work: () => void) => {
+    const timer = { atMs: now + ms, work }
+    timers.add(timer)
+    return () => { timers.delete(timer) }
+  } }
+  const pass = (days: number): void => {
+    for (const end = now + days * 24 * 3_600_000; ;) {
+      const [next] = [...timers].filter(({ atMs }) => atMs <= end).sort((a, b) => a.atMs - b.atMs)
+      now = next?.atMs ?? end
+      if (!next) return
+      timers.delete(next)
+      next.work()
+    }
+  }
+  const stages = new Map<string, number>()
+  let made = 0
+  const ask = async ({ name }: Message, { path, mtimeMs }: { path: string; mtimeMs?: number }) => {
+    if (name === 'namespace.mkdir' && path !== '/.outside') stages.set(path, now)
+    if (name === 'namespace.attributes') stages.set(path, mtimeMs!)
+    if (name === 'namespace.remove') stages.delete(path)
+    if (name === 'namespace.list') return { entries: [...stages].map(([each, ms]) => ({ path: each, owner: 'ann', mtimeMs: ms })) }
+    return path === '/.outside' ? { owner: 'system:gristmill', mode: 0o1777 } : { owner: 'ann' }
+  }
+  const begin = () => newStage({ ask: ask as never, clock, random: { id: () => String(++made) } }, 's3://bucket/rows/', undefined)
+  const long = await begin()
+  // One whose process was killed renews nothing.
+  stages.set('/.outside/left', now)
+  pass(30)
+  const other = await begin()
+  expect([...stages.keys()]).toEqual([long.path, other.path])
+  await long.drop()
+  await other.drop()
+  expect([stages.size, timers.size]).toEqual([0, 0])
 })

@@ -2,6 +2,7 @@
 // that do not fit, and Avro with a schema registry. The real broker: test/interop/kafka.ts.
 
 import { expect, test } from 'vitest'
+import { GristmillError } from '../../../../../src/base/errors.ts'
 import { readingOf, topicAddressOf } from '../../../../../src/connector/kafka/address.ts'
 import { SchemaRegistry } from '../../../../../src/connector/kafka/avro.ts'
 import { KafkaMessages } from '../../../../../src/connector/kafka/source.ts'
@@ -252,4 +253,19 @@ test('Avro is read in the schema that each message names; a wrong frame, schema 
   expect(() => encode({ ...value, more: 1 })).toThrow(/has the field "more", which .* latest of t-value, 1: register/)
   expect(() => encode({ ...value, page: '\ud800' })).toThrow(/page is "\\ud800", which has half of a surrogate pair/)
   await expect(registry.latest('none')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
+test('a source whose client could not be opened is opened again by the next call', async () => {
+  const address = topicAddressOf('kafka://h:1/t')
+  const wire = new Wire(newBroker())
+  let fails = true
+  const open: Wire['open'] = async (...given) => {
+    if (fails) throw new GristmillError('UNAVAILABLE', 'the broker starts')
+    return wire.open(...given)
+  }
+  const source = new KafkaMessages({ open }, address, { access: {}, reading: readingOf(address) })
+  await expect(pinOf(source)).rejects.toThrow('the broker starts')
+  fails = false
+  expect(offsetsOf(await linesOf(source))).toHaveLength(14)
+  await source.close()
 })
