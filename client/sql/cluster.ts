@@ -23,6 +23,11 @@ interface OutsideOptions {
   readonly overwrite?: boolean | undefined
   /** Rows a second at most, into a table of PostgreSQL or a topic of Kafka; default: no bound. */
   readonly rate?: number | undefined
+  /**
+   * Path of the cluster at which the rows are published before they are moved, and stay. A statement that is run again moves those that are
+   * there, each once, whatever a run before has done. Default: rows that are gone when they are there.
+   */
+  readonly via?: string | undefined
   readonly signal?: AbortSignal | undefined
 }
 

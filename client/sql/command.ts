@@ -25,13 +25,14 @@ export type SqlCommand =
   | ({ readonly kind: 'copy'; readonly path: string; readonly query: string } & CopyOptions)
   | { readonly kind: 'show tables' }
 
-/** `mode`, `key`, `overwrite` and `rate` are for places outside of the cluster. */
+/** `mode`, `key`, `overwrite`, `rate` and `via` are for places outside of the cluster. */
 interface CopyOptions {
   readonly format?: 'parquet' | 'csv'
   readonly mode?: LoadMode
   readonly key?: readonly string[]
   readonly overwrite?: true
   readonly rate?: number
+  readonly via?: string
 }
 
 /**
@@ -145,11 +146,12 @@ function copied(words: StatementWords): SqlCommand {
   const options: { -readonly [K in keyof CopyOptions]: CopyOptions[K] } = {}
   if (words.take('(')) {
     do {
-      const option = words.oneOf('format', 'mode', 'key', 'overwrite', 'rate')
+      const option = words.oneOf('format', 'mode', 'key', 'overwrite', 'rate', 'via')
       if (option === 'format') options.format = words.oneOf('parquet', 'csv')
       else if (option === 'mode') options.mode = words.oneOf(...loadModes)
       else if (option === 'key') options.key = words.names() ?? [words.name()]
       else if (option === 'rate') options.rate = rateOf(words)
+      else if (option === 'via') options.via = words.text()
       else options.overwrite = true
     } while (words.take(','))
     words.need(')')

@@ -60,15 +60,18 @@ export async function runCommand(command: SqlCommand, tools: CommandTools): Prom
 }
 
 async function copied(
-  { query, path, format, mode, key, overwrite, rate }: Extract<SqlCommand, { kind: 'copy' }>, tools: CommandTools,
+  { query, path, format, mode, key, overwrite, rate, via }: Extract<SqlCommand, { kind: 'copy' }>, tools: CommandTools,
 ): Promise<CommandRows> {
   if (isOutside(path)) {
-    await tools.export(query, path, { format, mode, key, overwrite, rate })
+    await tools.export(query, path, { format, mode, key, overwrite, rate, via })
     // The rows are computed anew each time: the place cannot know them for the same.
-    return said(`wrote ${shownUrl(path)}${isKafka(path) || mode === 'append' ? '; the same statement would add its rows again' : ''}`)
+    const adds = via === undefined && (isKafka(path) || mode === 'append')
+    return said(`wrote ${shownUrl(path)}${adds ? '; the same statement would add its rows again, unless it has VIA' : ''}`)
   }
-  if (mode !== undefined || key !== undefined || overwrite || rate !== undefined)
-    throw new GristmillError('EINVAL', 'MODE, KEY, OVERWRITE and RATE are for places outside of the cluster, such as postgres://HOST/DATABASE/TABLE')
+  if (mode !== undefined || key !== undefined || overwrite || rate !== undefined || via !== undefined)
+    throw new GristmillError(
+      'EINVAL', 'MODE, KEY, OVERWRITE, RATE and VIA are for places outside of the cluster, such as postgres://HOST/DATABASE/TABLE',
+    )
   await tools.save(query, path, { ...format !== undefined && { format } })
   return said(`wrote ${normalise(path)}`)
 }

@@ -73,7 +73,7 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
   const { tables, functions, stages, text, output, driver, memoryBytes, queue, priority, signal } = submitted
   const path = output?.path ?? `${protocol.resultsDirectory}/${cluster.random.id()}`
   const work: SqlWork = { ...submitted.work, ...functions && { functions: { id: functions.id } } }
-  const params = { sql: text.slice(0, shownChars), query: work }
+  const params = { sql: shownText(text), query: work }
   // Parquet is none of the formats of programs.
   const format = output?.format === 'csv' ? 'csv' : 'text'
   const patterns = tables.map(({ name, path: at = name }) => at).filter(isPattern)
@@ -126,6 +126,9 @@ async function originFor(
 }
 
 const shownChars = 1_000
+/** Text of a query as its job keeps it; of a long one, the beginning and a digest. */
+export const shownText = (text: string): string => (text.length <= shownChars ? text
+  : `${text.slice(0, shownChars)}… ${createHash('sha256').update(text).digest('hex').slice(0, 16)}`)
 const attemptsMax = 4
 
 /** Waits for the rows. Returns the files that hold them, in order. Throws EINVAL with the engine's message. */

@@ -2,7 +2,7 @@
 // the cluster, which are fetched; else as a job of the cluster.
 
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { shownUrl } from '../../src/connector/location.ts'
 import { isKafka } from '../../src/connector/kafka/address.ts'
@@ -11,6 +11,8 @@ import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts
 import { formatBytes, MiB } from '../../src/base/units.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
+import { stat } from '../../src/protocol/namespace.ts'
+import { show } from '../../src/protocol/version.ts'
 import type { Job } from '../jobs/job.ts'
 import { Run } from '../jobs/running.ts'
 import { askedOf, engineOf, localAmong, workspaceIn, type Asked, type SqlTools } from './asked.ts'
@@ -22,7 +24,7 @@ import type { Distribute } from './division.ts'
 import { SqlFunctions } from './functions.ts'
 import { explanationOf, type SqlExplanation } from './explained.ts'
 import { defineTables, pathsOf, placeTables } from './here.ts'
-import { asQueryError, forgetRows, submitQuery, waitForRows } from './job.ts'
+import { asQueryError, forgetRows, shownText, submitQuery, waitForRows } from './job.ts'
 import { listTables } from './listed.ts'
 import { planJob, planJobIn, type PlannedQuery } from './planning.ts'
 import { explainedIn, namingIn, RunningQuery, uniqueNames } from './running.ts'
@@ -159,20 +161,44 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   /**
    * Computes the rows as a job, and moves them to a table of PostgreSQL (`postgres://HOST/DATABASE/TABLE`) or below a prefix of S3
    * (`s3://BUCKET/PREFIX/`), where they appear in one commit when all are there, or to a topic of Kafka (`kafka://HOST:PORT/TOPIC`). Throws
-   * as `mill.export`.
+   * as `mill.export`, and EEXIST if something else than the rows of this query is at the path `via`.
    */
-  async export(url: string, { format, ...options }: SqlExportOptions = {}): Promise<OutsideWritten> {
+  async export(url: string, { format, via, ...options }: SqlExportOptions = {}): Promise<OutsideWritten> {
     const { signal, onJob } = this.#options
     if (this.#tools.isRemote) throw notReached(url)
+    if (via !== undefined && this.#params !== undefined)
+      throw new GristmillError('EINVAL', 'rows that are kept at a path are known by the text of their query; write the parameters into it')
+    const kept = via === undefined ? undefined : normalise(via)
     const asRows = isPostgres(url) ? textQuery : isKafka(url) ? documentQuery : undefined
     if (asRows && format !== undefined)
       throw new GristmillError('EINVAL', 'format belongs to objects of S3; a table of PostgreSQL and a topic of Kafka take rows')
     const places = placesIn(await this.#tools.cluster(), url)
     return places.write(url, async path => {
+      if (kept !== undefined && await this.#isAt(kept)) return
       const run = asRows ? await this.#saved(path, { format: 'csv' }, asRows) : await this.save(path, { format })
       onJob?.(run)
       await run.wait({ signal }).catch((error: unknown) => { throw asQueryError(error) })
-    }, { ...options, signal })
+    }, { ...options, ...kept !== undefined && { via: kept }, signal })
+  }
+
+  /** The rows that this query once gave are published at the path. Throws EEXIST for anything else. */
+  async #isAt(path: string): Promise<boolean> {
+    const { cluster } = await this.#tools.cluster()
+    const { signal } = this.#options
+    try {
+      await cluster.ask(stat, { path }, signal)
+    } catch (error) {
+      if (hasCode(error, 'ENOENT')) return false
+      throw error
+    }
+    const found = await cluster.ask(show, { path }, signal).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT', 'EINVAL', 'ENOTDIR')) return undefined
+      throw error
+    })
+    if (found && found.intact !== false && found.made.params?.['sql'] === shownText(this.#text)) return true
+    throw new GristmillError(
+      'EEXIST', `${path} is there, and not as this statement has published it; name another path, or remove it`, { details: { path } },
+    )
   }
 
   /**

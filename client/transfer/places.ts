@@ -4,7 +4,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { CallMessage } from '../call/cluster.ts'
 import { referFiles } from './refer.ts'
-import { stageFiles, stageTable, writePlace, type StageDeps, type StagedTable } from './stage.ts'
+import { checkPlace, stageFiles, stageTable, writePlace, type StageDeps, type StagedTable } from './stage.ts'
 import { checkDestination, exportTo, importFrom, readExportOptions, type ExportOptions } from './transfer.ts'
 
 type ImportParts = Parameters<typeof importFrom>[0]
@@ -36,11 +36,22 @@ export function copyPlace(deps: PlacesDeps, url: string, signal: AbortSignal | u
   return stageFiles({ ...deps, ...readingOf(deps) }, url, signal)
 }
 
+interface WriteOptions extends ExportOptions {
+  /** Path at which `make` publishes, or finds, what is moved. Default: one that is gone then. */
+  readonly via?: string | undefined
+}
+
 /** Throws EINVAL for options that the place does not have, before anything is computed. */
 export async function writeTo(
-  deps: PlacesDeps, url: string, make: (path: string) => Promise<void>, given: ExportOptions,
+  deps: PlacesDeps, url: string, make: (path: string) => Promise<void>, { via, ...given }: WriteOptions,
 ): ReturnType<typeof writePlace> {
   const options = readExportOptions(given)
   checkDestination(url, options)
+  if (via !== undefined) {
+    checkPlace(url)
+    await make(via)
+    const { files, note } = await exportTo(deps, via, url, options)
+    return { files, ...note !== undefined && { note } }
+  }
   return writePlace({ ...deps, exportFiles: path => exportTo(deps, path, url, { ...options, isOnce: true }) }, url, make, options.signal)
 }

@@ -1,5 +1,5 @@
 // Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts) and of PostgreSQL (pg.ts); and connectors
-// against real servers: PostgreSQL (postgres.ts), Kafka (kafka.ts).
+// against real servers: PostgreSQL (postgres.ts), Kafka (kafka.ts), and an example from the one to the other (orders.ts).
 // `npm run test:interop [-- --install] [--only NAME,…]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
 // node_modules/.cache/interop, with `--only` those of the named jobs. A client that is not there is skipped, and the table at the end says
 // so. Exits with 1 if anything failed.
@@ -10,6 +10,7 @@ import { startCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import type { Peers, Row } from './client.ts'
 import { kafkaPeers } from './kafka.ts'
+import { ordersPeers } from './orders.ts'
 import { pgPeers } from './pg.ts'
 import { postgresPeers } from './postgres.ts'
 import { s3Peers } from './s3.ts'
@@ -43,6 +44,7 @@ async function main(words: readonly string[]): Promise<void> {
       pgPeers({ mill, key, address: new URL(endpoints!['pg']!).host }),
       postgresPeers({ mill }),
       kafkaPeers({ mill }),
+      ordersPeers({ mill }),
       s3Peers({ endpoint: endpoints!['s3']!, key, dir: join(cluster.dir, 's3') }),
     ]
     if (words.includes('--install')) await installAll(peers, only)

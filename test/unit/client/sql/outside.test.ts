@@ -5,10 +5,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OutsidePlaces } from '../../../../client/sql/cluster.ts'
 import { readCommand } from '../../../../client/sql/command.ts'
 import { runCommand } from '../../../../client/sql/commands.ts'
+import { shownText } from '../../../../client/sql/job.ts'
 import { checkOutside, plainPlaces } from '../../../../client/sql/outside.ts'
 import { SqlQuery, type SqlOptions } from '../../../../client/sql/query.ts'
 import { newStage } from '../../../../client/transfer/stage.ts'
-import { list, mkdir, remove } from '../../../../src/protocol/namespace.ts'
+import { GristmillError } from '../../../../src/base/errors.ts'
+import { list, mkdir, remove, stat } from '../../../../src/protocol/namespace.ts'
+import { show } from '../../../../src/protocol/version.ts'
 import { set } from '../../../../src/protocol/xattr.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
@@ -86,6 +89,7 @@ test('COPY names a place as text or function, with its options, which a path of 
   expect(copy(`'postgres://h/d/t' (RATE 1000)`)).toMatchObject({ rate: 1000 })
   for (const rate of ['0', '1.5', `'x'`, '-1'])
     expect(() => copy(`'postgres://h/d/t' (RATE ${rate})`), rate).toThrow('RATE is a whole number')
+  expect(copy(`kafka('kafka://h/t') (KEY (a), VIA '/kept/1')`)).toMatchObject({ key: ['a'], via: '/kept/1' })
   expect(() => copy(`'/p' (MODE everything)`)).toThrow('needs SWAP or APPEND or UPSERT')
   const moved: unknown[] = []
   const tools = {
@@ -97,6 +101,52 @@ test('COPY names a place as text or function, with its options, which a path of 
   const select = expect.stringMatching(/^\s+SELECT 1$/) as string
   expect(moved).toEqual([[select, 'postgres://h/d/t', {}], [select, '/p', {}]])
   await expect(runCommand(copy(`'/p' (OVERWRITE)`)!, tools)).rejects.toMatchObject({ code: 'EINVAL' })
+  await expect(runCommand(copy(`'/p' (VIA '/kept')`)!, tools)).rejects.toMatchObject({ code: 'EINVAL' })
+  // A topic gets the rows again, which is said, unless they are kept.
+  const said = async (rest: string): Promise<unknown> => (await runCommand(copy(rest)!, tools)).rows[0]![0]
+  expect(await said(`'kafka://h/t'`)).toMatch(/^wrote kafka:\/\/h\/t; the same statement would add its rows again/)
+  expect(await said(`'kafka://h/t' (VIA '/kept')`)).toBe('wrote kafka://h/t')
+})
+
+test('rows that are kept at a path are moved from there, and computed once; anything else there is refused', async () => {
+  const kept = new Map<string, { sql: string; intact?: boolean }>()
+  const moved: string[] = []
+  const outside: OutsidePlaces = {
+    read: () => Promise.reject(new Error()),
+    write: async (_, make, { via }) => {
+      await make(via!)
+      moved.push(via!)
+      return { files: 1 }
+    },
+  }
+  const ask = async (message: unknown, { path }: { path: string }) => {
+    if (path === '/a') throw new Error('computed')
+    const found = kept.get(path)
+    if (message === stat && !found) throw new GristmillError('ENOENT', 'no')
+    if (message === stat) return { path }
+    if (message !== show) throw new Error('another call')
+    if (!found || found.sql === '') throw new GristmillError('ENOENT', 'no output')
+    return { version: {}, made: { params: { sql: found.sql } }, ...found.intact !== undefined && { intact: found.intact } }
+  }
+  const query = (text: string, params?: object): SqlQuery => new SqlQuery({
+    disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: on.scratchDir, cwd: on.dir, home: on.dir,
+    cluster: async () => ({ cluster: { ask }, files: {}, outside }) as never,
+  }, text, params as never, {})
+  const long = `SELECT '${'x'.repeat(2000)}'`
+  await expect(query('FROM \'/a\'').export('kafka://h/t', { via: '/kept/1' })).rejects.toThrow('computed')
+  kept.set('/kept/1', { sql: 'FROM \'/a\'' })
+  expect(await query('FROM \'/a\'').export('kafka://h/t', { via: '/kept//1' })).toEqual({ files: 1 })
+  kept.set('/long', { sql: shownText(long) })
+  await query(long).export('kafka://h/t', { via: '/long' })
+  expect(moved).toEqual(['/kept/1', '/long'])
+  const refused = { code: 'EEXIST', message: expect.stringContaining('name another path') as string }
+  await expect(query(`${long} `).export('kafka://h/t', { via: '/long' })).rejects.toMatchObject(refused)
+  await expect(query('FROM \'/b\'').export('kafka://h/t', { via: '/kept/1' })).rejects.toMatchObject(refused)
+  kept.set('/kept/1', { sql: 'FROM \'/a\'', intact: false })
+  kept.set('/plain', { sql: '' })
+  for (const via of ['/kept/1', '/plain']) await expect(query('FROM \'/a\'').export('kafka://h/t', { via })).rejects.toMatchObject(refused)
+  await expect(query('FROM \'/a\'', [1]).export('kafka://h/t', { via: '/kept/1' })).rejects.toMatchObject({ code: 'EINVAL' })
+  expect(moved).toHaveLength(2)
 })
 
 test('a new stage is of its user alone, and removes those that the user has left, and no others', async () => {
@@ -111,7 +161,7 @@ test('a new stage is of its user alone, and removes those that the user has left
     return message === list ? { entries } : request.path === '/.outside' ? above : { owner: 'ada' }
   }
   let above = { owner: 'system:gristmill', mode: 0o1777 }
-  const deps = { ask: ask as never, clock: { now: () => week + 1 }, random: { id: () => 'x' } }
+  const deps = { ask: ask as never, clock: { now: () => week + 1, after: () => () => {} }, random: { id: () => 'x' } }
   const stage = await newStage(deps, 'postgres://ada@h:5433/d/t', undefined)
   expect(asked).toEqual([
     ['/.outside', '1777'], ['/.outside/x', '700'], ['/.outside/x', 'postgres://h:5433/d/public.t'], ['removed', '/.outside/own-old'],
