@@ -40,10 +40,11 @@ interface SinkOptions {
 }
 
 /**
- * A transaction: 5 s are far below the minute after which a broker aborts it, and readers see rows that soon; 50,000 rows and 32 MiB are
- * what a broker takes in about a second. A batch: half of the largest that brokers take by default, with its frames.
+ * A transaction: 5 s are far below the minute after which a broker aborts it, and readers see rows that soon; 100,000 rows and 64 MiB are
+ * what a broker takes in a few seconds; each transaction ends with three requests more. A batch: half of the largest that brokers take by
+ * default, with its frames. The package has one request on its way for each broker: large ones leave it waiting less.
  */
-const defaults: TransactionBounds = { rows: 50_000, bytes: 32 * 1024 * 1024, ms: 5_000, batchBytes: 512 * 1024, batchRows: 2_000 }
+const defaults: TransactionBounds = { rows: 100_000, bytes: 64 * 1024 * 1024, ms: 5_000, batchBytes: 512 * 1024, batchRows: 5_000 }
 /**
  * Failures in a row, without a transaction between them, before the export gives up: a broker that restarts within a minute is waited for.
  */
@@ -104,10 +105,12 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
     const { token, parts, signal } = run
     const client = await this.#deps.open({ brokers, ...this.#options.access }, signal)
     try {
-      const { id, partitions } = await this.#prepared(client)
-      await prepareProgress(client)
+      // None of them needs another, and a broker that is asked for the first time takes long for each.
+      const [{ id, partitions }, , producer] = await settledAll([
+        this.#prepared(client), prepareProgress(client),
+        client.producer(this.#transactionalId).catch((error: unknown) => { throw this.#told(error) }),
+      ])
       const of = { topic, id, token, signal }
-      const producer = await client.producer(this.#transactionalId).catch((error: unknown) => { throw this.#told(error) })
       const progress = await readProgress({ client, clock: this.#deps.clock }, of)
       if (progress?.done) return false
       const from = progress ? { part: positionOf(parts, progress, this.shown), rows: progress.rows } : { part: 0, rows: 0 }
@@ -225,6 +228,12 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
       + 'and to use transactional ids that begin with gristmill-', { cause: error },
     )
   }
+}
+
+/** All results; throws the first failure once all have settled. */
+async function settledAll<T extends readonly Promise<unknown>[]>(work: readonly [...T]): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work)
+  return Promise.all(work)
 }
 
 /** The next attempt sends them; it goes on behind the last transaction. */
