@@ -100,7 +100,7 @@ async function importOne(
   deps: ImportDeps, pin: FilePin, path: string, { moved, ...importing }: Importing & { readonly moved: (bytes: number) => void },
 ): Promise<boolean> {
   const { source, isTree, overwrite, parallel, sums, signal, format = formatOfName(path), delimiter, replication, blockSize } = importing
-  const version = pin.etag ?? pin.modified
+  const version = pin.etag ?? pin.weak ?? pin.modified
   const before = await find(deps.objects, path, signal)
   if (before) {
     const isSame = version !== undefined && before.attributes[versionAttribute] === version

@@ -100,6 +100,8 @@ export interface FilePin {
   readonly etag?: string
   /** Time of the last change, as the server writes it; the validator of servers without ETags. */
   readonly modified?: string
+  /** Weak validator: another one is another content, and the same one proves nothing. */
+  readonly weak?: string
   /** The server answers requests for ranges. */
   readonly ranges: boolean
   /** `etag` alone says that the content is the same: the source does not know its length. */
@@ -147,6 +149,8 @@ export function splitFile(pin: FilePin, sizeMax: number): readonly FileSplit[] {
   return splits
 }
 
-/** A range of the file can be asked for, and the server refuses it once the file has changed. */
-export const isResumable = ({ ranges, etag, modified, bytes }: FilePin): boolean =>
-  ranges && bytes !== undefined && (etag !== undefined || modified !== undefined)
+/**
+ * A range of the file can be asked for, and is of the pinned content for certain. The time of the last change does not say so: a file that
+ * is replaced within the same second has the same one, and so has one that a copy has kept the times of.
+ */
+export const isResumable = ({ ranges, etag, bytes }: FilePin): boolean => ranges && bytes !== undefined && etag !== undefined

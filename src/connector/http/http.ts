@@ -1,5 +1,6 @@
-// Source: one file of a web server. The file is pinned by its ETag, or by the time of its last change; each range is asked for under that
-// condition, and compared with it again in the reply, because some servers ignore conditions.
+// Source: one file of a web server. The file is pinned by its ETag; each range is asked for under that condition, and compared with it
+// again in the reply, because some servers ignore conditions. A file without a strong ETag is read by one request, from its beginning to
+// its end: two ranges of it may be of different contents that no header tells apart.
 
 import { GristmillError } from '../../base/errors.ts'
 import type { HttpReply, HttpRequest } from '../../ports/httpfetch.ts'
@@ -99,7 +100,7 @@ export class HttpFile implements OutsideFiles {
     return {
       name: nameOfUrl(this.#place.url) ?? '', url: this.shown, ranges, sums: sumsOf(headers),
       ...length !== undefined && /^\d+$/.test(length) && { bytes: Number(length) },
-      ...etag !== undefined && !etag.startsWith('W/') && { etag }, ...modified !== undefined && { modified },
+      ...etag !== undefined && (etag.startsWith('W/') ? { weak: etag } : { etag }), ...modified !== undefined && { modified },
     }
   }
 }
@@ -123,7 +124,8 @@ export function conditionOf({ etag, modified }: FilePin): Record<string, string>
 /** Throws ESTALE if the reply is of another content than the pinned one. */
 export function checkSame(pin: FilePin, { headers }: HttpReply, shown: string): void {
   const { etag, 'last-modified': modified } = headers
-  const other = pin.etag !== undefined ? etag !== pin.etag : pin.modified !== undefined && modified !== pin.modified
+  const other = pin.etag !== undefined ? etag !== pin.etag
+    : pin.modified !== undefined && modified !== pin.modified || pin.weak !== undefined && etag !== pin.weak
   if (other) throw new GristmillError('ESTALE', `${shown} has changed since the transfer began; begin again`)
 }
 

@@ -82,6 +82,23 @@ test('a file that has changed is refused, whatever the server does about conditi
   expect([code, message]).toEqual(['ESTALE', expect.stringContaining('cannot continue')])
 })
 
+test('a file without a strong ETag is read by one request: ranges of it may be of two contents', async () => {
+  for (const options of [{ weak: true }, { weak: true, kept: true }, { kept: true }, { etag: false, modified: true }]) {
+    const web = new Web(content, options)
+    // It is replaced by one of the same length behind the first reply.
+    web.fault = (_, count) => {
+      if (count > 2) web.content = Buffer.from(content.toString().replaceAll('7', '8'))
+      return undefined
+    }
+    expect([options, (await read(web)).equals(content)]).toEqual([options, true])
+    expect(web.requests.map(({ method, headers }) => [method, headers?.['range']])).toEqual([['HEAD', undefined], ['GET', undefined]])
+  }
+  // Before it, another weak ETag tells, also where the time of the last change is the same.
+  const web = new Web(content, { weak: true, kept: true })
+  const other = (): void => { web.content = Buffer.from(content.toString().replaceAll('7', '8')) }
+  expect((await failure(read(web, { between: other }))).code).toBe('ESTALE')
+})
+
 test('refusals have a code and say what to do; passing failures are repeated with pauses, and end', async () => {
   const codes: string[] = []
   for (const status of [401, 403, 404, 410, 400, 416, 429, 500, 503]) {

@@ -27,6 +27,10 @@ interface WebOptions {
   ranges?: boolean
   /** Validators that it gives. */
   etag?: boolean
+  /** A weak ETag, of the content. */
+  weak?: boolean
+  /** The same time whatever the content is. */
+  kept?: boolean
   modified?: boolean
   length?: boolean
   head?: boolean
@@ -49,10 +53,12 @@ export class Web {
   readonly fetch: HttpFetch = async request => {
     this.requests.push(request)
     request.signal?.throwIfAborted()
-    const { ranges = true, etag = true, modified = false, length = true, head = true, sums = false } = this.#options
+    const { ranges = true, weak = false, kept = false, length = true, head = true, sums = false } = this.#options
+    const { etag = !weak && !kept, modified = false } = this.#options
     const tag = `"${createHash('md5').update(this.content).digest('hex')}"`
     const headers: Record<string, string> = {
-      ...etag && { etag: tag }, ...modified && { 'last-modified': `time of ${tag}` }, ...ranges && { 'accept-ranges': 'bytes' },
+      ...etag && { etag: tag }, ...weak && { etag: `W/${tag}` }, ...kept && { 'last-modified': 'Fri, 27 Nov 2026 10:00:00 GMT' },
+      ...modified && { 'last-modified': `time of ${tag}` }, ...ranges && { 'accept-ranges': 'bytes' },
       ...length && { 'content-length': String(this.content.length) },
       ...sums && { 'repr-digest': `sha-256=:${createHash('sha256').update(this.content).digest('base64')}:` },
     }
