@@ -91,7 +91,8 @@ export class KeyValueServer {
   }
 
   #answer(target: string, request: IncomingMessage, response: ServerResponse): void {
-    const [path = '', query] = target.split('?', 2)
+    // Only the first ? ends the path: others belong to the query.
+    const [, path = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(target) ?? []
     const { method = 'GET' } = request
     if (path === '/healthz') return send(response, 200, {}, { status: 'ok' })
     const foreign = this.#token === undefined ? foreignHost(request.headers.host) : undefined

@@ -168,7 +168,8 @@ export class SqlOverHttp implements GatewayDialect {
 
 /** Parameters of a request to this path; undefined: it is for another dialect. */
 function queryOf({ target }: Exchange): URLSearchParams | undefined {
-  const [at, query = ''] = target.split('?', 2)
+  // Only the first ? ends the path: others belong to the query.
+  const [, at, query = ''] = /^([^?]*)(?:\?(.*))?$/s.exec(target) ?? []
   return at === path ? new URLSearchParams(query) : undefined
 }
 

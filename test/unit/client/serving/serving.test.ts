@@ -133,6 +133,10 @@ test('values are read by key, with ETags, and in batches; bad input is refused i
   expect(JSON.parse(batch.text)).toEqual({
     version: 1, entries: [{ key: 'ada', value: { points: 7 } }, { key: 'a b' }, { key: odd, value: 'x' }],
   })
+  // Only the first ? begins the query, which may have others.
+  expect(JSON.parse((await ask('/v1/batch?key=ada?x&key=ada')).text)).toEqual({
+    version: 1, entries: [{ key: 'ada?x' }, { key: 'ada', value: { points: 7 } }],
+  })
   const of = batch.headers['etag'] as string
   expect(await ask(asked, { headers: { 'if-none-match': of } })).toMatchObject({ status: 304, text: '', headers: { etag: of } })
   expect(await ask(asked, { method: 'HEAD' })).toMatchObject({ status: 200, text: '', headers: { etag: of } })
