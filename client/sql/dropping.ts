@@ -61,7 +61,7 @@ async function isOwnOutput({ path, changedMs }: CatalogTable, { cluster: { ask }
   }
 }
 
-/** Throws ENOTEMPTY for a directory with a file that no statement of the table has made: it would go to the trash with the others. */
+/** Throws EINVAL for a directory with a file that no statement of the table has made: it would go to the trash with the others. */
 async function checkOwn({ name, path }: CatalogTable, { cluster: { ask }, signal }: DropTools): Promise<void> {
   const { version: { madeMs }, intact } = await ask(showVersion, { path: path! }, signal)
   if (intact === true) return
@@ -71,12 +71,12 @@ async function checkOwn({ name, path }: CatalogTable, { cluster: { ask }, signal
     for (const entry of entries)
       if (entry.type === 'directory' || !ownFile.test(nameOf(entry.path)) || isNewer(entry))
         throw new GristmillError(
-          'ENOTEMPTY', `${entry.path} is in the directory of the table ${name}, and is no file of it: nothing is dropped; move it to `
+          'EINVAL', `${entry.path} is in the directory of the table ${name}, and is no file of it: nothing is dropped; move it to `
           + `another place ("gristmill mv ${entry.path} …"), ${advice}`, { details: { path: entry.path } },
         )
   if (intact === false)
     throw new GristmillError(
-      'ENOTEMPTY', `the files in ${path!} are not those that the table ${name} has made, because some were moved or removed: nothing is `
+      'EINVAL', `the files in ${path!} are not those that the table ${name} has made, because some were moved or removed: nothing is `
       + `dropped; move those that are to be kept to another place, remove the others ("gristmill rm -r ${path!}"), ${advice}`,
       { details: { path: path! } },
     )

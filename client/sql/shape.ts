@@ -19,7 +19,10 @@ type Column = TableShape['columns'][number]
 /** Throws EINVAL for files whose columns do not agree. REQUIRES: `db` reaches the samples. */
 export async function shapeOf(db: Database, { table, samples }: SampledTable): Promise<TableShape> {
   const fixed = await fixedShape(db, table)
-  if (fixed) return fixed
+  if (fixed) {
+    if (fixed.format.kind === 'csv') checkWriters(table.files)
+    return fixed
+  }
   const partitions = partitionsOf(table)
   const [first] = samples
   if (!first)
@@ -29,7 +32,7 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
   switch (table.kind) {
     case 'csv': {
       const { format, columns } = await csvShape(db, samples, table.csv).catch((error: unknown) => { throw named(error, samples) })
-      if (table.csv?.header === undefined) checkHeaders(table.files, { header: format.header, path: first.path })
+      checkWriters(table.files, { ...format, path: first.path }, table.csv)
       const own = strictColumns(columns, 'csv', { forms: format })
       return { name: table.name, format, columns: own, partitions }
     }
@@ -54,14 +57,28 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
   }
 }
 
-/** Throws EINVAL for a file, also one that is no sample, whose writer has said the opposite about its first row. */
-function checkHeaders(files: SqlTable['files'], { header, path }: { readonly header: boolean; readonly path: string }): void {
-  const other = files.find(({ bytes, status }) => bytes > 0 && status?.header !== undefined && status.header !== header)
-  if (!other) return
-  throw new GristmillError(
-    'EINVAL', `${other.path} and ${path} are CSV of different layouts (has a header: ${!header} and ${header}); name files that are alike`,
-    { details: { path: other.path } },
-  )
+/** Layout of CSV as far as writers say it. */
+interface Written { readonly path: string; readonly header: boolean | undefined; readonly delimiter: string | undefined }
+
+/**
+ * Throws EINVAL for a file, also one that is no sample, whose writer has said something else of its first row or its delimiter than `read`,
+ * or than the writer of another file: a table of the catalogue may have been declared to be read otherwise than all of them say.
+ */
+function checkWriters(files: SqlTable['files'], read?: Written, told: SqlTable['csv'] = {}): void {
+  const known: { header: Written | undefined; delimiter: Written | undefined } = { header: read, delimiter: read }
+  for (const file of files) {
+    if (file.bytes === 0) continue
+    const written: Written = { path: file.path, header: file.status?.header, delimiter: file.status?.delimiter }
+    for (const [key, word] of [['header', 'has a header'], ['delimiter', 'delimiter']] as const) {
+      if (written[key] === undefined || told[key] !== undefined) continue
+      const before = known[key] ??= written
+      if (before[key] === written[key]) continue
+      throw new GristmillError(
+        'EINVAL', `${file.path} and ${before.path} are CSV of different layouts (${word}: ${JSON.stringify(written[key])} and `
+        + `${JSON.stringify(before[key])}); name files that are alike`, { details: { path: file.path } },
+      )
+    }
+  }
 }
 
 /** Shape of a table that is in the catalogue: of CSV and JSON, and of one without files. REQUIRES: `db` knows types by their text. */

@@ -174,12 +174,12 @@ test('DROP TABLE is refused, before anything is dropped, where a file in the dir
     ]) {
       const { done, error } = await changed('DROP TABLE t', [made], own, { intact, files: [...rows, other] })
       const message = expect.stringMatching(`^${other.path} is in the directory of the table t`)
-      expect([done, error]).toMatchObject([[], { code: 'ENOTEMPTY', message }])
+      expect([done, error]).toMatchObject([[], { code: 'EINVAL', message }])
     }
   // One that is moved there keeps its time.
   const moved = await changed('DROP TABLE t', [made], own, { intact: false, files: [...rows, file('part-00007.parquet')] })
   const message = expect.stringMatching('^the files in /tables/t are not those')
-  expect([moved.done, moved.error]).toMatchObject([[], { code: 'ENOTEMPTY', message }])
+  expect([moved.done, moved.error]).toMatchObject([[], { code: 'EINVAL', message }])
   for (const intact of [true, 'unknown'] as const)
     expect((await changed('DROP TABLE t', [made], own, { intact, files: rows })).done).toEqual([['drop', 't'], ['remove', '/tables/t']])
 })

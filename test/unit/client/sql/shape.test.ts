@@ -582,3 +582,31 @@ test('a file that is no sample is refused if its writer has said the opposite ab
   expect((await rowsOf('csv', all, path => (path === '/t/b.csv' ? {} : { header: false }))).rows).toHaveLength(18)
   expect((await rowsOf('csv', { ...files, '/t/b.csv': '' }, path => ({ header: path === '/t/b.csv' }))).rows).toHaveLength(16)
 })
+
+test('a file that is no sample is refused if its writer has said another delimiter', async () => {
+  const files = Object.fromEntries(Array.from({ length: 16 }, (_, i) => [`/t/a${String(i).padStart(2, '0')}.csv`, `alice${i},x\n`]))
+  const written = (path: string) => ({ header: false, delimiter: path === '/t/b.csv' ? ';' : ',' })
+  await expect(rowsOf('csv', { ...files, '/t/b.csv': 'x,1;y\n' }, written)).rejects
+    .toThrow('/t/b.csv and /t/a00.csv are CSV of different layouts (delimiter: ";" and ",")')
+})
+
+test('files of a table of the catalogue are refused if their writers have said different things, else read as declared', async () => {
+  const format = {
+    kind: 'csv', delimiter: ',', quote: '"', escape: '"', comment: '', header: false, skip: 0,
+  }
+  const known = {
+    name: 'e', kind: 'table' as const, columns: [{ name: 'a', type: 'VARCHAR' }, { name: 'b', type: 'VARCHAR' }], owner: '', createdMs: 0,
+    changedMs: 0, format: JSON.stringify(format),
+  }
+  const shapeFrom = (statuses: ReadonlyArray<{ header?: boolean; delimiter?: string }>) => {
+    const files = statuses.map((status, i) => ({ path: `/c/f${i}`, bytes: i === 3 ? 0 : 8, status }))
+    const columns = known.columns.map(({ name, type }) => ({ name, type: { kind: 'plain', name: type } }))
+    return shapeOf({ columnsOf: async () => columns } as never, { table: { name: 'e', kind: 'csv', known, files } as never, samples: [] })
+  }
+  const unlike = (what: string) => `/c/f1 and /c/f0 are CSV of different layouts (${what})`
+  await expect(shapeFrom([{ header: false }, { header: true }])).rejects.toThrow(unlike('has a header: true and false'))
+  await expect(shapeFrom([{ delimiter: ',' }, { delimiter: ';' }])).rejects.toThrow(unlike('delimiter: ";" and ","'))
+  const other = { header: true, delimiter: '|' }
+  for (const alike of [[{}, { header: false }, {}, { header: true }], [other, other]])
+    expect((await shapeFrom(alike)).format).toEqual(format)
+})
