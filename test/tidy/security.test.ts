@@ -14,6 +14,10 @@ const misbehaviour = 'unit/datanode/executor/misbehaviour.test.ts'
 
 /** Keyed by the beginning of the sentence. */
 const proofs: Readonly<Record<string, Proof>> = {
+  '**Permission to write a file lets its content be read while it is appended to**': [
+    ['unit/namenode/namespace/locate.test.ts', 'who writes a new state of a file that keeps its owner may read the old one with the lease'],
+  ],
+  'Give write permission to users only who may': 'advice',
   'An older version of an output is read with the rights': [
     ['unit/namenode/versions/versions.test.ts', 'who may replace an output may roll it back; who may read it may read its versions'],
   ],
