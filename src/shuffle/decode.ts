@@ -25,13 +25,15 @@ class Name {
 /** Stands for the field in which a value lies that is no field's. */
 const topNames = new Name('', noBytes)
 
-/** Names that were read as expected and are remembered, at most; each other one costs as many as `missCosts`. */
+/** A name that is the expected one raises the credit by 1, up to this. */
 const creditMax = 64
+/** Another name lowers it by this. Below 0 names are not learned, because they differ from object to object. */
 const missCosts = 4
-/** So far the credit falls before names are learned again. */
+/** At a credit below the negative of this, names are learned again: the input may be another one by now. */
 const debtMax = 1000
-/** Names that are known at most, and bytes of one: then all are forgotten. */
+/** Names that are remembered at a time. When there are as many, all are forgotten. */
 const namesMax = 10_000
+/** Longer names are not remembered. */
 const nameBytesMax = 256
 
 /** The value whose encoding is bytes[start, end). Binary values are copied. */
@@ -54,7 +56,6 @@ class ValueReader {
   end = 0
   /** The name of the field whose value is read. */
   names = topNames
-  /** Falls with each name that was not the expected one. Below 0 names are not learned: they differ from object to object. */
   #credit = creditMax
   #learned = 0
 
