@@ -5,6 +5,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { hash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { cutAt } from '../../src/base/cut.ts'
 import { asError } from '../../src/base/errors.ts'
 import { foreignHost } from '../../src/base/loopback.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -91,8 +92,7 @@ export class KeyValueServer {
   }
 
   #answer(target: string, request: IncomingMessage, response: ServerResponse): void {
-    // Only the first ? ends the path: others belong to the query.
-    const [, path = '', query] = /^([^?]*)(?:\?(.*))?$/s.exec(target) ?? []
+    const [path, query] = cutAt(target, '?')
     const { method = 'GET' } = request
     if (path === '/healthz') return send(response, 200, {}, { status: 'ok' })
     const foreign = this.#token === undefined ? foreignHost(request.headers.host) : undefined

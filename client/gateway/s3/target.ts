@@ -1,6 +1,7 @@
 // Target of a request: bucket, key and query. The bucket is the first part of the path, or stands in front of the gateway's domain in the
 // Host header. Paths are percent-encoded UTF-8, in which a plus is a plus; nothing is normalised, `//` and `..` are parts of a key.
 
+import { cutAt } from '../../../src/base/cut.ts'
 import type { Exchange } from '../exchange.ts'
 import { S3Error } from './errors.ts'
 
@@ -58,9 +59,9 @@ function queryOf(text: string): Query {
 export function targetOf(target: string, host: string | undefined, domains: readonly string[]): S3Target {
   // A proxy, and HTTP/1.0 clients of proxies, may send an absolute address.
   const local = target.replace(/^https?:\/\/[^/?]*/i, '')
-  const mark = local.indexOf('?')
-  const rawPath = (mark < 0 ? local : local.slice(0, mark)) || '/'
-  const query = queryOf(mark < 0 ? '' : local.slice(mark + 1))
+  const [path, asked = ''] = cutAt(local, '?')
+  const rawPath = path || '/'
+  const query = queryOf(asked)
   const name = (host ?? '').replace(/:\d+$/, '').toLowerCase()
   const domain = domains.find(each => name.endsWith(`.${each}`))
   if (domain !== undefined) return { bucket: name.slice(0, -domain.length - 1), key: decoded(rawPath.slice(1)) || undefined, rawPath,

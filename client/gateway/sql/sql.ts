@@ -3,6 +3,7 @@
 // INVARIANT: an answer that ends in good order has all rows. An error before the first rows has a status and a body; a later one breaks the
 // connection.
 
+import { cutAt } from '../../../src/base/cut.ts'
 import { codes, GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { MiB } from '../../../src/base/units.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
@@ -168,8 +169,7 @@ export class SqlOverHttp implements GatewayDialect {
 
 /** Parameters of a request to this path; undefined: it is for another dialect. */
 function queryOf({ target }: Exchange): URLSearchParams | undefined {
-  // Only the first ? ends the path: others belong to the query.
-  const [, at, query = ''] = /^([^?]*)(?:\?(.*))?$/s.exec(target) ?? []
+  const [at, query = ''] = cutAt(target, '?')
   return at === path ? new URLSearchParams(query) : undefined
 }
 

@@ -2,6 +2,7 @@
 // second step of a redirected request is that of the request itself with `data=true`: it stays valid for seeks and repeated appends, and
 // its host is the one that the client has reached.
 
+import { cutAt } from '../../../src/base/cut.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import { checkPath } from '../../../src/base/paths.ts'
 import { RemoteException } from './errors.ts'
@@ -14,10 +15,9 @@ interface Target { readonly rawPath: string; readonly query: string }
 export function targetOf(target: string): Target | undefined {
   // A proxy, and HTTP/1.0 clients of proxies, may send an absolute address.
   const local = target.replace(/^https?:\/\/[^/?]*/i, '')
-  const mark = local.indexOf('?')
-  const path = mark < 0 ? local : local.slice(0, mark)
+  const [path, query = ''] = cutAt(local, '?')
   if (path !== prefix && !path.startsWith(`${prefix}/`)) return undefined
-  return { rawPath: path.slice(prefix.length) || '/', query: mark < 0 ? '' : local.slice(mark + 1) }
+  return { rawPath: path.slice(prefix.length) || '/', query }
 }
 
 /** The path in the cluster that a request, or one of its parameters, names. Throws RemoteException. */

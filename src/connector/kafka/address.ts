@@ -1,6 +1,7 @@
 // Address of a topic of Kafka, `kafka://HOST:PORT[,HOST:PORT]/TOPIC?OPTION=VALUE&…`. Options of a read or a write are part of the address,
 // so that they go the same way through SQL, programs, the library and the command line. Credentials are no part of it (access.ts). Pure.
 
+import { cutAt } from '../../base/cut.ts'
 import { GristmillError } from '../../base/errors.ts'
 
 export interface TopicAddress {
@@ -35,7 +36,7 @@ export function topicAddressOf(text: string): TopicAddress {
 
 /** The address with these options in place of its own of the same name. Those that are undefined are left out. */
 export function withTopicOptions(text: string, given: Readonly<Record<string, string | number | undefined>>): string {
-  const [bare = '', query = ''] = text.split('?')
+  const [bare, query = ''] = cutAt(text, '?')
   const all = new URLSearchParams(query)
   for (const [name, value] of Object.entries(given)) if (value !== undefined) all.set(name, String(value))
   const parts = [...all].map(([name, value]) => `${name}=${encoded(value)}`)

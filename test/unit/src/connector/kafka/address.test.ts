@@ -13,6 +13,9 @@ test('an address names brokers, a topic and options, which other options replace
   expect(url).toBe('kafka://a/t?from=2026-11-27T10:00%2b01:00&to=9&registry=http://r:1')
   expect(topicAddressOf(url).options).toEqual({ from: '2026-11-27T10:00+01:00', to: '9', registry: 'http://r:1' })
   expect(withTopicOptions('kafka://a/t', { from: undefined })).toBe('kafka://a/t')
+  // A ? behind the first one belongs to the option in which it stands.
+  const two = withTopicOptions('kafka://a/t?registry=http://r:1/?x=1&value=avro', { from: 1 })
+  expect(topicAddressOf(two).options).toEqual({ registry: 'http://r:1/?x=1', value: 'avro', from: '1' })
   for (const bad of [
     'kafka://ada:hunter2@h/t', 'kafka:///t', 'kafka://h', 'kafka://h/', 'kafka://h/a/b', 'kafka://h/a b', 'kafka://h:x/t',
     'kafka://h/t?a=1&a=2',
