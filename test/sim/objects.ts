@@ -9,7 +9,7 @@ import { isOneOf, notNow, type Findings } from './change.ts'
 import { bytesOf } from './content.ts'
 import type { ObjectCounts } from './objectcounts.ts'
 import { contentKey, type Action, type Content } from './plan.ts'
-import { askS3, md5, s3NameOf, type S3Asked } from './s3door.ts'
+import { askS3, bodyOf, md5, s3NameOf, type S3Asked } from './s3door.ts'
 
 export type ObjectAction = Extract<Action, { readonly kind: 'object' }>
 
@@ -240,9 +240,7 @@ export class Objects {
     try {
       const answer = await this.#ask('GET', path)
       etag = String(answer.headers?.['etag']).replaceAll('"', '')
-      const pieces: Buffer[] = []
-      for await (const piece of answer.chunks ?? []) pieces.push(Buffer.from(piece))
-      found = Buffer.concat(pieces)
+      found = await bodyOf(answer)
     } catch (error) {
       const name = s3NameOf(error)
       if (!isOneOf(['NoSuchKey', 'ENOENT', 'ESTALE'], name)) {

@@ -46,6 +46,15 @@ export async function askS3(
   return operation.answer(call as unknown as S3Call)
 }
 
+/** Body of the answer of a read. Throws if it has none: a reader that took that for no bytes would compare nothing. */
+export async function bodyOf({ bytes, chunks }: S3Answer): Promise<Buffer> {
+  if (bytes) return Buffer.from(bytes)
+  if (!chunks) throw new Error('an answer of a read has no body')
+  const pieces: Buffer[] = []
+  for await (const piece of chunks) pieces.push(Buffer.from(piece))
+  return Buffer.concat(pieces)
+}
+
 export const md5 = (bytes: string | Buffer): string => createHash('md5').update(bytes).digest('hex')
 
 /** Name of an error of the dialect, or the code of one that its border has not mapped yet. */

@@ -9,7 +9,7 @@ import type { Acks } from './acks.ts'
 import { isOneOf, notNow, type Findings } from './change.ts'
 import { bytesOf } from './content.ts'
 import { contentKey, type Action, type Content } from './plan.ts'
-import { askS3, s3NameOf, type S3Asked } from './s3door.ts'
+import { askS3, bodyOf, s3NameOf, type S3Asked } from './s3door.ts'
 import { VersionModel, type ExpectedVersion, type KnownVersion } from './versionmodel.ts'
 
 type VersionAction = Extract<Action, { readonly kind: 'version' }>
@@ -173,10 +173,7 @@ export class Versions {
 
   async #read(key: string, asked: S3Asked = {}): Promise<Buffer | string> {
     try {
-      const answer = await this.#ask('GET', key, asked)
-      const pieces: Buffer[] = []
-      for await (const piece of answer.chunks ?? []) pieces.push(Buffer.from(piece))
-      return Buffer.concat(pieces)
+      return await bodyOf(await this.#ask('GET', key, asked))
     } catch (error) {
       return s3NameOf(error)
     }
