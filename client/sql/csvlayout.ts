@@ -116,6 +116,8 @@ export function isTitle({ bytes }: CsvSample, { from, end, delimiter, isTyped }:
   const bare = lines.map(line => withoutEnd(line.trimEnd(), delimiter).trim())
   const plain = bare.filter(line => line !== '' && !line.startsWith('#'))
   const isBlankBehind = bare.at(-1) === ''
+  // The engine counts a value of several lines as one line that it skips.
+  if (lines.some(line => line.split('"').length % 2 === 0)) return false
   return bare.every(line => !line.includes(delimiter))
     && (plain.length === 0 || (isBlankBehind && plain.length === 1) || (isTyped && plain.length <= (isBlankBehind ? 8 : 2)))
 }

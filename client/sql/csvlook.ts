@@ -37,6 +37,8 @@ export async function lookAtSample(db: Database, csv: CsvSample, local: string, 
   }
   const isHeaderTold = told.header ?? csv.header
   if (found.isEven && isPadded(found.first) && isHeaderTold === undefined && !told.columns) {
+    // Titles are looked for by lines, and this value has several.
+    if (/[\r\n]/.test(found.first[0]!)) throw padded(csv.path)
     const table = await behindTitle(db, csv, { local, layout: found, told })
     if (table) return table
   }

@@ -20,7 +20,7 @@ type Column = TableShape['columns'][number]
 export async function shapeOf(db: Database, { table, samples }: SampledTable): Promise<TableShape> {
   const fixed = await fixedShape(db, table)
   if (fixed) {
-    if (fixed.format.kind === 'csv') checkWriters(table.files)
+    if (fixed.format.kind === 'csv') checkWriters(table.files, { ...fixed.format, table: table.name })
     return fixed
   }
   const partitions = partitionsOf(table)
@@ -57,14 +57,19 @@ export async function shapeOf(db: Database, { table, samples }: SampledTable): P
   }
 }
 
-/** Layout of CSV as far as writers say it. */
-interface Written { readonly path: string; readonly header: boolean | undefined; readonly delimiter: string | undefined }
+/** Layout of a file of CSV, as far as its writer says it, or the one that a table of the catalogue is read by. */
+interface Written {
+  readonly path?: string
+  readonly table?: string
+  readonly header?: boolean | undefined
+  readonly delimiter?: string | undefined
+}
 
 /**
- * Throws EINVAL for a file, also one that is no sample, whose writer has said something else of its first row or its delimiter than `read`,
- * or than the writer of another file: a table of the catalogue may have been declared to be read otherwise than all of them say.
+ * Throws EINVAL for a file, also one that is no sample, whose writer has said something else of its first row or its delimiter than `read`.
+ * No statement that declares a table says either of them, so the writer knows better.
  */
-function checkWriters(files: SqlTable['files'], read?: Written, told: SqlTable['csv'] = {}): void {
+function checkWriters(files: SqlTable['files'], read: Written, told: SqlTable['csv'] = {}): void {
   const known: { header: Written | undefined; delimiter: Written | undefined } = { header: read, delimiter: read }
   for (const file of files) {
     if (file.bytes === 0) continue
@@ -73,10 +78,11 @@ function checkWriters(files: SqlTable['files'], read?: Written, told: SqlTable['
       if (written[key] === undefined || told[key] !== undefined) continue
       const before = known[key] ??= written
       if (before[key] === written[key]) continue
-      throw new GristmillError(
-        'EINVAL', `${file.path} and ${before.path} are CSV of different layouts (${word}: ${JSON.stringify(written[key])} and `
-        + `${JSON.stringify(before[key])}); name files that are alike`, { details: { path: file.path } },
-      )
+      const layouts = `${word}: ${JSON.stringify(written[key])} and ${JSON.stringify(before[key])}`
+      throw new GristmillError('EINVAL', before.table === undefined
+        ? `${file.path} and ${before.path} are CSV of different layouts (${layouts}); name files that are alike`
+        : `${file.path} is CSV of another layout than the table ${before.table} (${layouts}); remove the file, or drop the table and create `
+          + 'it again', { details: { path: file.path } })
     }
   }
 }

@@ -321,9 +321,10 @@ test('CSV: a title with empty fields behind it is no header, unless values stand
   expect((await of('id;;\n', '1;2;3\n4;5;6\n')).rows).toEqual([[1n, 2n, 3n], [4n, 5n, 6n]])
   // Two columns, of which one has no name, are a table.
   expect((await of(';n\n', '1;2\n3;4\n')).rows).toHaveLength(2)
-  await expect(of('Sales;;\n', 'a;b;c\nx;y;z\n')).rejects.toMatchObject({
-    code: 'EINVAL', message: expect.stringMatching(/^\/t\/a\.csv begins with a row of one value[^]*begin each line of a title with #/),
-  })
+  for (const [head, rows] of [['Sales;;\n', 'a;b;c\nx;y;z\n'], ['"Sales\nof 2024";;\n']] as const)
+    await expect(of(head, rows), head).rejects.toMatchObject({
+      code: 'EINVAL', message: expect.stringMatching(/^\/t\/a\.csv begins with a row of one value[^]*begin each line of a title with #/),
+    })
   expect((await rowsOf('csv', { '/t/a.csv': 'Sales;;\na;b;c\nx;y;z\n' }, { header: true })).rows).toHaveLength(2)
 })
 
@@ -341,7 +342,8 @@ test('CSV: a row that begins with # is a row; a title and blank lines are before
 test.each([
   // A column of texts with separators in some, and a table with one title or more.
   'comment\ngood\nfine\nbad, really\nso, so\nso, la\n', 'note\nfoo, bar\nso, so\n',
-  'one\ntwo\nthree\na,b\n1,2\n3,4\n', 'one\ntwo\n\nname,city\nx,ulm\n',
+  'one\ntwo\nthree\na,b\n1,2\n3,4\n', 'one\ntwo\n\nname,city\nx,ulm\n', '"My\nreport"\n\na,b\n1,2\n3,4\n', '"My\nreport"\na,b\n1,2\n3,4\n',
+  'sep=;\n"My\nreport"\na;b\n1;2\n',
   // The same with a semicolon; with a tab or a bar, which texts have more often, from three fields on.
   'My report\na;b\nv;x\nw;y\n', 'My report\nof May\n\na;b\nv;x\n', 'My; own; report\n1;2\n3;4\n', 'one\ntwo\nthree\na;b\n1;2\n3;4\n',
   '# made by; x\na;b;c\n1;2;3\n', 'My report\na\tb\tc\nv\tx\tq\n', 'My report\na|b|c\nv|x|q\nw|y|r\n',
@@ -590,7 +592,7 @@ test('a file that is no sample is refused if its writer has said another delimit
     .toThrow('/t/b.csv and /t/a00.csv are CSV of different layouts (delimiter: ";" and ",")')
 })
 
-test('files of a table of the catalogue are refused if their writers have said different things, else read as declared', async () => {
+test('files of a table of the catalogue are refused if a writer has said something else than how the table is read', async () => {
   const format = {
     kind: 'csv', delimiter: ',', quote: '"', escape: '"', comment: '', header: false, skip: 0,
   }
@@ -603,10 +605,11 @@ test('files of a table of the catalogue are refused if their writers have said d
     const columns = known.columns.map(({ name, type }) => ({ name, type: { kind: 'plain', name: type } }))
     return shapeOf({ columnsOf: async () => columns } as never, { table: { name: 'e', kind: 'csv', known, files } as never, samples: [] })
   }
-  const unlike = (what: string) => `/c/f1 and /c/f0 are CSV of different layouts (${what})`
-  await expect(shapeFrom([{ header: false }, { header: true }])).rejects.toThrow(unlike('has a header: true and false'))
-  await expect(shapeFrom([{ delimiter: ',' }, { delimiter: ';' }])).rejects.toThrow(unlike('delimiter: ";" and ","'))
-  const other = { header: true, delimiter: '|' }
-  for (const alike of [[{}, { header: false }, {}, { header: true }], [other, other]])
-    expect((await shapeFrom(alike)).format).toEqual(format)
+  const unlike = (file: number, what: string) =>
+    `/c/f${file} is CSV of another layout than the table e (${what}); remove the file, or drop the table and create it again`
+  await expect(shapeFrom([{ header: false }, { header: true }])).rejects.toThrow(unlike(1, 'has a header: true and false'))
+  await expect(shapeFrom([{ header: true }])).rejects.toThrow(unlike(0, 'has a header: true and false'))
+  await expect(shapeFrom([{}, { delimiter: ';' }])).rejects.toThrow(unlike(1, 'delimiter: ";" and ","'))
+  // The fourth file is empty.
+  expect((await shapeFrom([{}, { header: false }, { delimiter: ',' }, { header: true }])).format).toEqual(format)
 })
