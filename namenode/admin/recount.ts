@@ -76,6 +76,8 @@ class Recount {
   #inodeMax = 0
   #blockMax = 0
   #tokenMax = 0
+  /** Removed directories: the parts of a joined upload have entries there until the sweep, and no blocks any more. */
+  readonly #doomed = new Set<number>()
   /** Numbers of versions that may be freed. */
   #expiring = 0
   /** Inodes without a name that only history names, until a row of history has told what they are. */
@@ -112,6 +114,7 @@ class Recount {
   /** An inode that the sweep will remove: whether it was an inlined file, only its bytes tell. */
   removed({ key, value }: Row): void {
     this.inode(value[0] === 1)
+    if (value[0] === 1) this.#doomed.add(readId(key))
     if (value[0] === 0 && this.#view.get('contents', key)) this.#inlined++
   }
 
@@ -126,7 +129,7 @@ class Recount {
     const entry = decodeEntry(value)
     this.inode(entry.directory)
     if (entry.directory) this.#named++
-    else this.#file(parent, name, entry)
+    else if (!this.#doomed.has(parent)) this.#file(parent, name, entry)
     if (isInlined(entry)) this.#inlined++
     this.#inodeMax = Math.max(this.#inodeMax, entry.id)
     if (parent > 0 && !isSystem(parent, name)) for (const bound of this.#boundsOf(parent)) add(this.#usages.get(bound)!, amountsOf(entry))

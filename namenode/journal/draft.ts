@@ -2,7 +2,7 @@
 // One draft is reused for all operations.
 
 import { copyCounters, emptyCounters, type CounterName, type StateCounters } from './counters.ts'
-import type { TableName } from './keys.ts'
+import { readId, type TableName } from './keys.ts'
 import type { KeyRange, Edit, Memo, Row, View } from './view.ts'
 
 /**
@@ -17,6 +17,11 @@ export class Draft implements View {
   #edits: Edit[] = []
   /** Last edit of each key, from the first lookup above `searchMax` edits on: without it an operation with n edits would cost n². */
   #index: Map<TableName, Map<string, Edit>> | undefined
+  /**
+   * Edits by the id that their keys begin with, from the first range of one id above `searchMax` edits on: the sweep of a directory reads
+   * a range for each file behind the edits of the files before it.
+   */
+  #byId: Map<TableName, Map<number, Edit[]>> | undefined
   #moved = false
 
   constructor(base: View) {
@@ -28,6 +33,7 @@ export class Draft implements View {
   reset(): void {
     this.#edits = []
     this.#index = undefined
+    this.#byId = undefined
     this.#moved = false
     copyCounters(this.#base.counters, this.counters)
   }
@@ -69,6 +75,7 @@ export class Draft implements View {
   #edit(edit: Edit): void {
     this.#edits.push(edit)
     if (this.#index) this.#note(this.#index, edit)
+    if (this.#byId) noteById(this.#byId, edit)
   }
 
   #note(index: Map<TableName, Map<string, Edit>>, edit: Edit): void {
@@ -114,7 +121,7 @@ export class Draft implements View {
   /** The last edit of each key within the bounds, in range order. */
   #own(table: TableName, { start, end, reverse }: KeyRange): Edit[] {
     const last = new Map<string, Edit>()
-    for (const edit of this.#index ? this.#index.get(table)?.values() ?? [] : this.#edits) {
+    for (const edit of this.#near(table, start, end)) {
       if (edit.table !== table) continue
       if (start && edit.key.compare(start) < 0) continue
       if (end && edit.key.compare(end) >= 0) continue
@@ -123,4 +130,32 @@ export class Draft implements View {
     const sign = reverse ? -1 : 1
     return [...last.values()].sort((a, b) => sign * a.key.compare(b.key))
   }
+
+  /** Edits among which are all of the table within the bounds, those of one key in their order. */
+  #near(table: TableName, start: Buffer | undefined, end: Buffer | undefined): Iterable<Edit> {
+    if (this.#edits.length <= searchMax) return this.#edits
+    const [first, last] = [start ? idOf(start) : shortKeys, end ? idOf(end) : shortKeys]
+    if (first === shortKeys || last === shortKeys || last - first > 1)
+      return this.#index ? this.#index.get(table)?.values() ?? [] : this.#edits
+    if (!this.#byId) {
+      this.#byId = new Map()
+      for (const each of this.#edits) noteById(this.#byId, each)
+    }
+    const edits = this.#byId.get(table)
+    return edits ? [first, ...last > first ? [last] : [], shortKeys].flatMap(id => edits.get(id) ?? []) : []
+  }
+}
+
+const shortKeys = -1
+
+/** The number that the first eight bytes of a key are; `shortKeys` for a key with fewer. */
+const idOf = (key: Buffer): number => (key.length < 8 ? shortKeys : readId(key))
+
+function noteById(index: Map<TableName, Map<number, Edit[]>>, edit: Edit): void {
+  let edits = index.get(edit.table)
+  if (!edits) index.set(edit.table, edits = new Map())
+  const id = idOf(edit.key)
+  const known = edits.get(id)
+  if (known) known.push(edit)
+  else edits.set(id, [edit])
 }

@@ -1,34 +1,27 @@
-// Mutations that write objects: publish a written file under its key, join the parts of an upload. A file appears in one operation together
-// with its directories and attributes, and replaces a file that the caller may replace; in a bucket with versioning that one becomes an
-// older version (shelf.ts).
-// INVARIANT: `join` moves blocks from the parts to the file; each block belongs to one file before and after.
+// Mutations that write objects: publish a written file under its key. A file appears in one operation together with its directories and
+// attributes, and replaces a file that the caller may replace; in a bucket with versioning that one becomes an older version (shelf.ts).
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { inodeId, type BlockId, type InodeId, type LeaseId } from '../../src/base/ids.ts'
-import { limits } from '../../src/base/limits.ts'
+import { inodeId, type BlockId, type LeaseId } from '../../src/base/ids.ts'
 import { nameOf, parentOf, systemDirectory } from '../../src/base/paths.ts'
 import type { FileContent } from '../../src/protocol/fields.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
 import type { Draft } from '../journal/draft.ts'
-import { childKey } from '../journal/keys.ts'
-import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
-import type { View } from '../journal/view.ts'
-import { checkMay, checkOwner, checkSticky, mayWrite } from '../namespace/access.ts'
-import {
-  checkInstant, isInlined, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry,
-} from '../namespace/entry.ts'
-import { heldBlocks, releaseBlocks, type Block } from '../namespace/file.ts'
+import { mutation, systemActor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
+import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
+import { checkInstant, keepPlaced, keepStatus, recallPlaced, recallStatus, statusOf, type NameEntry } from '../namespace/entry.ts'
+import type { Block } from '../namespace/file.ts'
 import { fileIn, fileInPlaceOf, fileMode } from '../namespace/inherit.ts'
-import { child, directoryAt, placeAt, type NamePlace } from '../namespace/resolve.ts'
+import { child, directoryAt, placeAt } from '../namespace/resolve.ts'
 import { addDirectory, addFile, detach, makeDirectories } from '../namespace/tree.ts'
 import { closeLease, writerOf } from '../writing/lease.ts'
 import { bodyOf, checkBlocks, ownLease, putBody, type FileBody } from '../writing/mutations.ts'
-import { attributesOf, putAttribute } from '../xattrs/rows.ts'
+import { putAttribute } from '../xattrs/rows.ts'
 import { checkExpected } from './removal.ts'
 import { nameVersion, setAside, versioningAt } from './shelf.ts'
 
-interface PublishAsked extends UserOperation {
+export interface PublishAsked extends UserOperation {
   readonly to: string
   readonly base?: string | undefined
   readonly parents?: boolean | undefined
@@ -38,13 +31,13 @@ interface PublishAsked extends UserOperation {
   readonly mtimeMs?: number | undefined
 }
 
-interface Published {
+export interface Published {
   readonly status: FileStatus
   /** Allocated blocks that are not part of the file. */
   readonly unused: readonly BlockId[]
 }
 
-const kept = {
+export const keptPublished = {
   keep: ({ status }: Published): unknown => keepPlaced(status),
   recall: (stored: unknown): Published => ({ status: recallPlaced(stored), unused: [] }),
 }
@@ -66,7 +59,7 @@ interface PublishedCsv { readonly keepsCsv?: true | undefined }
 export const publish = mutation<
   PublishAsked & PublishedCsv & { readonly lease: LeaseId; readonly blocks: readonly Block[] }, Published
 >({
-  kind: 'object.publish', ...kept,
+  kind: 'object.publish', ...keptPublished,
   mutate(draft, asked) {
     return published(draft, asked, bodyOf(asked))
   },
@@ -76,7 +69,7 @@ export const publish = mutation<
 export const publishInline = mutation<
   PublishAsked & PublishedCsv & { readonly lease: LeaseId; readonly content: FileContent }, Published
 >({
-  kind: 'object.inline', ...kept,
+  kind: 'object.inline', ...keptPublished,
   mutate(draft, asked) {
     return published(draft, asked, bodyOf(asked))
   },
@@ -110,86 +103,10 @@ export const put = mutation<PutAsked, FileStatus>({
   },
 })
 
-interface JoinAsked extends PublishAsked {
-  readonly upload: string
-  readonly parts: ReadonlyArray<{ readonly name: string; readonly id: InodeId }>
-}
-
-export const join = mutation<JoinAsked, Published>({
-  kind: 'object.join', ...kept,
-  mutate(draft, asked) {
-    const { upload, user, root } = asked
-    const { parent, name, entry } = uploadAt(draft, { user, root }, upload)
-    const found = partsOf(draft, entry.id, asked)
-    const blocks = found.flatMap(part => part.held.blocks.map(block => ({ ...block, aligned: false })))
-    if (blocks.length > limits.fileBlocksMax)
-      throw new GristmillError(
-        'TOO_LARGE', `the parts have ${blocks.length} blocks, and a file may have ${limits.fileBlocksMax}; upload larger parts`,
-        { details: { path: asked.to } },
-      )
-    // Lookups first: one behind the edits of ten thousand parts would take as long as all of them.
-    detach(draft, parent.entry.id, name, entry)
-    const { replication, blockBytes, format } = found[0]!.entry
-    const made = { id: inodeId(draft.take('nextInode')), owner: entry.owner, mode: fileMode, replication, blockBytes, format }
-    const status = appear(draft, asked, made, bodyOf({ blocks }))
-    for (const part of found) dissolve(draft, entry.id, part)
-    return { status, unused: [] }
-  },
-})
-
-interface FoundPart {
-  readonly name: string
-  readonly entry: NameEntry
-  readonly held: ReturnType<typeof heldBlocks>
-  readonly attributes: readonly string[]
-}
-
-/** Reads the parts. Throws ESTALE for one that is missing, named twice, or another file than the caller has seen. */
-function partsOf(view: View, directory: InodeId, { upload, parts }: JoinAsked): FoundPart[] {
-  const names = new Set<string>()
-  return parts.map(({ name, id }) => {
-    const entry = child(view, directory, name)
-    if (!entry || entry.directory || entry.id !== id || names.has(name))
-      throw new GristmillError('ESTALE', `the part ${name} of ${upload} was replaced meanwhile; list the parts again`, {
-        details: { path: upload, name },
-      })
-    names.add(name)
-    // Its bytes are no block, and a file has either.
-    if (isInlined(entry))
-      throw new GristmillError(
-        'EINVAL', `the part ${name} of ${upload} was written elsewhere and moved there: it has no block that could be joined; upload it again`,
-        { details: { path: upload, name } },
-      )
-    return { name, entry, held: heldBlocks(view, id), attributes: [...attributesOf(view, id)].map(each => each.name) }
-  })
-}
-
-/**
- * Removes a part whose blocks belong to another file now. Looks up nothing, so that the cost of many parts grows with their number. No
- * snapshot and no quota sees the directory of uploads, which is the system's.
- */
-function dissolve(draft: Draft, directory: InodeId, { name, entry, held, attributes }: FoundPart): void {
-  draft.remove('children', childKey(directory, name))
-  releaseBlocks(draft, held)
-  for (const each of attributes) draft.remove('attributes', childKey(entry.id, each))
-  draft.count('attributes', -attributes.length)
-  draft.count('files', -1)
-}
-
-/** Finds the directory of an upload of this user. Throws ENOENT, EACCES. */
-function uploadAt(draft: Draft, actor: Actor, path: string): NamePlace & { readonly entry: NameEntry } {
-  const gone = new GristmillError('ENOENT', `there is no upload ${path}: it was completed or aborted`, { details: { path } })
-  if (parentOf(path) !== uploadsDirectory) throw gone
-  const place = placeAt(draft, actor, path)
-  if (!place.entry?.directory) throw gone
-  checkOwner(actor, place.entry, path)
-  return { ...place, entry: place.entry }
-}
-
 type NewFile = Pick<NameEntry, 'id' | 'owner' | 'mode' | 'replication' | 'blockBytes' | 'format' | 'delimiter' | 'header'>
 
 /** Adds the file at its path. */
-function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody): FileStatus {
+export function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody): FileStatus {
   const { to, base, parents, attributes = [], expect, mtimeMs, nowMs, user, root } = asked
   const actor = { user, root }
   const mtime = Math.floor(mtimeMs ?? nowMs)
@@ -224,4 +141,4 @@ function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody
   return statusOf(to, entry)
 }
 
-export const objectMutations: readonly AnyMutation[] = [prepare, publish, publishInline, put, join]
+export const objectMutations: readonly AnyMutation[] = [prepare, publish, publishInline, put]

@@ -10,6 +10,7 @@ import { room } from '../room.ts'
 import type { Lifetimes } from '../writing/lifetimes.ts'
 import { directoryMutations } from './directories.ts'
 import { expiring } from './expiry.ts'
+import { joinMutations } from './join.ts'
 import { objectMutations } from './mutations.ts'
 import { removalMutations } from './removal.ts'
 import { objectRoutes } from './routes.ts'
@@ -34,7 +35,7 @@ interface ObjectsNeeds {
 
 export const objectsRoom = room({
   name: 'objects',
-  mutations: [...objectMutations, ...removalMutations, ...directoryMutations, ...versioningMutations],
+  mutations: [...objectMutations, ...joinMutations, ...removalMutations, ...directoryMutations, ...versioningMutations],
   open: ({ world: { clock }, config, inlineBytes, journal, actor, registry, lifetimes, blocks, authority, removed }: ObjectsNeeds) => ({
     routes: objectRoutes({
       journal, clock, actor, registry, lifetimes, map: blocks.map, invalidate: ids => blocks.invalidate(ids), inlineBytes,

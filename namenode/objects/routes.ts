@@ -32,7 +32,8 @@ import { checkBody, noteSealed, sealedOf } from '../writing/routes.ts'
 import { checkAttribute } from '../xattrs/rows.ts'
 import { begin, storeDirectory } from './directories.ts'
 import { leaseAt } from '../writing/lease.ts'
-import { join, prepare, publish, publishInline, put } from './mutations.ts'
+import { join } from './join.ts'
+import { prepare, publish, publishInline, put } from './mutations.ts'
 import { remove, removeVersion } from './removal.ts'
 import { describeVersion, setVersioning } from './versioning.ts'
 import { listObjects, listVersions, namedOf } from './lists.ts'
@@ -103,7 +104,7 @@ export function objectRoutes(options: ObjectOptions): Route[] {
     }),
     route(protocol.join, async ({ requestId, upload, parts, ...asked }, { user }) => {
       checkTarget(asked)
-      const { status } = await journal.submit(join, { requestId, upload, parts, ...asked, ...by(user) })
+      const { status } = await journal.submit(join, { requestId, upload, parts, ...asked, leavesParts: true, ...by(user) })
       // Parts that were written with another number of replicas have the file's now.
       for (const chunk of blocksOf(view, status.id)) for (const { id } of chunk) map.know(id, status.replication)
       return stored(status)

@@ -38,7 +38,9 @@ export function removeAttribute(draft: Draft, inode: InodeId, name: string): boo
 
 /** The inode is removed. */
 export function dropAttributes(draft: Draft, inode: InodeId): void {
-  for (const { name } of [...attributesOf(draft, inode)]) removeAttribute(draft, inode, name)
+  const names = [...attributesOf(draft, inode)].map(({ name }) => name)
+  for (const name of names) draft.remove('attributes', childKey(inode, name))
+  if (names.length > 0) draft.count('attributes', -names.length)
 }
 
 /** Copies the attributes to an inode that replaces this one. */

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { seal } from '../../../../namenode/journal/codec.ts'
+import { childKey, idKey } from '../../../../namenode/journal/keys.ts'
 import { emptyCounters } from '../../../../namenode/journal/counters.ts'
 import { Draft } from '../../../../namenode/journal/draft.ts'
 import { Memo, StoreView, type Row } from '../../../../namenode/journal/view.ts'
@@ -10,7 +11,7 @@ import { MemoryStore } from '../../../kit/memory-store.ts'
 
 const tables = ['meta', 'children'] as const
 type Table = (typeof tables)[number]
-type Entry = readonly [table: Table, key: string, value: string]
+type Entry = readonly [table: Table, key: string | Buffer, value: string]
 
 function viewOf(rows: readonly Entry[]): StoreView {
   const store = new MemoryStore()
@@ -94,4 +95,43 @@ test('many edits without a lookup build no index; with lookups, each edit is ind
   for (let n = 0; n < 3; n++) put(n)
   expect([read(1), read(999)]).toEqual(['1', undefined])
   expect(uses).toEqual({ compared: 2 + 3, indexed: 2000 })
+})
+
+test('a range of one id shows the edits of its keys, and reads those of other ids only as long as they are few', () => {
+  const random = seeded(12)
+  const ids = [1, 2, 254, 255, 256, 257]
+  const keys = [...ids.flatMap(id => ['', 'a', 'b'].map(name => childKey(id, name))), idKey(256).subarray(0, 7), Buffer.from('z')]
+  for (let round = 0; round < 100; round++) {
+    const model = new Map(keys.filter(() => random.below(2) === 0).map(key => [key.toString('hex'), 'old']))
+    const draft = new Draft(viewOf([...model].map(([key, value]) => ['children', Buffer.from(key, 'hex'), value] as const)))
+    for (let n = 0; n < 60; n++) {
+      const key = keys[random.below(keys.length)]!
+      const removed = random.below(3) === 0
+      if (removed) draft.remove('children', key)
+      else draft.put('children', key, Buffer.from(String(n)))
+      if (removed) model.delete(key.toString('hex'))
+      else model.set(key.toString('hex'), String(n))
+      const id = ids[random.below(ids.length)]!
+      const [start, end] = [childKey(id, random.below(2) === 0 ? '' : 'a'), idKey(id + random.below(2) + 1)]
+      const reverse = random.below(2) === 0
+      const [from, to] = [start.toString('hex'), end.toString('hex')]
+      const want = [...model].filter(([key]) => key >= from && key < to).sort(([a], [b]) => (a < b ? -1 : 1))
+      if (reverse) want.reverse()
+      expect([...draft.range('children', { start, end, reverse })].map(({ key, value }) => [key.toString('hex'), value.toString()]))
+        .toEqual(want)
+    }
+  }
+})
+
+test('the ranges of many ids behind the edits of all of them cost as many steps as there are edits', () => {
+  const draft = new Draft(viewOf([]))
+  let compared = 0
+  for (let id = 1; id <= 300; id++) {
+    const key = childKey(id, 'a')
+    const compare = key.compare.bind(key)
+    key.compare = (...asked: Parameters<typeof compare>) => { compared++; return compare(...asked) }
+    draft.put('children', key, Buffer.from('x'))
+    expect([...draft.range('children', { start: childKey(id, ''), end: idKey(id + 1) })]).toHaveLength(1)
+  }
+  expect(compared).toBeLessThan(300 * 10)
 })

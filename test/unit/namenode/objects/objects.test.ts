@@ -3,7 +3,8 @@
 
 import { expect, test, vi } from 'vitest'
 import { Draft } from '../../../../namenode/journal/draft.ts'
-import { join, prepare, publish } from '../../../../namenode/objects/mutations.ts'
+import { join } from '../../../../namenode/objects/join.ts'
+import { prepare, publish } from '../../../../namenode/objects/mutations.ts'
 import { remove } from '../../../../namenode/objects/removal.ts'
 import { blocksOf, knownBlock } from '../../../../namenode/namespace/file.ts'
 import { setAcl } from '../../../../namenode/namespace/acls.ts'
@@ -114,13 +115,14 @@ async function uploadOf(bench: Bench, parts: Record<string, number>, actor = roo
   return { path, parts: made }
 }
 
-test('parts are joined in the order that is asked for, without new blocks; the rest of the upload is removed', async () => {
+test.each([true, undefined])('parts are joined in the order that is asked for, without new blocks (left to the sweep: %s)', async leavesParts => {
   const bench = await openObjects()
   const { path, parts: [one, two, three] } = await uploadOf(bench, { 1: 2, 2: 300, 3: 1 })
   await put(bench, '/b/k')
   const before = bench.journal.view.counters.nextBlock
   const { status } = await bench.do(join, {
     upload: path, parts: [two!, one!].map(({ name, id }) => ({ name, id })), to: '/b/k', attributes: [attribute('user.s3.etag', 'joined')],
+    ...leavesParts && { leavesParts },
   })
   expect(bench.journal.view.counters.nextBlock).toBe(before)
   const blocks = [...blocksOf(bench.journal.view, status.id)].flat()
@@ -149,7 +151,7 @@ test('a join that is refused changes nothing: a replaced part, another user\'s u
   await expect(bench.do(join, { ...asked, parts: [...asked.parts, asked.parts[0]!],
     ...as('ada') })).rejects.toMatchObject({ code: 'ESTALE' })
   expect(names(bench, path)).toEqual(['1', '2'])
-  await bench.do(join, { ...asked, ...as('ada') })
+  await bench.do(join, { ...asked, leavesParts: true, ...as('ada') })
   expect(at(bench, '/open/k')).toMatchObject({ owner: 'ada', length: 20 })
   await sound(bench)
 })
@@ -163,17 +165,35 @@ test('a file has so many blocks, joined or not', async () => {
   expect((await bench.do(join, asked(2))).status.blocks).toBe(limits.fileBlocksMax)
 })
 
-test('the edits of a join are looked up by none that comes behind them: its cost grows with the number of parts', async () => {
+test('a part costs a join two lookups before its first edit, and two edits; entries and attributes are left to the sweep', async () => {
   const bench = await openObjects()
   const { path, parts } = await uploadOf(bench, Object.fromEntries(Array.from({ length: 40 }, (_, i) => [String(i), 1])))
+  const draft = new Draft(bench.journal.view)
+  const lookups: number[] = []
+  const [get, range] = [draft.get.bind(draft), draft.range.bind(draft)]
+  vi.spyOn(draft, 'get').mockImplementation((...asked) => { lookups.push(draft.edits.length); return get(...asked) })
+  vi.spyOn(draft, 'range').mockImplementation((...asked) => { lookups.push(draft.edits.length); return range(...asked) })
+  const asked = { upload: path, parts: parts.map(({ name, id }) => ({ name, id })), to: '/k', nowMs: 1, ...root }
+  join.mutate(draft, { ...asked, leavesParts: true })
+  expect(lookups.length).toBeLessThan(2 * 40 + 20)
+  expect(draft.edits.length).toBeLessThan(2 * 40 + 20)
+  expect(Math.max(...lookups)).toBeLessThan(10)
+})
+
+test('an operation of an earlier version removes the parts itself, behind all lookups', async () => {
+  const bench = await openObjects()
+  const { path, parts } = await uploadOf(bench, Object.fromEntries(Array.from({ length: 40 }, (_, i) => [String(i), 1])))
+  const asked = { upload: path, parts: parts.map(({ name, id }) => ({ name, id })), to: '/k' }
   const draft = new Draft(bench.journal.view)
   const counts: number[] = []
   const range = draft.range.bind(draft)
   vi.spyOn(draft, 'range').mockImplementation((...asked) => { counts.push(draft.edits.length); return range(...asked) })
-  join.mutate(draft, { upload: path, parts: parts.map(({ name, id }) => ({ name, id })), to: '/k', nowMs: 1, ...root })
+  join.mutate(draft, { ...asked, nowMs: 1, ...root })
   expect(draft.edits.length).toBeGreaterThan(4 * 40)
-  expect(counts.length).toBeGreaterThan(40)
   expect(Math.max(...counts)).toBeLessThan(10)
+  await bench.do(join, asked)
+  expect(bench.journal.view.counters.files).toBe(1)
+  await sound(bench)
 })
 
 test('with the last key of a directory the directories go that the next key would make again, and no others', async () => {
