@@ -124,9 +124,12 @@ export function decodeEntry(bytes: Buffer): NameEntry {
   const delimiter = code === 0 ? undefined : String.fromCharCode(code)
   const flags = written === headedVersion ? unpacker.u8() : undefined
   const listed = flags === undefined ? written === listedVersion : (flags & 2) !== 0
-  return {
+  const entry = {
     id, directory, mode, owner, group, mtimeMs, replication, blockBytes, format: recordFormats[(first >> 1) & 3]!, length, blocks,
-    ...(delimiter !== undefined && { delimiter }), ...flags !== undefined && { header: (flags & 1) !== 0 },
+  }
+  if (delimiter === undefined && flags === undefined && !listed) return entry
+  return {
+    ...entry, ...delimiter !== undefined && { delimiter }, ...flags !== undefined && { header: (flags & 1) !== 0 },
     ...listed && { acl: unpackAcl() },
   }
 }
@@ -146,14 +149,17 @@ export function decodeSize(bytes: Buffer): Pick<NameEntry, 'id' | 'directory' | 
   return { id, directory, length: unpacker.varint(), replication }
 }
 
+/** A page of a list makes a thousand of them: the fields that most entries lack are added to those that have them. */
 export function statusOf(path: string, entry: NameEntry): FileStatus {
-  return {
-    path, id: entry.id, type: entry.directory ? 'directory' : 'file', length: entry.length, replication: entry.replication,
-    blockBytes: entry.blockBytes, blocks: entry.blocks, format: entry.format,
-    ...(entry.delimiter !== undefined && { delimiter: entry.delimiter }), ...entry.header !== undefined && { header: entry.header },
-    ...(isInlined(entry) && { inlined: true as const }),
-    owner: entry.owner, group: entry.group, mode: entry.mode, mtimeMs: entry.mtimeMs, ...(entry.acl && { acl: true as const }),
+  const { id, directory, length, replication, blockBytes, blocks, format, owner, group, mode, mtimeMs } = entry
+  const status: FileStatus = {
+    path, id, type: directory ? 'directory' : 'file', length, replication, blockBytes, blocks, format, owner, group, mode, mtimeMs,
   }
+  if (isInlined(entry)) status.inlined = true
+  if (entry.delimiter !== undefined) status.delimiter = entry.delimiter
+  if (entry.header !== undefined) status.header = entry.header
+  if (entry.acl) status.acl = true
+  return status
 }
 
 /** A status tells that there is a list, not what is in it. */

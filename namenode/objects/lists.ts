@@ -15,11 +15,13 @@ import { walkVersions } from './versionwalk.ts'
 import { walkKeys } from './walk.ts'
 
 export function namedOf(view: View, { id }: NameEntry, names: readonly string[]): { name: string; value: string }[] {
-  if (view.counters.attributes === 0) return []
-  return names.flatMap(name => {
+  const named: { name: string; value: string }[] = []
+  if (view.counters.attributes === 0) return named
+  for (const name of names) {
     const value = view.get('attributes', childKey(id, name))
-    return value ? [{ name, value: value.toString('base64') }] : []
-  })
+    if (value) named.push({ name, value: value.toString('base64') })
+  }
+  return named
 }
 
 /** Behind every key that begins with a prefix: keys have at most so many characters. */
@@ -44,9 +46,12 @@ export function listObjects(view: View, actor: Actor, request: RequestOf<typeof 
       const end = delimiter === undefined || rolled ? -1 : key.indexOf(delimiter, prefix.length)
       if (end >= 0) return key.slice(0, end + delimiter!.length)
       const shown = may(actor, walked.entry, mayRead) ? namedOf(view, walked.entry, attributes) : []
-      entries.push({ key, status: statusOf(walked.path, walked.entry), ...rolled && { rolled },
-        ...shown.length > 0 && { attributes: shown } })
-      text += key.length + walked.path.length + shown.reduce((sum, { name, value }) => sum + name.length + value.length, 0)
+      const one: (typeof entries)[number] = { key, status: statusOf(walked.path, walked.entry) }
+      if (rolled) one.rolled = true
+      if (shown.length > 0) one.attributes = shown
+      entries.push(one)
+      text += key.length + walked.path.length
+      for (const { name, value } of shown) text += name.length + value.length
     }
     return { entries }
   }

@@ -15,7 +15,21 @@ const region = 'us-east-1'
 
 export const ownerOf = (user: string): XmlContent => ({ ID: user, DisplayName: user }) as XmlContent
 
-export const timeOf = (ms: number): string => new Date(ms).toISOString()
+const dayMs = 86_400_000
+/** The day of the last time that was written, and its text: a page of a list has a thousand times. */
+let [day, dayText] = [NaN, '']
+const padded = (value: number, digits: number): string => String(value).padStart(digits, '0')
+
+/** As `toISOString`, at a third of its cost. */
+export function timeOf(ms: number): string {
+  const days = Math.floor(ms / dayMs)
+  if (days !== day) [day, dayText] = [days, new Date(days * dayMs).toISOString().slice(0, -13)]
+  const rest = Math.floor(ms) - days * dayMs
+  const seconds = Math.floor(rest / 1000)
+  const minutes = Math.floor(seconds / 60)
+  const clock = [Math.floor(minutes / 60), minutes % 60, seconds % 60].map(part => padded(part, 2)).join(':')
+  return `${dayText}${clock}.${padded(rest % 1000, 3)}Z`
+}
 
 async function listBuckets({ mill, user, root, query, signal }: S3Call): Promise<S3Answer> {
   const prefix = query.get('prefix') ?? ''

@@ -117,3 +117,20 @@ test('a message that does not fit is refused with its errors, the first as a lat
   expect(() => buildSerializer({}, {})({ schema: fresh() })({ more: 1 })).toThrow('"name" is required')
   expect(fits(schema, { name: 'abc' })).toBe(true)
 })
+
+test('replies with long texts are compiled after fewer of them', () => {
+  const { buildSerializer } = lazyCompilers() as unknown as Compilers
+  /** True if the reply behind these ones is interpreted. */
+  const isInterpreted = (replies: readonly string[][]): boolean => {
+    let reads = 0
+    const schema = { type: 'array', get items() { reads++; return { type: 'string' } } }
+    const write = buildSerializer({}, {})({ schema })
+    for (const reply of replies) expect(write(reply)).toBe(JSON.stringify(reply))
+    reads = 0
+    expect(write(['a'])).toBe('["a"]')
+    return reads > 0
+  }
+  const long = ['x'.repeat(100_000)]
+  expect(isInterpreted([['a'], ['b'], ['c']])).toBe(true)
+  expect(isInterpreted([long, ['b'], ['c']])).toBe(false)
+})
