@@ -31,7 +31,7 @@ const types: Readonly<Record<string, string>> = {
   json: String.raw`(E'{"a":\n\t [1, "\\n\\u0001"],\r "b": null}')::json`,
   jsonb: `to_jsonb(${oddTexts})`, inet: `(ARRAY['10.0.0.1', '10.0.0.1/8', '::1/64'])[1 + floor(random() * 3)::int]::inet`,
   cidr: `'10.0.0.0/8'::cidr`,
-  macaddr: `'08:00:2b:01:02:03'::macaddr`, money: '(random() * 1000)::numeric::money', 'bit(5)': `B'10110'`,
+  macaddr: `'08:00:2b:01:02:03'::macaddr`, money: '(random() * 1000)::numeric::money', regclass: `'pg_class'::regclass`, 'bit(5)': `B'10110'`,
   varbit: `B'101'`, oid: '(random() * 1e6)::int::oid',
   xml: `'<a>"x"</a>'::xml`, point: 'point(random(), 1)', tsvector: `to_tsvector('simple', 'a b')`, int4range: 'int4range(1, 5)',
   'int[]': 'ARRAY[1, NULL, 3]', 'text[]': `ARRAY[${oddTexts}, NULL]`, 'timestamptz[]': `ARRAY[now()]`,
@@ -39,7 +39,13 @@ const types: Readonly<Record<string, string>> = {
   two: `ROW(1, ${oddTexts})::two`, small: `(random() * 100)::int::small`, '"odd"."int4"': `ROW(${oddTexts}, NULL)::"odd"."int4"`,
 }
 
-const settings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1`
+const settings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle = 'iso_8601'; SET extra_float_digits = 1;
+  SET bytea_output = 'hex'; SET quote_all_identifiers = off`
+/** Settings of the database that give values other forms. */
+const others = [
+  `TimeZone = 'Asia/Kolkata'`, `DateStyle = 'SQL, DMY'`, `IntervalStyle = 'sql_standard'`, 'extra_float_digits = -10', `bytea_output = 'escape'`,
+  'quote_all_identifiers = on',
+]
 const rowCount = 3000
 
 async function linesOf(bench: Bench, isText: boolean): Promise<string[]> {
@@ -68,6 +74,8 @@ export async function kinds(bench: Bench): Promise<void> {
   // A value in nine of ten is there.
   const values = Object.values(types).map(value => `CASE WHEN random() < 0.9 AND i > 0 THEN ${value} END`)
   await db.query(`INSERT INTO all_kinds SELECT ${values.join(', ')} FROM generate_series(1, ${rowCount}) AS i`)
+  const [[database] = []] = await db.query('SELECT quote_ident(current_database())')
+  for (const other of others) await db.query(`ALTER DATABASE ${database} SET ${other}`)
   const set = await openPostgres({ ...tableAddressOf(bench.url('all_kinds')).server })
   try {
     await set.query(settings)
@@ -80,6 +88,7 @@ export async function kinds(bench: Bench): Promise<void> {
     equal(await linesOf(bench, true), casts.map(([text]) => text))
   } finally {
     await set.close()
+    await db.query(`ALTER DATABASE ${database} RESET ALL`)
   }
   await db.query('CREATE TABLE no_columns (); INSERT INTO no_columns DEFAULT VALUES')
   const none = new PostgresTable({ open: openPostgres }, tableAddressOf(bench.url('no_columns')))

@@ -15,9 +15,10 @@ import { sqlType } from './types.ts'
 
 /** Bytes of a page of a table. */
 const pageBytes = 8192
-/** One order of rows, times in one zone, numbers with all their digits, whatever the settings of the user. */
+/** One order of rows, and one form of each value, whatever the settings of the user and the database. */
 const settings = [
-  `TimeZone = 'UTC'`, `DateStyle = 'ISO'`, `IntervalStyle = 'iso_8601'`, 'extra_float_digits = 1', 'synchronize_seqscans = off',
+  `TimeZone = 'UTC'`, `DateStyle = 'ISO'`, `IntervalStyle = 'iso_8601'`, 'extra_float_digits = 1', `bytea_output = 'hex'`,
+  'quote_all_identifiers = off', 'standard_conforming_strings = on', 'transform_null_equals = off', 'synchronize_seqscans = off',
   'max_parallel_workers_per_gather = 0',
 ]
 
