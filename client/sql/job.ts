@@ -49,7 +49,22 @@ interface SqlOutput {
   readonly force?: boolean | undefined
   /** ESTALE unless the output has this version; 0: none. */
   readonly ifVersion?: number | undefined
+  /** Rows for a place outside of the cluster, which later statements may move. */
+  readonly kept?: KeptRows | undefined
 }
+
+/** Rows that are kept to be moved to a place outside: what they depend on, beside the tables. */
+export interface KeptRows {
+  readonly text: string
+  /** Values have other forms in files for each of them; the last two are files of S3. */
+  readonly rows: 'text' | 'document' | 'parquet' | 'csv'
+  /** Module of the functions that the query calls. */
+  readonly functions?: ProgramId | undefined
+}
+
+/** Parameters of the job that computes the rows, by which they are known later. */
+export const keptParams = ({ text, rows, functions }: KeptRows): Readonly<Record<string, unknown>> =>
+  ({ sql: shownText(text), rows, ...functions !== undefined && { functions } })
 
 interface Submitted {
   readonly tables: readonly SqlTable[]
@@ -73,7 +88,7 @@ export async function submitQuery(cluster: Cluster, submitted: Submitted): Promi
   const { tables, functions, stages, text, output, driver, memoryBytes, queue, priority, signal } = submitted
   const path = output?.path ?? `${protocol.resultsDirectory}/${cluster.random.id()}`
   const work: SqlWork = { ...submitted.work, ...functions && { functions: { id: functions.id } } }
-  const params = { sql: shownText(text), query: work }
+  const params = { ...output?.kept ? keptParams(output.kept) : { sql: shownText(text) }, query: work }
   // Parquet is none of the formats of programs.
   const format = output?.format === 'csv' ? 'csv' : 'text'
   const patterns = tables.map(({ name, path: at = name }) => at).filter(isPattern)

@@ -24,7 +24,7 @@ import type { Distribute } from './division.ts'
 import { SqlFunctions } from './functions.ts'
 import { explanationOf, type SqlExplanation } from './explained.ts'
 import { defineTables, pathsOf, placeTables } from './here.ts'
-import { asQueryError, forgetRows, shownText, submitQuery, waitForRows } from './job.ts'
+import { asQueryError, forgetRows, keptParams, submitQuery, waitForRows, type KeptRows } from './job.ts'
 import { listTables } from './listed.ts'
 import { planJob, planJobIn, type PlannedQuery } from './planning.ts'
 import { explainedIn, namingIn, RunningQuery, uniqueNames } from './running.ts'
@@ -80,6 +80,8 @@ const memoryDefault = 1024 * MiB
 /** A job takes longer to start than these take to read. */
 const localBytesDefault = 16 * MiB
 
+type RowsKind = KeptRows['rows']
+
 type Planning = { readonly sql: string; readonly tables: readonly SqlTable[] }
 
 export class SqlQuery implements AsyncIterable<SqlRow> {
@@ -125,12 +127,13 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
    */
   async save(path: string, options: SqlSaveOptions = {}): Promise<Run> {
     if (isOutside(path)) throw new GristmillError('EINVAL', `${shownUrl(path)} is no path of the cluster; use export, or COPY (…) TO`)
-    return this.#saved(path, options, parquetQuery)
+    return this.#saved(path, options)
   }
 
-  /** `asFiles`: the query with columns that the files hold. */
+  /** `asFiles`: the query with columns that the files hold; `rows`: for a place outside. */
   async #saved(
-    path: string, { format = 'parquet', overwrite, force, ifVersion }: SqlSaveOptions, asFiles: typeof parquetQuery,
+    path: string, { format = 'parquet', overwrite, force, ifVersion }: SqlSaveOptions,
+    { asFiles = parquetQuery, rows }: { readonly asFiles?: typeof parquetQuery | undefined; readonly rows?: RowsKind } = {},
   ): Promise<Run> {
     const { signal, memoryBytes, queue, priority } = this.#options
     throwIfAborted(signal)
@@ -145,9 +148,11 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     try {
       const laid = await this.#plan(space, engine, { sql, tables }, (query, columns) =>
         ({ sql: asFiles(query, columns, uniqueNames(columns)), output: { kind: 'rows', format } }))
+      const functions = await this.#tools.functions?.stored()
+      const kept = rows && { text: this.#text, rows, functions: functions?.id }
       const job = await submitQuery(cluster, {
-        tables, ...laid, functions: await this.#tools.functions?.stored(), text: this.#text, memoryBytes, queue, priority, signal,
-        output: { path: normalise(path), format, overwrite, force, ifVersion },
+        tables, ...laid, functions, text: this.#text, memoryBytes, queue, priority, signal,
+        output: { path: normalise(path), format, overwrite, force, ifVersion, kept },
       })
       const run = new Run(cluster, job.id)
       // Its tasks read copies that are removed with the workspace. The caller sees a failure in its own wait.
@@ -169,20 +174,21 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     if (via !== undefined && this.#params !== undefined)
       throw new GristmillError('EINVAL', 'rows that are kept at a path are known by the text of their query; write the parameters into it')
     const kept = via === undefined ? undefined : normalise(via)
-    const asRows = isPostgres(url) ? textQuery : isKafka(url) ? documentQuery : undefined
-    if (asRows && format !== undefined)
+    const asFiles = isPostgres(url) ? textQuery : isKafka(url) ? documentQuery : undefined
+    if (asFiles && format !== undefined)
       throw new GristmillError('EINVAL', 'format belongs to objects of S3; a table of PostgreSQL and a topic of Kafka take rows')
+    const rows = isPostgres(url) ? 'text' : isKafka(url) ? 'document' : format ?? 'parquet'
     const places = placesIn(await this.#tools.cluster(), url)
     return places.write(url, async path => {
-      if (kept !== undefined && await this.#isAt(kept)) return
-      const run = asRows ? await this.#saved(path, { format: 'csv' }, asRows) : await this.save(path, { format })
+      if (kept !== undefined && await this.#isAt(kept, rows)) return
+      const run = await this.#saved(path, { format: asFiles ? 'csv' : format }, { asFiles, rows })
       onJob?.(run)
       await run.wait({ signal }).catch((error: unknown) => { throw asQueryError(error) })
     }, { ...options, ...kept !== undefined && { via: kept }, signal })
   }
 
-  /** The rows that this query once gave are published at the path. Throws EEXIST for anything else. */
-  async #isAt(path: string): Promise<boolean> {
+  /** The rows of this kind that this query once gave are published at the path. Throws EEXIST for anything else. */
+  async #isAt(path: string, rows: RowsKind): Promise<boolean> {
     const { cluster } = await this.#tools.cluster()
     const { signal } = this.#options
     try {
@@ -195,9 +201,13 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       if (hasCode(error, 'ENOENT', 'EINVAL', 'ENOTDIR')) return undefined
       throw error
     })
-    if (found && found.intact !== false && found.made.params?.['sql'] === shownText(this.#text)) return true
+    const wanted = keptParams({ text: this.#text, rows, functions: (await this.#tools.functions?.stored())?.id })
+    const made = { ...found?.made.params }
+    const names = ['sql', 'rows', 'functions']
+    if (found && found.intact !== false && names.every(name => made[name] === wanted[name])) return true
     throw new GristmillError(
-      'EEXIST', `${path} is there, and not as this statement has published it; name another path, or remove it`, { details: { path } },
+      'EEXIST', `${path} is there, and not as this statement has published it for such a place; name another path, or remove it`,
+      { details: { path } },
     )
   }
 

@@ -109,7 +109,7 @@ test('COPY names a place as text or function, with its options, which a path of 
 })
 
 test('rows that are kept at a path are moved from there, and computed once; anything else there is refused', async () => {
-  const kept = new Map<string, { sql: string; intact?: boolean }>()
+  const kept = new Map<string, { sql: string; rows?: string; functions?: string; intact?: boolean }>()
   const moved: string[] = []
   const outside: OutsidePlaces = {
     read: () => Promise.reject(new Error()),
@@ -126,7 +126,8 @@ test('rows that are kept at a path are moved from there, and computed once; anyt
     if (message === stat) return { path }
     if (message !== show) throw new Error('another call')
     if (!found || found.sql === '') throw new GristmillError('ENOENT', 'no output')
-    return { version: {}, made: { params: { sql: found.sql } }, ...found.intact !== undefined && { intact: found.intact } }
+    const { intact, ...params } = { rows: 'document', ...found }
+    return { version: {}, made: { params: { ...params, query: {} } }, ...intact !== undefined && { intact } }
   }
   const query = (text: string, params?: object): SqlQuery => new SqlQuery({
     disk: localDisk, random: systemRandom(), openDatabase: openDuckDB, scratchDir: on.scratchDir, cwd: on.dir, home: on.dir,
@@ -146,6 +147,17 @@ test('rows that are kept at a path are moved from there, and computed once; anyt
   kept.set('/plain', { sql: '' })
   for (const via of ['/kept/1', '/plain']) await expect(query('FROM \'/a\'').export('kafka://h/t', { via })).rejects.toMatchObject(refused)
   await expect(query('FROM \'/a\'', [1]).export('kafka://h/t', { via: '/kept/1' })).rejects.toMatchObject({ code: 'EINVAL' })
+  // Rows for another kind of place, of other functions, and of a job that has not said what its rows are for.
+  kept.set('/kept/1', { sql: 'FROM \'/a\'' })
+  const places = ['postgres://h/d/t', 's3://b/p/', 'kafka://h/t'] as const
+  for (const [i, rows] of ['document', 'text', 'parquet'].entries()) {
+    kept.set('/kept/1', { sql: 'FROM \'/a\'', rows })
+    await expect(query('FROM \'/a\'').export(places[i]!, { via: '/kept/1' })).rejects.toMatchObject(refused)
+  }
+  for (const other of [{ functions: 'f1' }, { rows: undefined as never }]) {
+    kept.set('/kept/1', { sql: 'FROM \'/a\'', ...other })
+    await expect(query('FROM \'/a\'').export('kafka://h/t', { via: '/kept/1' })).rejects.toMatchObject(refused)
+  }
   expect(moved).toHaveLength(2)
 })
 
