@@ -31,7 +31,8 @@ const types: Readonly<Record<string, string>> = {
   json: String.raw`(E'{"a":\n\t [1, "\\n\\u0001"],\r "b": null}')::json`,
   jsonb: `to_jsonb(${oddTexts})`, inet: `(ARRAY['10.0.0.1', '10.0.0.1/8', '::1/64'])[1 + floor(random() * 3)::int]::inet`,
   cidr: `'10.0.0.0/8'::cidr`,
-  macaddr: `'08:00:2b:01:02:03'::macaddr`, money: '(random() * 1000)::numeric::money', regclass: `'pg_class'::regclass`, 'bit(5)': `B'10110'`,
+  macaddr: `'08:00:2b:01:02:03'::macaddr`, money: '(random() * 1000)::numeric::money', regclass: `'pg_class'::regclass`,
+  'bit(5)': `B'10110'`,
   varbit: `B'101'`, oid: '(random() * 1e6)::int::oid',
   xml: `'<a>"x"</a>'::xml`, point: 'point(random(), 1)', tsvector: `to_tsvector('simple', 'a b')`, int4range: 'int4range(1, 5)',
   'int[]': 'ARRAY[1, NULL, 3]', 'text[]': `ARRAY[${oddTexts}, NULL]`, 'timestamptz[]': `ARRAY[now()]`,
@@ -43,8 +44,8 @@ const settings = `SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET IntervalStyle
   SET bytea_output = 'hex'; SET quote_all_identifiers = off`
 /** Settings of the database that give values other forms. */
 const others = [
-  `TimeZone = 'Asia/Kolkata'`, `DateStyle = 'SQL, DMY'`, `IntervalStyle = 'sql_standard'`, 'extra_float_digits = -10', `bytea_output = 'escape'`,
-  'quote_all_identifiers = on',
+  `TimeZone = 'Asia/Kolkata'`, `DateStyle = 'SQL, DMY'`, `IntervalStyle = 'sql_standard'`, 'extra_float_digits = -10',
+  `bytea_output = 'escape'`, 'quote_all_identifiers = on',
 ]
 const rowCount = 3000
 
