@@ -29,6 +29,7 @@ import { Caller } from '../../src/rpc/call.ts'
 import { BlockTokens } from '../../src/rpc/token.ts'
 import { linesOf } from '../../src/shuffle/lines.ts'
 import { ClusterTime } from '../heartbeat/time.ts'
+import { DecodedValues } from './decoded.ts'
 import type { Setup } from './messages.ts'
 import { Replays } from './replays.ts'
 
@@ -62,6 +63,7 @@ export class ExecutorSession {
   readonly wires: Wires
   readonly tokens: BlockTokens
   readonly loadAvro: LoadAvro | undefined
+  readonly decoded: DecodedValues
   readonly #modules: Modules | undefined
   readonly #started: Started | undefined
   readonly #globals: ProgramGlobals | undefined
@@ -77,6 +79,7 @@ export class ExecutorSession {
     this.log = log
     this.setup = setup
     this.loadAvro = loadAvro
+    this.decoded = new DecodedValues(setup.memoryBytes)
     this.#modules = modules
     this.#started = started
     this.#globals = globals

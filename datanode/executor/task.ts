@@ -25,6 +25,7 @@ import { readRaw } from '../../src/record/raw.ts'
 import { readRecords } from '../../src/record/reader.ts'
 import { groupsByFirst } from '../../src/shuffle/firstgroups.ts'
 import { mergeSegments, type KeyGroup } from '../../src/shuffle/groups.ts'
+import { valueOfLine } from '../../src/shuffle/lines.ts'
 import { copyValue } from '../../src/shuffle/value.ts'
 import type { StackMapper } from '../../src/program/stack.ts'
 import type { TaskContext } from './context.ts'
@@ -225,10 +226,15 @@ export class TaskAttempt {
     const { source, read, fractionOf } = this.#source(input)
     const [head] = options.steps
     if (head?.kind === 'command') return this.#mapCommand(head, { source, read, fractionOf }, sink)
-    await this.#records(
-      readRecords(source.ranges(), { input: source.options, counters: read, loadAvro: this.#options.session.loadAvro }),
-      { options, sink, read, badRecords: source.options.badRecords }, fractionOf,
-    )
+    const { session: { decoded, loadAvro } } = this.#options
+    const lines = (): AsyncIterable<Batch> => readRecords(source.ranges(), { input: source.options, counters: read, loadAvro })
+    const records = { options, sink, read, badRecords: source.options.badRecords }
+    if (head?.kind !== 'each' || options.functions[head.fn] !== valueOfLine) return this.#records(lines(), records, fractionOf)
+    const { ranges } = input.split
+    if (decoded.has(ranges)) await source.check()
+    const { batches, decode } = decoded.open(ranges, lines, read)
+    const functions = options.functions.with(head.fn, decode)
+    await this.#records(batches, { ...records, options: { ...options, functions } }, fractionOf)
   }
 
   #source(input: InputOf<'split'>): SplitInput {

@@ -98,6 +98,7 @@ export class ProgramReplay {
         throw differs(entry, `is now "${outlineOf(plan)}", which is another plan than the one that has run`)
       const delivery = await this.#delivery(entry)
       if ('values' in delivery) this.#watch(entry, delivery.values)
+      this.#watched.forget()
       await this.#run.deliver(entry.number, delivery)
       this.#delivered++
     }

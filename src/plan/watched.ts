@@ -3,8 +3,9 @@
 // process differs from run to run. A program may change them between its steps, so they cannot be frozen: they are compared before and
 // after each task.
 // INVARIANT: neither the results nor their values are held, also not while a task runs: a loop of a program drops the results of its
-// earlier rounds, which would fill the process otherwise. Objects in a value are held while a task runs.
+// earlier rounds, which would fill the process otherwise. Objects in a value are held while the tasks of a step run.
 
+import { inspect } from 'node:util'
 import { crc32c } from '@node-rs/crc32'
 
 type Held = WeakRef<object>
@@ -34,19 +35,35 @@ const kept = Symbol('kept')
 
 export class WatchedValues {
   #shared: readonly Shared[] = []
+  /** State after the last task, if it had changed nothing: the one before the next task, unless the program has run since. */
+  #last: readonly State[] | undefined
 
   /** `name`: begins the message about a change. */
   add(name: string, values: readonly unknown[]): void {
     const held = values.slice(0, valuesMax).map(value => (typeof value === 'object' && value !== null ? new WeakRef(value) : undefined))
     this.#shared = [...this.#shared, { name, list: new WeakRef(values), values: held }]
+    this.#last = undefined
   }
+
+  /** To be called before the program goes on: it may change the values. */
+  forget(): void { this.#last = undefined }
 
   /** Returns a function that gives the name of a value which was changed since; undefined: none was. */
   begin(): () => string | undefined {
+    const states = this.#last ?? this.#now()
+    this.#last = undefined
+    return () => {
+      const changed = states.find(isChanged)
+      this.#last = changed ? undefined : states
+      return changed?.name
+    }
+  }
+
+  #now(): State[] {
     this.#shared = this.#shared.map(withoutDropped).filter(({ list, values }) => list.deref() !== undefined || values.length > 0)
     let left = partsMax
     // The newest first: they are what the functions of the next step use.
-    const states = this.#shared.toReversed().map((shared): State => {
+    return this.#shared.toReversed().map((shared): State => {
       const parts: unknown[] = []
       const ends: number[] = []
       const see: See = part => left-- > 0 && parts.push(part) > 0
@@ -57,7 +74,6 @@ export class WatchedValues {
       }
       return { ...shared, parts, ends }
     })
-    return () => states.find(isChanged)?.name
   }
 }
 
@@ -171,8 +187,15 @@ function openParts(value: object, open: unknown[]): void {
   Object.getOwnPropertySymbols(value).forEach(add)
 }
 
+/** Arrays that are longer are asked for in another way first: a list of all their keys has a text for each element. */
+const shortMax = 32
+
 /** Names of properties that an array has beside its elements: they come behind `length`, which it has from its beginning. */
 function namesOf(value: readonly unknown[]): PropertyKey[] {
+  if (value.length > shortMax && inspect(value, bare) === `[ ... ${value.length} more items, [length]: ${value.length} ]`) return []
   const names = Reflect.ownKeys(value)
   return names.slice(names.lastIndexOf('length') + 1)
 }
+
+/** Shows an array without its elements, but with all its other properties. */
+const bare = { depth: 0, showHidden: true, maxArrayLength: 0, customInspect: false, breakLength: Infinity, compact: true } as const

@@ -74,6 +74,7 @@ test('what the program changes between its steps is not told, and each compariso
   const rows = [{ n: 1 }]
   watched.add('rows', rows)
   expect(watched.begin()()).toBe(undefined)
+  watched.forget()
   rows.push({ n: 2 })
   rows[0]!.n = 5
   const changed = watched.begin()
@@ -81,6 +82,34 @@ test('what the program changes between its steps is not told, and each compariso
   rows[0]!.n = 6
   expect(changed()).toBe('rows')
   expect(watched.begin()()).toBe(undefined)
+})
+
+test('what has changed between two tasks of a step is told, and what an earlier task was told for is not told again', () => {
+  const watched = new WatchedValues()
+  const rows = [{ n: 1 }]
+  watched.add('rows', rows)
+  expect(watched.begin()()).toBe(undefined)
+  rows[0]!.n = 5
+  expect(watched.begin()()).toBe('rows')
+  expect(watched.begin()()).toBe(undefined)
+  rows[0]!.n = 6
+  watched.add('others', [])
+  expect(watched.begin()()).toBe(undefined)
+})
+
+test('properties beside the elements of a long array are found', () => {
+  for (const name of ['cache', Symbol('cache'), '']) {
+    const rows: unknown[] = Array.from({ length: 100 }, (_, i) => i)
+    const watched = new WatchedValues()
+    watched.add('rows', [rows])
+    const changed = watched.begin()
+    expect(changed()).toBe(undefined)
+    Object.defineProperty(rows, name, { value: 1, configurable: true })
+    expect(changed(), String(name)).toBe('rows')
+    expect(watched.begin()()).toBe(undefined)
+    Reflect.deleteProperty(rows, name)
+    expect(watched.begin()(), String(name)).toBe('rows')
+  }
 })
 
 test('values beyond the bounds of a comparison are no change, and the array that has them is compared', () => {

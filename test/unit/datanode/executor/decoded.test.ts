@@ -1,0 +1,127 @@
+// Values of cached Datasets that an executor keeps: tasks get what decoding gives, and nothing that another task can change.
+
+import { expect, test } from 'vitest'
+import { DecodedValues } from '../../../../datanode/executor/decoded.ts'
+import type { SplitRange } from '../../../../src/protocol/task.ts'
+import { newReadCounters, type Batch, type ReadCounters } from '../../../../src/record/records.ts'
+import { LineEncoder, valueOfLine } from '../../../../src/shuffle/lines.ts'
+
+const encoder = new LineEncoder()
+const linesFor = (values: readonly unknown[]): string[] => values.map(value => encoder.encode(value))
+const split = (inode: number, start = 0): SplitRange[] => [{ inode, start, end: 1000, fileBytes: 1000 } as SplitRange]
+
+type Files = Readonly<Record<string, readonly string[]>>
+
+/** Batches of the lines of files, some at a time, as a reader gives them. */
+const reader = (files: Files, counters: ReadCounters, atOnce = 3) => async function * (): AsyncGenerator<Batch> {
+  for (const [path, lines] of Object.entries(files)) {
+    for (let from = 0; from < lines.length; from += atOnce) {
+      const values = lines.slice(from, from + atOnce)
+      counters.records += values.length
+      counters.bytes += values.reduce((sum, line) => sum + line.length + 1, 0)
+      yield { values, path, offset: index => lines.slice(0, from + index).reduce((sum, line) => sum + line.length + 1, 100) }
+    }
+  }
+}
+
+interface Taken { readonly values: unknown[]; readonly places: string[]; readonly counters: ReadCounters; readonly lines: number }
+
+/** A task that takes values of a split, at most `count`, and changes each of them if `change` is given. */
+async function take(
+  decoded: DecodedValues, ranges: SplitRange[], files: Files,
+  { count = Infinity, change }: { readonly count?: number; readonly change?: (value: never) => void } = {},
+): Promise<Taken> {
+  const counters = newReadCounters()
+  let lines = 0
+  const { batches, decode } = decoded.open(ranges, reader(files, counters), counters)
+  const [values, places]: [unknown[], string[]] = [[], []]
+  for await (const batch of batches) {
+    for (const [i, each] of batch.values.entries()) {
+      if (values.length === count) return { values, places, counters, lines }
+      if (typeof each === 'string' && batch.values.length <= 3) lines++
+      const value = decode(each)
+      values.push(structuredClone(value))
+      places.push(`${batch.path} ${batch.offset(i)}`)
+      change?.(value as never)
+    }
+  }
+  return { values, places, counters, lines }
+}
+
+const rows = Array.from({ length: 2500 }, (_, i) =>
+  ({ from: `page-${i % 7}`, to: `page-${i}`, weight: i / 2, '2': null, tags: [i, { deep: `d${i % 3}` }] }))
+const odd = [
+  undefined, null, -0, NaN, 1n << 70n, '', 'a\ud800', [], {}, [[]], [undefined, [1, 'x']],
+  JSON.parse('{"__proto__": {"a": [1]}, "b": 1, "0": 2}') as object, { a: { b: { c: [{}] } } },
+]
+
+test('a second task gets the same values at the same places, with the same counters, and reads nothing', async () => {
+  const decoded = new DecodedValues(64 * 1024 * 1024)
+  const files = { '/a': linesFor(rows), '/b': linesFor(odd) }
+  const first = await take(decoded, split(1), files)
+  expect(decoded.has(split(1))).toBe(true)
+  expect(first.values).toEqual([...rows, ...odd])
+  const again = await take(decoded, split(1), {})
+  expect(again).toStrictEqual({ ...first, lines: again.lines })
+  expect(again.lines).toBeLessThan(first.lines)
+  for (const [i, value] of again.values.entries()) expect(Object.is(value, -0)).toBe(Object.is([...rows, ...odd][i], -0))
+  // The names of fields have their order.
+  const namesOf = (value: unknown): unknown => (typeof value === 'object' && value !== null ? Reflect.ownKeys(value) : value)
+  const order = (values: readonly unknown[]): unknown[] => values.map(namesOf)
+  expect(order(again.values)).toEqual(order(linesFor([...rows, ...odd]).map(valueOfLine)))
+  for (const other of [split(2), split(1, 10)]) expect(decoded.has(other)).toBe(false)
+})
+
+test('what a task does to its values is not seen by another one', async () => {
+  const decoded = new DecodedValues(64 * 1024 * 1024)
+  const files = { '/a': linesFor(rows) }
+  const change = (row: (typeof rows)[number] & { more?: unknown }): void => {
+    row.weight = -1
+    row.more = 1
+    Reflect.deleteProperty(row, 'to')
+    ;(row.tags[1] as { deep: string }).deep = 'changed'
+    row.tags.length = 0
+  }
+  for (let i = 0; i < 3; i++) expect((await take(decoded, split(1), files, { change: change as never })).values).toEqual(rows)
+  // Nor what a program does to all objects.
+  const polluted = Object.prototype as unknown as Record<string, unknown>
+  polluted['extra'] = { a: 1 }
+  try {
+    const { values } = await take(decoded, split(1), files)
+    expect(values.every(value => !Object.hasOwn(value as object, 'extra'))).toBe(true)
+  } finally {
+    delete polluted['extra']
+  }
+})
+
+test('a split that was not read to its end is not kept, nor one with values that cannot be copied as they are decoded', async () => {
+  const decoded = new DecodedValues(64 * 1024 * 1024)
+  const files = { '/a': linesFor(rows) }
+  await take(decoded, split(1), files, { count: 2400 })
+  await take(decoded, split(1), files, { count: 2499 })
+  expect(decoded.has(split(1))).toBe(false)
+  for (const [i, value] of [new Date(0), new Map(), new Set([1]), Buffer.from('x'), { a: [new Date(1)] }].entries()) {
+    const { values } = await take(decoded, split(10 + i), { '/a': linesFor([1, value, 2]) })
+    expect(values).toHaveLength(3)
+    expect(decoded.has(split(10 + i))).toBe(false)
+  }
+  await expect(take(decoded, split(3), { '/a': [...linesFor([1]), 'no value'] })).rejects.toMatchObject({ code: 'CORRUPT' })
+  expect(decoded.has(split(3))).toBe(false)
+})
+
+test('splits are kept within a share of the memory: the ones read last', async () => {
+  // Some 200 bytes for each of 1000 rows, and a fifth of 2.5 MiB.
+  const decoded = new DecodedValues(2.5 * 1024 * 1024)
+  const text = (i: number): string => `${'x'.repeat(70)}${i}`
+  const lines = linesFor(Array.from({ length: 1000 }, (_, i) => [text(i)]))
+  const kept = (): number[] => [1, 2, 3].filter(inode => decoded.has(split(inode)))
+  await take(decoded, split(1), { '/a': lines })
+  await take(decoded, split(2), { '/a': lines })
+  expect(kept()).toEqual([1, 2])
+  await take(decoded, split(1), {})
+  await take(decoded, split(3), { '/a': lines })
+  expect(kept()).toEqual([1, 3])
+  await take(decoded, split(4), { '/a': linesFor(Array.from({ length: 5000 }, (_, i) => [text(i)])) })
+  expect(decoded.has(split(4))).toBe(false)
+  expect(kept()).toEqual([1, 3])
+})
