@@ -103,7 +103,9 @@ async function importOne(
   const version = pin.etag ?? pin.weak ?? pin.modified
   const before = await find(deps.objects, path, signal)
   if (before) {
-    const isSame = version !== undefined && before.attributes[versionAttribute] === version
+    // A weak ETag or a time may stay while the bytes change: who asks to overwrite gets what is there now.
+    const isProof = pin.etag !== undefined || pin.isExact || !overwrite
+    const isSame = version !== undefined && before.attributes[versionAttribute] === version && isProof
       && before.attributes[sourceAttribute] === pin.url && (pin.isExact || before.status.length === pin.bytes) && sums.length === 0
     if (isSame) return false
     if (before.status.type === 'directory') throw new GristmillError('EISDIR', `${path} is a directory`, { details: { path } })

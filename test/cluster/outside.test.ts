@@ -128,6 +128,18 @@ test('a file without a strong ETag, and one whose server does not give the range
   }
 })
 
+test('an import leaves a file whose source seems to be the same, and with -f only one whose source is', async () => {
+  files.set('/weak.csv', Buffer.from('a\n1\n'))
+  files.set('/strong.csv', Buffer.from('a\n1\n'))
+  odd.set('/weak.csv', 'weak')
+  for (const [name, again] of [['weak', 0], ['strong', 1]] as const) {
+    const moved = (overwrite: boolean) => mill.import(`${at}/${name}.csv`, `/imported-${name}.csv`, { overwrite })
+    expect(await moved(false)).toMatchObject({ unchanged: 0, bytes: 4 })
+    expect(await moved(false)).toMatchObject({ unchanged: 1, bytes: 0 })
+    expect(await moved(true), name).toMatchObject({ unchanged: again, bytes: 4 * (1 - again) })
+  }
+})
+
 test('references are removed with their run, also if it is watched or killed', async () => {
   begin()
   files.set('/kept.txt', Buffer.from('rye\n'.repeat(50_000)))
