@@ -195,7 +195,7 @@ export class Objects extends ObjectVersions {
       checkInteger('length of the object', bytes, 0, Number.MAX_SAFE_INTEGER)
       const { files, random } = this.#deps
       const eager = bytes === undefined || !files.small.takes(bytes)
-      const creating = { ...createOptions(blocks), eager, overwrite: false, signal }
+      const creating = { ...createOptions(blocks), eager, bytes, overwrite: false, signal }
       return this.#prepared(signal, async () => new ObjectWriter(await files.create(`${uploadsDirectory}/${random.id()}`, creating)))
     })
   }

@@ -66,6 +66,9 @@ export class Semaphore {
     })
   }
 
+  /** A place, if one is free. REQUIRES: as `acquire`. */
+  tryAcquire(): Release | undefined { return this.#taken.size < this.#max ? this.#take() : undefined }
+
   #take(): Release {
     const release = (): void => {
       if (!this.#taken.delete(release)) return

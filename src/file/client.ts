@@ -5,6 +5,8 @@ import { FramePool } from '../block/ring.ts'
 import { abortable } from '../base/abort.ts'
 import { isReference } from '../base/reference.ts'
 import { Background } from '../base/background.ts'
+import { limits } from '../base/limits.ts'
+import { Semaphore } from '../base/queue.ts'
 import { requestId, type Address, type BlockId, type ClusterId, type RequestId } from '../base/ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -58,6 +60,8 @@ export interface FileClientOptions {
 interface WriterOptions extends CreateOptions {
   /** Allocates the first block with the file: saves a call if data will certainly be written. */
   readonly eager?: boolean | undefined
+  /** Length of the file, if it is known: its blocks are sent while they come. */
+  readonly bytes?: number | undefined
 }
 
 export class FileClient {
@@ -74,6 +78,7 @@ export class FileClient {
   readonly #read: ReadTools
   readonly #client: string
   readonly #background: Background
+  readonly #coming = new Semaphore(limits.comingBlocksMax)
   #requests = 0
 
   constructor(options: FileClientOptions) {
@@ -105,9 +110,11 @@ export class FileClient {
   /** Creates a file. It becomes visible when the writer is closed. Throws EEXIST, EBUSY, ENOENT, EISDIR, EACCES. */
   async create(path: string, options: WriterOptions = {}): Promise<ClusterFileWriter> {
     const { disk, random, spoolDir } = this.#options
-    const file = await OpenFile.create(this.#upload, this.#leases, path, { ...options, blocks: options.eager ? 1 : 0 })
+    const { eager, bytes, ...creating } = options
+    const file = await OpenFile.create(this.#upload, this.#leases, path, { ...creating, blocks: eager ? 1 : 0 })
     return new ClusterFileWriter(file, { disk, random, dir: spoolDir }, {
       format: options.format ?? 'bytes', delimiter: options.delimiter, inline: options.inline,
+      ...bytes !== undefined && { coming: { bytes, places: this.#coming } },
     })
   }
 

@@ -3,28 +3,31 @@
 
 import { ChunkTable } from '../block/checksum.ts'
 import type { FramePool } from '../block/ring.ts'
-import { abortError, throwIfAborted } from '../base/abort.ts'
+import { abortable, abortError, throwIfAborted } from '../base/abort.ts'
 import { limits } from '../base/limits.ts'
 import type { Pipe, Written } from './pipe.ts'
-import type { BlockSource } from './source.ts'
+import { SourceFailed, type BlockSource } from './source.ts'
 
 interface SentBlock extends Written {
   readonly length: number
   readonly crc: number
 }
 
-/** The source failed, not the pipeline: sending again would fail again. */
-export class SourceFailed extends Error {
-  override name = 'SourceFailed'
+interface SendOptions {
+  readonly pool: FramePool
+  readonly signal?: AbortSignal | undefined
+  readonly onSent?: ((bytes: number) => void) | undefined
+  /** Waits for bytes of a source that grows; it may lose patience. */
+  readonly waiting?: ((coming: Promise<void>) => Promise<void>) | undefined
 }
 
 /**
- * Throws the error that ended the pipe (its details name the node), the signal's reason, or SourceFailed. The pipe is ended in any
- * case.
+ * Throws the error that ended the pipe (its details name the node), the signal's reason, SourceFailed, or what `waiting` throws. The pipe
+ * is ended in any case.
  */
 export async function sendBlock(
   pipe: Pipe, source: BlockSource,
-  { pool, signal, onSent }: { pool: FramePool; signal?: AbortSignal | undefined; onSent?: ((bytes: number) => void) | undefined },
+  { pool, signal, onSent, waiting = coming => coming }: SendOptions,
 ): Promise<SentBlock> {
   const ring = pool.ring()
   const table = new ChunkTable(source.bytes)
@@ -39,9 +42,15 @@ export async function sendBlock(
     for (let position = 0; position < source.bytes;) {
       throwIfAborted(signal)
       if (pipe.error) throw pipe.error
+      const length = Math.min(limits.framePayloadBytesMax, source.bytes - position)
+      // Before a buffer is taken, which others may want meanwhile.
+      const coming = source.ready?.(position + length)
+      if (coming) {
+        await abortable(waiting(coming), signal)
+        if (pipe.error) throw pipe.error
+      }
       const taken = ring.take()
       const frame = taken instanceof Promise ? await taken : taken
-      const length = Math.min(limits.framePayloadBytesMax, source.bytes - position)
       try {
         source.fill(frame.room.subarray(0, length), position)
       } catch (error) {

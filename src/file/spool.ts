@@ -7,7 +7,7 @@ import { GristmillError } from '../base/errors.ts'
 import { MiB } from '../base/units.ts'
 import type { Disk, DiskReader, DiskWriter } from '../ports/disk.ts'
 import type { Random } from '../ports/random.ts'
-import { FileSource, MemorySource, type BlockSource } from './source.ts'
+import { FileSource, GrowingSource, MemorySource, type BlockSource } from './source.ts'
 
 const memoryBytesMax = 2 * MiB
 const partBytes = 256 * 1024
@@ -27,10 +27,15 @@ export class Spool {
   #inMemory = 0
   #file: { readonly path: string; readonly writer: DiskWriter } | undefined
   #reader: DiskReader | undefined
+  /** The block is being sent while it comes. */
+  #growing: { readonly source: GrowingSource; readonly reader: DiskReader } | undefined
   #closed = false
   bytes = 0
 
   constructor(place: SpoolPlace) { this.#place = place }
+
+  /** True once there is a file: the block is too large for memory. */
+  get hasFile(): boolean { return this.#file !== undefined }
 
   /** Appends a copy of the bytes. */
   async append(bytes: Uint8Array): Promise<void> {
@@ -72,6 +77,17 @@ export class Spool {
     this.#parts = []
     this.#used = 0
     this.#inMemory = 0
+    this.#growing?.source.grow(this.#file.writer.bytes)
+  }
+
+  /** The block as a source that grows while it is written, with `bytes` bytes in the end. REQUIRES: `hasFile`; called once. */
+  async growing(bytes: number): Promise<GrowingSource> {
+    const { path, writer } = this.#file!
+    const reader = await this.#place.disk.openRead(path)
+    const source = new GrowingSource(reader, bytes)
+    this.#growing = { source, reader }
+    source.grow(writer.bytes)
+    return source
   }
 
   /** The parts, the last one limited to its used bytes. */
@@ -107,7 +123,7 @@ export class Spool {
     this.#spare = []
     this.#used = 0
     this.#inMemory = 0
-    this.#reader = await this.#place.disk.openRead(path)
+    this.#reader = this.#growing?.reader ?? await this.#place.disk.openRead(path)
     await writer.close()
     await this.#place.disk.remove(path)
   }
@@ -127,6 +143,7 @@ export class Spool {
     this.#spare = []
     if (this.#reader) await this.#reader.close()
     else if (this.#file) {
+      await this.#growing?.reader.close()
       await this.#file.writer.close()
       await this.#place.disk.remove(this.#file.path)
     }

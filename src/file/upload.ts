@@ -3,6 +3,7 @@
 // garbage: no file names their id. Decides which datanodes are not asked for again, and how often a block is tried.
 
 import type { FramePool } from '../block/ring.ts'
+import { abortable } from '../base/abort.ts'
 import { asError, GristmillError, hasCode } from '../base/errors.ts'
 import type { Address, ClusterId, LeaseId, NodeId, RequestId } from '../base/ids.ts'
 import { backoffMs } from '../base/backoff.ts'
@@ -13,9 +14,9 @@ import type { Random } from '../ports/random.ts'
 import { allocate, type AllocatedBlock, type SealedBlock } from '../protocol/writing.ts'
 import type { Caller } from '../rpc/call.ts'
 import { Pipe } from './pipe.ts'
-import { sendBlock, SourceFailed } from './send.ts'
+import { sendBlock } from './send.ts'
 import type { SmallFiles } from './small.ts'
-import type { BlockSource } from './source.ts'
+import { GrowingSource, SourceFailed, type BlockSource } from './source.ts'
 import type { Wires } from './wires.ts'
 
 /** Shared by all uploads of a process. */
@@ -46,6 +47,8 @@ export interface UploadOptions {
 /** Each attempt costs a whole block; six failures in a row are no accident. */
 const triesMax = 6
 const backoff = { firstMs: 50, maxMs: 2_000 }
+/** Wait for the next frame of a block that is sent while it comes: a slower sender holds no datanode. */
+const stallMs = 1_000
 /** Long enough for a restart of the namenode. */
 export const namenodeMs = 60_000
 export const namenodeTryMs = 10_000
@@ -56,9 +59,11 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
   let block = options.block
   let sent = 0
   let pipe: Pipe | undefined
+  let stalled = false
   return retry(async () => {
     sent = 0
     pipe = undefined
+    if (stalled && source instanceof GrowingSource) await abortable(wholeOf(source), signal)
     const onSent = options.onSent && ((bytes: number): void => { sent += bytes; options.onSent!(bytes) })
     block ??= await allocateOne(tools, { lease, bytes: source.bytes, excluded, signal })
     pipe = await Pipe.open(
@@ -66,13 +71,21 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
       { cluster: tools.cluster, block: block.id, bytesMax: source.bytes, token: block.token, members: block.targets },
       { signal, progressMs: tools.progressMs },
     )
-    const { length, crc, nodes } = await sendBlock(pipe, source, { pool: tools.pool, signal, onSent })
+    const { length, crc, nodes } = await sendBlock(pipe, source, {
+      pool: tools.pool, signal, onSent, waiting: coming => unlessStalled(tools.clock, coming),
+    })
     return { id: block.id, length, crc, nodes: [...nodes] }
   }, {
     clock: tools.clock, signal, pauseMs: attempt => backoffMs(attempt, backoff, tools.random),
     again(error, attempt) {
       if (error instanceof SourceFailed) throw error.cause
       if (sent > 0) options.onSent?.(-sent)
+      if (error instanceof SourceStalled) {
+        // No node has failed: the block is sent once it has come as a whole.
+        stalled = true
+        block = undefined
+        return true
+      }
       const failure = asError(error)
       if (!block || attempt >= triesMax || !mayHelp(failure)) throw failure
       if (!pipe) for (const { node } of block.targets) excluded.add(node)
@@ -83,6 +96,23 @@ export async function upload(tools: UploadTools, source: BlockSource, options: U
       return true
     },
   })
+}
+
+/** The next bytes of a block that is sent while it comes were not there in time. */
+class SourceStalled extends Error {
+  override name = 'SourceStalled'
+}
+
+function unlessStalled(clock: Clock, coming: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(stallMs, () => reject(new SourceStalled(`no bytes of a block came for ${stallMs} ms`)))
+    coming.then(() => { cancel(); resolve() }, (error: Error) => { cancel(); reject(error) })
+  })
+}
+
+/** Waits until the block has come. Throws SourceFailed. */
+async function wholeOf(source: GrowingSource): Promise<void> {
+  await source.whole.catch((error: unknown) => { throw new SourceFailed('the rest of a block does not come', { cause: error }) })
 }
 
 /** False for errors that another block id and other nodes would not change. */

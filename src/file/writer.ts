@@ -1,6 +1,7 @@
-// Writer of a file of unknown length. Data is collected in a spool; a full spool is ended (between records, if the format has any)
-// and uploaded while the next one fills. The file exists only once `close` has returned; a writer that aborts, or whose process
-// dies, leaves nothing.
+// Writer of a stream. Data is collected in a spool; a full spool is ended (between records, if the format has any) and uploaded while the
+// next one fills. If the length of the file is known, and no block ends at a record, a block that is too large for memory is sent on from
+// its spool while it still comes. The file exists only once `close` has returned; a writer that aborts, or whose process dies, leaves
+// nothing.
 // REQUIRES: one `write` or `close` at a time, each awaited; finally exactly one of `close` and `abort`.
 
 import { Boundary, asBuffer } from '../record/boundary.ts'
@@ -9,9 +10,11 @@ import { asError, GristmillError } from '../base/errors.ts'
 import type { RecordFormat } from '../base/formats.ts'
 import type { LeaseId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
+import { MiB } from '../base/units.ts'
 import { Semaphore } from '../base/queue.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import type { SealedBlock } from '../protocol/writing.ts'
+import type { GrowingSource } from './source.ts'
 import { Spool, type SpoolPlace } from './spool.ts'
 import type { WrittenBody, OpenFile, PublishOptions } from './open.ts'
 import { contentOf, needsBlocks } from './small.ts'
@@ -22,7 +25,12 @@ export interface CutOptions {
   readonly delimiter?: string | undefined
   /** false: in blocks, however small the file is. */
   readonly inline?: boolean | undefined
+  /** Length of the file, if it is expected to be that, and places for blocks that are sent while they come. */
+  readonly coming?: { readonly bytes: number; readonly places: Semaphore } | undefined
 }
+
+/** Less than this of a block still to come: it is sent when it has come. */
+const comingBytesMin = 4 * MiB
 
 export class ClusterFileWriter {
   readonly path: string
@@ -34,6 +42,8 @@ export class ClusterFileWriter {
   readonly #sealed: Array<Promise<SealedBlock>> = []
   readonly #spools = new Set<Spool>()
   #spool: Spool
+  /** The current block, if it is sent while it comes. */
+  #coming: GrowingSource | undefined
   #boundary: Boundary | undefined
   /** Offset of the current block among the bytes that the boundary scanner has seen. */
   #base = 0
@@ -68,6 +78,7 @@ export class ClusterFileWriter {
       this.#boundary?.push(asBuffer(piece))
       at += piece.length
       this.bytes += piece.length
+      if (!this.#coming && this.#spool.hasFile) await this.#sendComing()
     }
     // A failure of an upload in flight is reported here rather than at the end.
     if (this.#failure) throw this.#failure
@@ -153,6 +164,12 @@ export class ClusterFileWriter {
     const spool = this.#spool
     const aligned = this.#startsAligned && endsAligned && this.#cut.format !== 'bytes'
     this.#startsAligned = endsAligned
+    if (this.#coming) {
+      await spool.source(bytes)
+      this.#coming.end(bytes)
+      this.#coming = undefined
+      return
+    }
     const release = await this.#slots.acquire(this.#file.signal)
     const sealed = (async () => {
       try {
@@ -170,6 +187,48 @@ export class ClusterFileWriter {
     this.#sealed.push(sealed)
   }
 
+  /** Begins to send the current block, which comes from a file by now, if its length is known and a place is free. */
+  async #sendComing(): Promise<void> {
+    const { coming, format } = this.#cut
+    const spool = this.#spool
+    if (!coming || format !== 'bytes') return
+    const bytes = Math.min(this.#blockBytes, coming.bytes - (this.bytes - spool.bytes))
+    if (bytes - spool.bytes < comingBytesMin) return
+    const place = coming.places.tryAcquire()
+    if (!place) return
+    const slot = this.#slots.tryAcquire()
+    if (!slot) return place()
+    const release = (): void => { slot(); place() }
+    const source = await spool.growing(bytes).catch((error: unknown) => { release(); throw error })
+    this.#coming = source
+    const sealed = (async () => {
+      try {
+        return { ...await this.#uploadComing(spool, source), aligned: false }
+      } catch (error) {
+        this.#failure ??= asError(error)
+        throw error
+      } finally {
+        release()
+      }
+    })()
+    sealed.catch(() => {}) // reported by the next write, or by close
+    this.#sealed.push(sealed)
+  }
+
+  /** The spool is closed once it is neither written nor read any more; after a failure that is the end of the writer. */
+  async #uploadComing(spool: Spool, source: GrowingSource): Promise<Omit<SealedBlock, 'aligned'>> {
+    let sealed = await this.#file.upload(source).catch((error: unknown) => {
+      if (!source.isShort) throw error
+      return undefined
+    })
+    const bytes = await source.whole
+    // The stream had another length than was expected.
+    if (sealed?.length !== bytes) sealed = await this.#file.upload(await spool.source(bytes))
+    this.#spools.delete(spool)
+    await spool.close()
+    return sealed
+  }
+
   #newSpool(): Spool {
     const spool = new Spool(this.#place)
     this.#spools.add(spool)
@@ -182,6 +241,7 @@ export class ClusterFileWriter {
   }
 
   async #cleanUp(): Promise<void> {
+    this.#coming?.giveUp(this.#failure ?? new GristmillError('ABORTED', `writing ${this.path} was given up`))
     await Promise.allSettled(this.#sealed)
     await Promise.allSettled([...this.#spools].map(spool => spool.close()))
   }

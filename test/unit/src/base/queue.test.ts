@@ -47,6 +47,17 @@ test('at most so many pieces of work run at a time, in order, whatever is aborte
   expect(places.waiting).toBe(0)
 })
 
+test('a place is taken at once if it is free, and before no one who waits', async () => {
+  const places = checked(new Semaphore(1))
+  const release = places.tryAcquire()!
+  expect(places.tryAcquire()).toBeUndefined()
+  const second = places.acquire()
+  release()
+  expect(places.tryAcquire()).toBeUndefined()
+  ;(await second)()
+  expect(places.tryAcquire()).toBeDefined()
+})
+
 test('a place that is given back twice goes to one of those who wait', async () => {
   const places = checked(new Semaphore(1))
   const release = await places.acquire()

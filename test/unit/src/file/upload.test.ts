@@ -7,7 +7,7 @@ import { address, blockId, clusterId, leaseId, nodeId, requestId } from '../../.
 import { FramePool } from '../../../../src/block/ring.ts'
 import { crcOf } from '../../../../src/block/checksum.ts'
 import type { FrameBuffer } from '../../../../src/block/frame.ts'
-import { MemorySource, type BlockSource } from '../../../../src/file/source.ts'
+import { GrowingSource, MemorySource, type BlockSource } from '../../../../src/file/source.ts'
 import { upload, type UploadOptions, type UploadTools } from '../../../../src/file/upload.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { ManualClock } from '../../../kit/manual-clock.ts'
@@ -237,4 +237,64 @@ test('a wire that takes no frame fails its pipeline, and gives every buffer back
   uploading.clock.pass(50)
   expect(await result).toMatchObject({ id: 2, crc: crcOf(bytes) })
   expect([uploading.asked.map(({ exclude }) => exclude), uploading.sent, out]).toEqual([[[], ['x1']], frames, 0])
+})
+
+/** A block that comes: its first bytes are there. */
+function growing(there: number): GrowingSource {
+  const reader = { readSync: (target: Buffer, at: number) => bytes.copy(target, 0, at, at + target.length) }
+  const source = new GrowingSource(reader as never, bytes.length)
+  source.grow(there)
+  return source
+}
+
+test('a block is sent as it comes; without bytes for a second its pipeline ends, and it is sent again when it is whole', async () => {
+  for (const stalls of [false, true]) {
+    const uploading = new Uploading()
+    const source = growing(300_000)
+    const result = uploading.run({}, source)
+    await turns()
+    expect(uploading.taken.map(({ length }) => length)).toEqual(frames.slice(0, 1))
+    uploading.clock.pass(900)
+    await turns()
+    source.grow(530_000)
+    await turns()
+    uploading.clock.pass(900)
+    await turns()
+    expect([uploading.taken.length, uploading.destroyed]).toEqual([2, 0])
+    if (stalls) {
+      for (let i = 0; i < 20; i++) {
+        uploading.clock.pass(500)
+        await turns()
+      }
+      expect([uploading.destroyed, uploading.asked.length]).toEqual([1, 1])
+    }
+    source.end(bytes.length)
+    await turns()
+    expect(await result).toMatchObject({ id: stalls ? 2 : 1, length: bytes.length, crc: crcOf(bytes) })
+    expect(uploading.asked.map(({ exclude }) => exclude)).toEqual(stalls ? [[], []] : [[]])
+    expect(Buffer.concat(uploading.taken.slice(-3)).equals(bytes)).toBe(true)
+  }
+})
+
+test('a block whose writer gives up, or that ends early, is not sent again', async () => {
+  for (const stalls of [false, true]) {
+    for (const end of ['gives up', 'is short'] as const) {
+      const uploading = new Uploading()
+      const source = growing(300_000)
+      const result = uploading.run({}, source)
+      await turns()
+      if (stalls) uploading.clock.pass(1_000)
+      await turns()
+      const why = failure('ABORTED')
+      if (end === 'gives up') source.giveUp(why)
+      else source.end(400_000)
+      for (let i = 0; i < 10; i++) {
+        uploading.clock.pass(500)
+        await turns()
+      }
+      if (end === 'gives up') expect(await result).toBe(why)
+      else expect(await result).toMatchObject({ code: 'INTERNAL' })
+      expect([uploading.destroyed > 0, uploading.given, source.isShort]).toEqual([true, 0, end === 'is short'])
+    }
+  }
 })

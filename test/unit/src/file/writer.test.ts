@@ -1,11 +1,13 @@
 // Stream cut into blocks: their ends, their claims about records, the number in flight, and leftovers of a failure.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
 import { limits } from '../../../../src/base/limits.ts'
+import { Semaphore } from '../../../../src/base/queue.ts'
+import { MiB } from '../../../../src/base/units.ts'
 import type { WrittenBody, OpenFile } from '../../../../src/file/open.ts'
 import type { BlockSource } from '../../../../src/file/source.ts'
 import { ClusterFileWriter, type CutOptions } from '../../../../src/file/writer.ts'
@@ -196,5 +198,97 @@ test('a writer that is given up leaves nothing, and ends once', async () => {
     const before = target.abandoned
     await writer.drop()
     expect(target.abandoned).toBe(before)
+  }
+})
+
+/** Takes the bytes of a block as they come. */
+class Streaming extends Target {
+  readonly begun: number[] = []
+  readonly taken: Buffer[] = []
+  failure: Error | undefined
+
+  override async upload(source: BlockSource): Promise<object> {
+    const at = this.begun.push(source.bytes) - 1
+    const parts: Buffer[] = []
+    for (let position = 0; position < source.bytes; position += MiB) {
+      const part = Buffer.alloc(Math.min(MiB, source.bytes - position))
+      await source.ready?.(position + part.length)?.catch((error: Error) => { throw error.cause })
+      if (this.failure) throw this.failure
+      source.fill(part, position)
+      parts.push(part)
+    }
+    this.taken[at] = Buffer.concat(parts)
+    return { id: at + 1, length: source.bytes, crc: at, nodes: [] }
+  }
+}
+
+const noise = (bytes: number): Buffer => Buffer.concat(Array.from({ length: bytes / MiB }, (_, i) => Buffer.alloc(MiB, `${i} rye `)))
+
+async function writeBy(writer: ClusterFileWriter, bytes: Buffer): Promise<void> {
+  for (let at = 0; at < bytes.length; at += MiB / 2) await writer.write(bytes.subarray(at, at + MiB / 2))
+}
+
+test('a block of a file of known length is sent while it comes, and a small rest when it has come', async () => {
+  const bytes = noise(19 * MiB)
+  const places = new Semaphore(4)
+  const target = new Streaming(8 * MiB)
+  const writer = target.writer({ format: 'bytes', coming: { bytes: bytes.length, places } })
+  await writeBy(writer, bytes.subarray(0, 3 * MiB))
+  expect(target.begun).toEqual([8 * MiB])
+  await writeBy(writer, bytes.subarray(3 * MiB))
+  await writer.close()
+  expect(target.begun).toEqual([8 * MiB, 8 * MiB, 3 * MiB])
+  expect(Buffer.concat(target.taken).equals(bytes)).toBe(true)
+  const [[blocks]] = target.completed as [[Array<{ id: number; length: number }>, unknown]]
+  expect(blocks.map(({ id, length }) => [id, length])).toEqual([[1, 8 * MiB], [2, 8 * MiB], [3, 3 * MiB]])
+  expect(readdirSync(dir).filter(name => name.endsWith('.spool'))).toEqual([])
+  for (let i = 0; i < 4; i++) expect(places.tryAcquire()).toBeDefined()
+})
+
+test('a stream that has another length than was expected is sent again with its own', async () => {
+  for (const [expected, come] of [[16, 7], [7, 10], [10, 14], [6, 24]] as const) {
+    const bytes = noise(come * MiB)
+    const target = new Streaming(12 * MiB)
+    const writer = target.writer({ format: 'bytes', coming: { bytes: expected * MiB, places: new Semaphore(4) } })
+    await writeBy(writer, bytes)
+    await writer.close()
+    const [[blocks]] = target.completed as [[Array<{ id: number; length: number }>, unknown]]
+    expect(target.begun[0]).toBe(Math.min(12, expected) * MiB)
+    expect(Buffer.concat(blocks.map(({ id }) => target.taken[id - 1]!)).equals(bytes)).toBe(true)
+    expect(readdirSync(dir).filter(name => name.endsWith('.spool'))).toEqual([])
+  }
+})
+
+test('a block is not sent while it comes if the length is not known, records end blocks, or no place is free', async () => {
+  const coming = { bytes: 16 * MiB, places: new Semaphore(1) }
+  const full = new Semaphore(1)
+  full.tryAcquire()
+  for (const cut of [{ format: 'bytes' }, { format: 'lines', coming }, { format: 'bytes', coming: { ...coming, places: full } }] as const) {
+    const target = new Streaming(16 * MiB)
+    const writer = target.writer(cut)
+    await writeBy(writer, noise(6 * MiB))
+    expect(target.begun).toEqual([])
+    await writer.close()
+    expect(target.begun).toEqual([6 * MiB])
+  }
+})
+
+test('a block that fails while it comes fails the next write; one that is given up leaves nothing', async () => {
+  for (const how of ['fails', 'abort', 'drop'] as const) {
+    const places = new Semaphore(1)
+    const target = new Streaming(16 * MiB)
+    const writer = target.writer({ format: 'bytes', coming: { bytes: 16 * MiB, places } })
+    await writeBy(writer, noise(3 * MiB))
+    expect(target.begun).toEqual([16 * MiB])
+    if (how === 'fails') {
+      target.failure = new GristmillError('UNAVAILABLE', 'no datanode')
+      await writer.write(noise(2 * MiB))
+      await turns()
+      await expect(writer.write(noise(MiB))).rejects.toBe(target.failure)
+      await expect(writer.close()).rejects.toBe(target.failure)
+    } else await writer[how]()
+    expect([target.abandoned > 0, target.completed]).toEqual([true, []])
+    expect(readdirSync(dir).filter(name => name.endsWith('.spool'))).toEqual([])
+    expect(places.tryAcquire()).toBeDefined()
   }
 })
