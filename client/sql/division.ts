@@ -23,7 +23,7 @@ export interface Division {
   readonly partitions?: number | undefined
   /** Bytes of a table that one task reads, where tasks divide it. The same default. */
   readonly splitBytes?: number | undefined
-  /** Bytes of tables from which on the columns are looked for that a query needs. Default: 64 MiB. */
+  /** Bytes of tables from which on tasks may divide a query. Default: 64 MiB; the columns that it needs are looked for from 16 MiB on. */
   readonly plannedBytes?: number | undefined
 }
 
@@ -33,8 +33,10 @@ export interface DivisionRequest {
   readonly columns: readonly QueryColumn[]
 }
 
-/** The columns that a query needs of smaller tables are not looked for: one task runs it, and reads all of them. */
-export const plannedBytesMin = 64 * MiB
+/** Smaller tables are not divided. */
+const plannedBytesMin = 64 * MiB
+/** The columns that a query needs of smaller tables are not looked for. */
+const chosenBytesMin = 16 * MiB
 /**
  * Tasks divide a query that reads as much. A job of several stages takes up to a second more than one task, whose engine reads this much of
  * Parquet in some two seconds with one thread, and has as many threads as the task takes slots. Text takes longer to read.
@@ -69,13 +71,14 @@ interface Divided {
 /** Bytes that a query reads of its tables. */
 export interface ReadBytes { readonly parquet: number; readonly other: number }
 
-/** False: one task runs a query over these tables. */
-export const mayDivide = (
-  { distribute, plannedBytes = plannedBytesMin }: Pick<Dividing, 'distribute' | 'plannedBytes'>,
+/** False: one task or process reads all columns. */
+export const mayChoose = (
+  { distribute, plannedBytes = chosenBytesMin }: Pick<Dividing, 'distribute' | 'plannedBytes'>,
   tables: ReadonlyArray<Pick<SqlTable, 'files'>>,
-): boolean =>
-  distribute === 'always'
-  || (distribute === 'auto' && tables.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0) >= plannedBytes)
+): boolean => distribute === 'always' || bytesOf(tables) >= Math.min(chosenBytesMin, plannedBytes)
+
+const bytesOf = (tables: ReadonlyArray<Pick<SqlTable, 'files'>>): number =>
+  tables.flatMap(({ files }) => files).reduce((sum, { bytes }) => sum + bytes, 0)
 
 export async function taskNodes({ cluster, signal }: Pick<SubmitTools, 'cluster' | 'signal'>): Promise<TaskNodes> {
   const { nodes } = await cluster.ask(clusterStatus, {}, signal)

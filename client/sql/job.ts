@@ -26,7 +26,7 @@ import { originOf, PinCollector } from '../jobs/pins.ts'
 import { dropResult } from '../jobs/results.ts'
 import type { SplitPiece } from '../jobs/pack.ts'
 import { pagesOf, sendPages } from '../jobs/send.ts'
-import { blocksOf, piece, unalignedPieces } from '../jobs/splits.ts'
+import { piece, unalignedPieces } from '../jobs/splits.ts'
 import { nameOfQuery } from './queryname.ts'
 import type { LaidStage } from './stages.ts'
 import type { SqlTable } from './tables.ts'
@@ -179,15 +179,10 @@ interface FilePieces {
 interface KnownFile {
   /** Row groups of a Parquet file. */
   readonly groups: readonly RowGroup[] | undefined
-  readonly blocks: readonly LocatedBlock[] | undefined
+  readonly blocks: readonly LocatedBlock[]
 }
 
-/** `known`: what has been read of it. */
-export async function piecesOf(
-  cluster: Cluster, file: FileStatus, { format }: TableShape, known: KnownFile, signal: AbortSignal | undefined,
-): Promise<FilePieces> {
-  const { groups } = known
-  const blocks = known.blocks ?? await blocksOf(cluster.ask, file, signal)
+export function piecesOf(file: FileStatus, { format }: TableShape, { groups, blocks }: KnownFile): FilePieces {
   const whole = [piece(file, blocks, { start: 0, end: file.length, aligned: true })]
   if (format.kind === 'parquet') {
     const parts = groups && partsOf(groups, file.length)

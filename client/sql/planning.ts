@@ -5,6 +5,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { typeText, type SqlColumn } from '../../src/base/sql.ts'
 import { MiB } from '../../src/base/units.ts'
+import type { RowGroup } from '../../src/operator/parquet.ts'
 import { columnsOfTable, type TableShape } from '../../src/operator/sqltable.ts'
 import type { SqlWork } from '../../src/operator/sqlwork.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
@@ -12,13 +13,14 @@ import type { Disk } from '../../src/ports/disk.ts'
 import { gatherPlan } from '../../src/sql/gather.ts'
 import type { QueryPlan, ScanCondition, TableInfo, TableScan } from '../../src/sql/query.ts'
 import type { SplitPiece } from '../jobs/pack.ts'
-import { settled } from '../jobs/splits.ts'
+import { blocksOf, settled } from '../jobs/splits.ts'
 import type { SqlCluster } from './cluster.ts'
 import {
-  divisionOf, mayDivide, plannedBytesMin, reasonOfBytes, slotsOfTask, taskNodes, type Distribute, type Division, type ReadBytes,
+  divisionOf, mayChoose, reasonOfBytes, slotsOfTask, taskNodes, type Distribute, type Division, type ReadBytes,
 } from './division.ts'
 import type { Workspace } from './workspace.ts'
 import { defineEmpty, dropEmpty, piecesOf } from './job.ts'
+import type { WholeQuery } from './nearby.ts'
 import { plannedBy, scannedBy } from './oracle.ts'
 import { neededPieces, rowGroupsOf } from './pruning.ts'
 import { sampleTable, type SampledTable } from './sample.ts'
@@ -44,6 +46,8 @@ export interface PlannedQuery {
   readonly plan: QueryPlan
   readonly work: SqlWork
   readonly stages: readonly LaidStage[]
+  /** Present if one task runs it as it was written, by its size. */
+  readonly whole?: WholeQuery | undefined
 }
 
 const plannerBytes = 256 * MiB
@@ -72,11 +76,11 @@ export async function planJobIn(db: Database, parts: Omit<PlanningParts, 'openDa
   const groups = await rowGroupsOf(db, sampled, shapes)
   const gate = new Semaphore(callsAtOnce)
   const found = await settled(tables.map((table, i) => {
-    const blocks = new Map(sampled[i]!.samples.map(sample => [sample.path, sample.blocks]))
-    return settled(table.files.map(({ path, status }) => {
-      const known = { groups: groups[i]!.get(path), blocks: blocks.get(path) }
-      return gate.run(() => piecesOf(cluster, status!, shapes[i]!, known, signal), signal)
-    }))
+    const located = new Map(sampled[i]!.samples.map(({ path, blocks }) => [path, blocks]))
+    return settled(table.files.map(({ path, status }) => gate.run(async () => {
+      const blocks = located.get(path) ?? await blocksOf(cluster.ask, status!, signal)
+      return { blocks, ...piecesOf(status!, shapes[i]!, { groups: groups[i]!.get(path), blocks }) }
+    }, signal)))
   }))
   const pieces = found.map(own => own.flatMap(each => each.parts))
   const wholes = found.map(own => own.flatMap(each => each.whole))
@@ -86,9 +90,8 @@ export async function planJobIn(db: Database, parts: Omit<PlanningParts, 'openDa
   const division = divisionOf({ ...parts, nodes }, infos, pieces)
   const needed = (table: number, conditions: readonly ScanCondition[]): Promise<readonly SplitPiece[]> =>
     neededPieces(db, { sampled: sampled[table]!, shape: shapes[table]!, groups: groups[table]!, pieces: pieces[table]!, conditions })
-  const bytes = infos.reduce((sum, info) => sum + info.bytes!, 0)
   const isAuto = distribute !== 'always' && !parts.plan
-  const scans = isAuto && bytes >= (parts.plannedBytes ?? plannedBytesMin) ? await scannedBy(db, request) : undefined
+  const scans = isAuto && mayChoose(parts, tables) ? await scannedBy(db, request) : undefined
   const read = await bytesRead(db, { sampled, infos, needed, scans })
   // The last stage of a plan has names of its own.
   const last: LayoutParts['last'] = (text, own) => parts.last(text, own.map(({ type }, i) => ({ name: columns[i]!.name, type })))
@@ -97,7 +100,11 @@ export async function planJobIn(db: Database, parts: Omit<PlanningParts, 'openDa
     ({ columns, ...await layOutQuery({ plan, shapes, pieces, wholes, db, last, needed, slots, ...division }) })
   const gathered = (reason: string): Promise<PlannedQuery> => layOut(gatherPlan(sql, infos, request.columns, reason, scans))
   const reason = division.reason ?? (isAuto ? reasonOfBytes(read, nodes) : undefined)
-  if (reason !== undefined) return await gathered(reason)
+  if (reason !== undefined) {
+    const planned = await gathered(reason)
+    const blocks = new Map(found.flat().flatMap(each => each.blocks.map(block => [block.id, block] as const)))
+    return { ...planned, ...distribute === 'auto' && isAuto && { whole: wholeOf(planned, { sampled, groups, blocks, read }) } }
+  }
   const plan = await (parts.plan ?? (each => plannedBy(db, each, parts)))(request)
   try {
     return await layOut(plan)
@@ -106,6 +113,29 @@ export async function planJobIn(db: Database, parts: Omit<PlanningParts, 'openDa
     if (!(error instanceof GristmillError) || plan.stages.length === 1) throw error
     return await gathered(`a stage that cannot be laid out: ${error.message}`)
   }
+}
+
+/** REQUIRES: one task reads all tables. */
+function wholeOf(
+  { work: { tables, stages: [stage] }, stages: [laid] }: PlannedQuery,
+  { sampled, groups, blocks, read }: {
+    readonly sampled: readonly SampledTable[]; readonly groups: ReadonlyArray<ReadonlyMap<string, readonly RowGroup[]>>
+    readonly blocks: WholeQuery['blocks']; readonly read: ReadBytes
+  },
+): WholeQuery {
+  const ranges = laid!.input.kind === 'splits' ? laid!.input.splits.flatMap(split => split.ranges) : []
+  let at = 0
+  const inputs = stage!.inputs.flatMap(input => {
+    if (input.kind !== 'table') return []
+    const start = at
+    at = input.ranges === undefined ? ranges.length : at + input.ranges
+    return [{ view: input.view, shape: tables[input.table]!, columns: input.columns, ranges: ranges.slice(start, at) }]
+  })
+  const footers = new Map(sampled.flatMap(({ samples }, i) => samples.flatMap(({ path, local }) => {
+    const own = groups[i]!.get(path)
+    return own ? [[path, { groups: own, local }] as const] : []
+  })))
+  return { bytes: read.parquet + read.other, inputs, footers, blocks }
 }
 
 interface Reading {
@@ -158,7 +188,7 @@ async function tablesOf(
   db: Database, parts: Omit<PlanningParts, 'openDatabase'>,
 ): Promise<{ sampled: SampledTable[]; shapes: TableShape[]; infos: TableInfo[] }> {
   const { tables, disk, space, cluster: { files }, signal } = parts
-  const footers = mayDivide(parts, tables) ? footersMax : 1
+  const footers = mayChoose(parts, tables) ? footersMax : 1
   const sampled = await settled(tables.map((table, i) =>
     sampleTable(table, i, { disk, files, space, loadAvro: space.loadAvro, signal, footers })))
   // The planner switches optimizers off. No statement of the user is run here.

@@ -1,5 +1,5 @@
-// `mill.sql`: one query. It runs when its rows are first asked for: in this process over files of this machine, and over small ones of
-// the cluster, which are fetched; else as a job of the cluster.
+// `mill.sql`: one query. It runs when its rows are first asked for: in this process over files of this machine, over small ones of
+// the cluster, which are fetched, and over Parquet of which it reads little, or which lies on this machine; else as a job of the cluster.
 
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
@@ -26,8 +26,9 @@ import { explanationOf, type SqlExplanation } from './explained.ts'
 import { defineTables, pathsOf, placeTables } from './here.ts'
 import { asQueryError, forgetRows, keptParams, submitQuery, waitForRows, type KeptRows } from './job.ts'
 import { listTables } from './listed.ts'
+import { defineNear, fetchedBytesMax, nearPaths, placeNear } from './nearby.ts'
 import { planJob, planJobIn, type PlannedQuery } from './planning.ts'
-import { explainedIn, namingIn, RunningQuery, uniqueNames } from './running.ts'
+import { explainedIn, namingIn, RunningQuery, uniqueNames, type Begun } from './running.ts'
 import type { OutsideWritten, SqlExportOptions } from './cluster.ts'
 import { isOutside, notReached, placesIn } from './outside.ts'
 import type { LayoutParts } from './stages.ts'
@@ -39,7 +40,10 @@ import type { Workspace } from './workspace.ts'
 export interface SqlOptions {
   /** Memory of the query in this process, or of each task; default: 1 GiB, and that of jobs. */
   readonly memoryBytes?: number | undefined
-  /** Tables of the cluster that have this size altogether are fetched, and the query runs in this process; default: 16 MiB. */
+  /**
+   * Tables of the cluster that have this size altogether are fetched, and the query runs in this process. So does one that reads as much of
+   * larger tables of Parquet. Default: 16 MiB, and 256 MiB of Parquet whose blocks are all on this machine; 0: such a query is a job.
+   */
   readonly localBytes?: number | undefined
   /**
    * Whether tasks divide a query over files of the cluster. Default: auto, where the bytes that it reads say that it pays. `always` also
@@ -77,8 +81,6 @@ export interface SqlSaveOptions {
 export type SqlRow = Readonly<Record<string, SqlValue>>
 
 const memoryDefault = 1024 * MiB
-/** A job takes longer to start than these take to read. */
-const localBytesDefault = 16 * MiB
 
 type RowsKind = KeptRows['rows']
 
@@ -240,7 +242,12 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     if (command) return this.#changed(command)
     return this.#begun(async (space, engine, asked) => {
       const { explain } = asked.statement
-      if (!explain) return this.#isSmall(asked.tables) ? this.#here(space, engine, asked) : this.#job(space, engine, asked)
+      if (!explain) {
+        if (this.#isSmall(asked.tables)) return this.#here(space, engine, asked)
+        return this.#larger(space, engine, asked, {
+          near: () => asked.statement.sql, job: planned => this.#rowsOfJob(space, asked.tables, planned),
+        })
+      }
       const { text } = await this.#explained(space, engine, asked, explain === 'analyze')
       const running = new RunningQuery(await space.open(engine, memoryDefault, 1), space, this.#options.signal, { isExplanation: true })
       return running.begin(async db => {
@@ -296,7 +303,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const remote = tables.flatMap(({ files }) => files).filter(file => file.local === undefined)
     if (remote.length === 0) return true
     if (this.#options.distribute === 'always') return false
-    return remote.reduce((sum, file) => sum + file.bytes, 0) <= (this.#options.localBytes ?? localBytesDefault)
+    return remote.reduce((sum, file) => sum + file.bytes, 0) <= (this.#options.localBytes ?? fetchedBytesMax)
   }
 
   /** Over files of this machine, and copies of those of the cluster. */
@@ -315,19 +322,33 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
   }
 
   async #explained(space: Workspace, openDatabase: OpenDatabase, asked: Asked, isAnalyzed: boolean): Promise<SqlExplanation> {
-    if (this.#isSmall(asked.tables)) {
-      const { statement } = asked
-      const sql = `EXPLAIN ${isAnalyzed ? 'ANALYZE ' : ''}${statement.sql}`
-      await using running = await this.#here(space, openDatabase, { ...asked, statement: { ...statement, sql } })
+    const { tables, statement } = asked
+    const explained = { ...asked, statement: { ...statement, sql: `EXPLAIN ${isAnalyzed ? 'ANALYZE ' : ''}${statement.sql}` } }
+    const planOf = async (running: RunningQuery, why: string): Promise<SqlExplanation> => {
       const texts: string[] = []
       for await (const rows of running.batches()) for (const row of rows) texts.push(space.explainedPlan(String(row[1])).trimEnd())
-      return { place: 'process', stages: [], text: `in this process: ${whyHere(asked.tables)}\n${texts.join('\n')}\n` }
+      return { place: 'process', stages: [], text: `in this process: ${why}\n${texts.join('\n')}\n` }
     }
-    if (!isAnalyzed) return explanationOf(await this.#planned(space, openDatabase, asked))
+    if (this.#isSmall(tables)) {
+      await using running = await this.#here(space, openDatabase, explained)
+      return await planOf(running, whyHere(tables))
+    }
     let explanation: SqlExplanation | undefined
-    await using running = await this.#job(space, openDatabase, asked, (planned, status) => { explanation = explanationOf(planned, status) })
-    for await (const _ of running.batches()) continue
-    return explanation!
+    let bytes = 0
+    await using running = await this.#larger(space, openDatabase, asked, {
+      near: ({ whole }) => {
+        bytes = whole!.bytes
+        return explained.statement.sql
+      },
+      job: async planned => {
+        explanation = explanationOf(planned)
+        if (!isAnalyzed) return { sql: '', columns: [] }
+        return this.#rowsOfJob(space, tables, planned, status => { explanation = explanationOf(planned, status) })
+      },
+    })
+    if (!explanation) return await planOf(running, `it reads ${formatBytes(bytes)} of its tables`)
+    if (isAnalyzed) for await (const _ of running.batches()) continue
+    return explanation
   }
 
   /** The stages of a job that returns its rows. `db`: as for #plan. */
@@ -344,33 +365,64 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       ({ sql: sentQuery(query, own), output: { kind: 'rows', format: 'parquet', isResult: true } }), db)
   }
 
-  /** By tasks of the cluster. */
-  async #job(
-    space: Workspace, openDatabase: OpenDatabase, asked: Asked, onEnd?: (planned: PlannedQuery, status: JobStatus) => void,
+  /** Over larger tables of the cluster: in this process if it reads little of them (nearby.ts), else by tasks of the cluster. */
+  async #larger(
+    space: Workspace, openDatabase: OpenDatabase, asked: Asked,
+    { near, job }: {
+      /** SQL that runs in this process. */
+      readonly near: (planned: PlannedQuery) => string
+      readonly job: (planned: PlannedQuery) => Promise<Begun>
+    },
   ): Promise<RunningQuery> {
-    const { signal, memoryBytes, onJob, queue, priority } = this.#options
-    const { tables } = asked
-    const { cluster, files } = await this.#tools.cluster()
     // It plans the query, waits, and reads the rows: starting another one takes longer than to wait takes memory.
     const db = await space.open(openDatabase, memoryDefault, 1)
-    const running = new RunningQuery(db, space, signal)
+    const running = new RunningQuery(db, space, this.#options.signal)
     return running.begin(async () => {
       const planned = await this.#planned(space, openDatabase, asked, db)
-      const { columns, work, stages } = planned
-      const functions = await this.#tools.functions?.stored()
-      const job = await submitQuery(cluster, { tables, work, stages, functions, text: this.#text, memoryBytes, queue, priority, signal })
-      try {
-        onJob?.(job)
-        const parts = await waitForRows(cluster, job, signal)
-        onEnd?.(planned, await job.status({ signal }))
-        const locals: string[] = []
-        for (const status of parts) locals.push(await space.placeRows({ path: status.path, bytes: status.length, status }, files, signal))
-        const rows = `SELECT ${resultColumns(columns)} FROM read_parquet(${literalsOf(locals)}, hive_partitioning = false)`
-        return { sql: locals.length === 0 ? noRows(columns) : rows, columns }
-      } finally {
-        await forgetRows(cluster, job.id).catch(() => {})
-      }
+      const own = await this.#near(space, openDatabase, planned, db)
+      return own ? { sql: near(planned), columns: planned.columns, db: own } : job(planned)
     })
+  }
+
+  /** An engine with the tables of the query; undefined: it is a job. */
+  async #near(space: Workspace, openDatabase: OpenDatabase, { whole }: PlannedQuery, planner: Database): Promise<Database | undefined> {
+    const { signal, localBytes, queue, priority, memoryBytes = memoryDefault } = this.#options
+    // Slots are what the caller wants to wait for.
+    if (!whole || queue !== undefined || priority !== undefined) return undefined
+    const { cluster: { clock }, files } = await this.#tools.cluster()
+    const { disk, isRemote = false } = this.#tools
+    const tables = await placeNear(planner, whole, { files, disk, clock, space, localBytes, isShared: isRemote, signal })
+    if (!tables) return undefined
+    const db = await space.open(openDatabase, memoryBytes)
+    try {
+      await db.confine([...nearPaths(tables), space.result])
+      await defineNear(db, tables)
+      return db
+    } catch (error) {
+      db.close()
+      throw error
+    }
+  }
+
+  /** By tasks of the cluster: the rows that its job has written. */
+  async #rowsOfJob(
+    space: Workspace, tables: readonly SqlTable[], { columns, work, stages }: PlannedQuery, onEnd?: (status: JobStatus) => void,
+  ): Promise<Begun> {
+    const { signal, memoryBytes, onJob, queue, priority } = this.#options
+    const { cluster, files } = await this.#tools.cluster()
+    const functions = await this.#tools.functions?.stored()
+    const job = await submitQuery(cluster, { tables, work, stages, functions, text: this.#text, memoryBytes, queue, priority, signal })
+    try {
+      onJob?.(job)
+      const parts = await waitForRows(cluster, job, signal)
+      onEnd?.(await job.status({ signal }))
+      const locals: string[] = []
+      for (const status of parts) locals.push(await space.placeRows({ path: status.path, bytes: status.length, status }, files, signal))
+      const rows = `SELECT ${resultColumns(columns)} FROM read_parquet(${literalsOf(locals)}, hive_partitioning = false)`
+      return { sql: locals.length === 0 ? noRows(columns) : rows, columns }
+    } finally {
+      await forgetRows(cluster, job.id).catch(() => {})
+    }
   }
 
   /** The stages of a job, and columns of the result. `db`: a new engine, which may be used for its rows afterwards. */

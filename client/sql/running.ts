@@ -7,9 +7,12 @@ import type { Database } from '../../src/ports/database.ts'
 import { parquetQuery } from './carried.ts'
 import type { Workspace } from './workspace.ts'
 
+/** SQL that gives the rows. `db`: the database that runs it. Default: the one that was prepared, which is closed otherwise. */
+export interface Begun { readonly sql: string; readonly columns: readonly SqlColumn[]; readonly db?: Database }
+
 /** A query that has begun. */
 export class RunningQuery implements AsyncDisposable {
-  readonly #db: Database
+  #db: Database
   readonly #space: Workspace
   readonly #signal: AbortSignal | undefined
   readonly #interrupt: () => void
@@ -23,17 +26,20 @@ export class RunningQuery implements AsyncDisposable {
     this.#db = db
     this.#space = space
     this.#signal = signal
-    this.#interrupt = () => db.interrupt()
+    this.#interrupt = () => this.#db.interrupt()
     signal?.addEventListener('abort', this.#interrupt, { once: true })
   }
 
   get columns(): readonly SqlColumn[] { return this.#columns }
 
   /** Prepares the database; after a failure it is closed. */
-  async begin(prepare: (db: Database) => Promise<{ readonly sql: string; readonly columns: readonly SqlColumn[] }>): Promise<this> {
+  async begin(prepare: (db: Database) => Promise<Begun>): Promise<this> {
     try {
       throwIfAborted(this.#signal)
-      const { sql, columns } = await prepare(this.#db)
+      const { sql, columns, db = this.#db } = await prepare(this.#db)
+      if (db !== this.#db) this.#db.close()
+      this.#db = db
+      throwIfAborted(this.#signal)
       this.#sql = sql
       this.#columns = columns
       return this

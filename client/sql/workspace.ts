@@ -91,6 +91,13 @@ export class Workspace implements AsyncDisposable {
     return local
   }
 
+  /** Path of a new local file for a part of a file of a table. */
+  async newFile(path: string): Promise<string> {
+    const directory = join(this.directory, 'files', String(this.#files++), ...partitionsIn(path))
+    await this.#make(directory)
+    return join(directory, 'data.parquet')
+  }
+
   /** Local path of rows that a job has written. */
   async placeRows(file: SqlFile, files: Pick<FileClient, 'locate' | 'read'>, signal: AbortSignal | undefined): Promise<string> {
     return this.#copy(file, files, rowsName, signal)

@@ -181,6 +181,9 @@ export class FileClient {
     return localReplica(this.#read, places, options)
   }
 
+  /** True if a datanode of this machine has the block, as far as the namenode knows. */
+  isNear({ nodes }: Pick<BlockPlaces, 'nodes'>): boolean { return nodes.some(({ host }) => host === this.#options.host) }
+
   /** Closes idle wires, and waits for reports and for leases being given back. REQUIRES: writers and readers have ended. */
   async close(): Promise<void> {
     this.#leases.close()

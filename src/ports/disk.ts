@@ -25,6 +25,11 @@ export interface Disk {
   /** Writes a small file completely and durably: temporary name, sync, rename over, sync of the directory. */
   writeFileDurable(path: string, bytes: Uint8Array, options?: { mode?: number }): Promise<void>
   rename(from: string, to: string): Promise<void>
+  /**
+   * Gives a file a second name, which leads to it also when the first one is gone. Throws EXDEV for a name on another filesystem. Missing
+   * on a disk without such names.
+   */
+  link?(file: string, name: string): Promise<void>
   /** Missing files are not an error. */
   remove(path: string): Promise<void>
   /** Removes a directory with its contents; a missing one is no error. */

@@ -68,6 +68,8 @@ export const localDisk: Disk = Object.freeze({
 
   rename: (from: string, to: string) => fs.promises.rename(from, to),
 
+  link: (file: string, name: string) => fs.promises.link(file, name),
+
   async remove(file: string) {
     try {
       await fs.promises.unlink(file)

@@ -29,7 +29,7 @@ export const sql: CommandSpec = {
     option('-o, --output <path>', 'publish the rows as the output of a job, as Parquet or, with --format csv, as CSV'),
     option('--overwrite', 'with --output: atomically replace the output of an earlier job, which is kept as a version'),
     option('--force', 'with --overwrite: replace any directory, also one without _SUCCESS or with subdirectories'),
-    option('--local-bytes <size>', 'tables of the cluster up to this size altogether are fetched, others read by a job (default: 16MiB)', {
+    option('--local-bytes <size>', 'tables of the cluster that have, or of which a query reads, no more are read here, others by a job (default: 16MiB, Parquet here: 256MiB)', {
       parse: parseBytes,
     }),
     option('--distribute <when>', 'whether tasks divide a query over files of the cluster: auto (default), where they are large enough; always; never', {

@@ -259,3 +259,11 @@ test('what is no file is refused at once, however it is opened: a pipe holds no 
     server.close()
   }
 })
+
+test('a second name leads to a file also when the first one is gone, and replaces none', async () => {
+  fs.writeFileSync(at('a'), 'bytes')
+  await localDisk.link!(at('a'), at('b'))
+  await localDisk.rename(at('a'), at('c'))
+  expect(fs.readFileSync(at('b'), 'utf8')).toBe('bytes')
+  await expect(localDisk.link!(at('c'), at('b'))).rejects.toMatchObject({ code: 'EEXIST' })
+})

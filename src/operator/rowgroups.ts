@@ -2,18 +2,30 @@
 // is on this machine, with the bytes checked that are read; else a copy of the row groups of the part and the tail of the file, at the
 // places that they have in the file, with holes between them.
 
-import { GristmillError } from '../../src/base/errors.ts'
-import { KiB } from '../../src/base/units.ts'
-import { columnBytes, partsOf, readRowGroups, rowsWithin, tailOf, type ColumnBytes, type RowGroup } from '../../src/operator/parquet.ts'
-import type { Database } from '../../src/ports/database.ts'
-import type { Disk } from '../../src/ports/disk.ts'
-import type { SplitRange } from '../../src/protocol/task.ts'
-import type { SplitSource } from './input.ts'
+import { GristmillError } from '../base/errors.ts'
+import { KiB } from '../base/units.ts'
+import type { Database } from '../ports/database.ts'
+import type { Disk } from '../ports/disk.ts'
+import type { SplitRange } from '../protocol/task.ts'
+import { columnBytes, partsOf, readRowGroups, rowsWithin, tailOf, type ColumnBytes, type RowGroup } from './parquet.ts'
+
+/** Bytes of files of the cluster, each of them checked. */
+export interface RangeSource {
+  /** The bytes of the file of a range from `start` to `end`, which may lie outside of the range. A piece is valid until the next one. */
+  partOf(range: SplitRange, start: number, end: number): AsyncIterable<Buffer>
+  /**
+   * Path of the file of a range on this machine, of which these bytes are checked, in their order and without overlaps; undefined: it is
+   * read as `partOf` gives it.
+   */
+  localFile(
+    range: SplitRange, ranges: ReadonlyArray<{ readonly start: number; readonly end: number }>, pause: () => Promise<void> | undefined,
+  ): Promise<string | undefined>
+}
 
 interface FooterParts {
   /** Reads the footers. REQUIRES: it is not confined yet. */
   readonly db: Database
-  readonly source: Pick<SplitSource, 'partOf'>
+  readonly source: Pick<RangeSource, 'partOf'>
   readonly disk: Disk
 }
 
@@ -47,7 +59,7 @@ export async function readFooters({ db, source, disk }: FooterParts, files: read
 }
 
 interface PlaceParts {
-  readonly source: Pick<SplitSource, 'partOf' | 'localFile'>
+  readonly source: RangeSource
   readonly range: SplitRange
   readonly footer: FileFooter
   /** Path of a copy, which does not exist. */
