@@ -207,9 +207,9 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const made = { ...found?.made.params }
     const names = ['sql', 'rows', 'functions']
     if (found && found.intact !== false && names.every(name => made[name] === wanted[name])) return true
+    // Without the path in its details: the command line would say "file exists".
     throw new GristmillError(
       'EEXIST', `${path} is there, and not as this statement has published it for such a place; name another path, or remove it`,
-      { details: { path } },
     )
   }
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { OutsidePlaces } from '../../../../client/sql/cluster.ts'
 import { readCommand } from '../../../../client/sql/command.ts'
 import { runCommand } from '../../../../client/sql/commands.ts'
+import { errorLineOf } from '../../../../client/cli/errors.ts'
 import { shownText } from '../../../../client/sql/job.ts'
 import { checkOutside, plainPlaces } from '../../../../client/sql/outside.ts'
 import { SqlQuery, type SqlOptions } from '../../../../client/sql/query.ts'
@@ -141,7 +142,9 @@ test('rows that are kept at a path are moved from there, and computed once; anyt
   await query(long).export('kafka://h/t', { via: '/long' })
   expect(moved).toEqual(['/kept/1', '/long'])
   const refused = { code: 'EEXIST', message: expect.stringContaining('name another path') as string }
-  await expect(query(`${long} `).export('kafka://h/t', { via: '/long' })).rejects.toMatchObject(refused)
+  const error = await query(`${long} `).export('kafka://h/t', { via: '/long' }).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject(refused)
+  expect(errorLineOf(error)).toMatch(/^\/long is there, [^]* name another path, or remove it$/)
   await expect(query('FROM \'/b\'').export('kafka://h/t', { via: '/kept/1' })).rejects.toMatchObject(refused)
   kept.set('/kept/1', { sql: 'FROM \'/a\'', intact: false })
   kept.set('/plain', { sql: '' })
