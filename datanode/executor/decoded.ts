@@ -1,5 +1,6 @@
 // Values of cached Datasets that tasks of this process have decoded: a loop of a program reads the same split in each of its rounds. They
-// are kept within a share of the memory of a task; the splits that were not read for the longest time are forgotten first.
+// are kept within a share of the memory of a task. A split that does not fit takes the place of those that were not read for long, and of
+// no others: a loop over more splits than fit would find none of them.
 // INVARIANT: a program never gets a value that is kept, only a copy: it may change what it gets. Splits with values of which a copy would
 // not be what decoding gives (instances of classes, bytes) are not kept.
 
@@ -8,7 +9,11 @@ import type { SplitRange } from '../../src/protocol/task.ts'
 import { valueOfLine } from '../../src/shuffle/lines.ts'
 
 /** Share of a task's memory. */
-const decodedShare = 1 / 5
+const decodedShare = 0.15
+/** A split that was not read while so many others were may be forgotten. */
+const staleAfter = 100
+/** With less room than this share, values are not collected. */
+const roomMin = 0.05
 /** Texts of a split of which equal ones are kept once, and the longest of them. */
 const textsMax = 100_000
 const textCharsMax = 64
@@ -27,6 +32,8 @@ interface Kept {
   readonly bytes: number
 }
 
+interface Entry { readonly kept: Kept; usedAt: number }
+
 /** Values from `first` on come from a file, where the first of them begins at `offset`. */
 interface Part { readonly first: number; readonly path: string; readonly offset: number }
 
@@ -38,8 +45,10 @@ interface DecodedSplit {
 
 export class DecodedValues {
   readonly #bytesMax: number
-  readonly #splits = new Map<string, Kept>()
+  readonly #splits = new Map<string, Entry>()
   #bytes = 0
+  /** Splits that were opened. */
+  #opened = 0
 
   /** `memoryBytes`: memory of a task. */
   constructor(memoryBytes: number) { this.#bytesMax = memoryBytes * decodedShare }
@@ -50,15 +59,21 @@ export class DecodedValues {
   /** The values of a split: those that are kept, or the lines that `read` gives. */
   open(ranges: readonly SplitRange[], read: () => AsyncIterable<Batch>, counters: ReadCounters): DecodedSplit {
     const key = keyOf(ranges)
-    const kept = this.#splits.get(key)
-    if (!kept) return this.#decoding(key, read(), counters)
-    this.#splits.delete(key)
-    this.#splits.set(key, kept)
-    return { batches: batchesOf(kept, counters), decode: copied }
+    const known = this.#splits.get(key)
+    this.#opened++
+    if (known) {
+      known.usedAt = this.#opened
+      return { batches: batchesOf(known.kept, counters), decode: copied }
+    }
+    const room = this.#bytesMax - this.#bytes + this.#stale().reduce((sum, [, { kept }]) => sum + kept.bytes, 0)
+    if (room < this.#bytesMax * roomMin) return { batches: read(), decode: line => valueOfLine(line as string) }
+    return this.#decoding(key, { lines: read(), counters, room })
   }
 
-  #decoding(key: string, lines: AsyncIterable<Batch>, counters: ReadCounters): DecodedSplit {
-    const keeper = new Keeper(this.#bytesMax)
+  #decoding(
+    key: string, { lines, counters, room }: { readonly lines: AsyncIterable<Batch>; readonly counters: ReadCounters; readonly room: number },
+  ): DecodedSplit {
+    const keeper = new Keeper(room)
     const keep = (kept: Kept): void => this.#keep(key, kept)
     async function * batches(): AsyncGenerator<Batch> {
       for await (const batch of lines) {
@@ -81,13 +96,18 @@ export class DecodedValues {
 
   #keep(key: string, kept: Kept): void {
     if (this.#splits.has(key)) return
-    this.#splits.set(key, kept)
-    this.#bytes += kept.bytes
-    for (const [oldest, { bytes }] of this.#splits) {
-      if (this.#bytes <= this.#bytesMax) return
-      this.#splits.delete(oldest)
+    for (const [other, { kept: { bytes } }] of this.#stale()) {
+      if (this.#bytes + kept.bytes <= this.#bytesMax) break
+      this.#splits.delete(other)
       this.#bytes -= bytes
     }
+    if (this.#bytes + kept.bytes > this.#bytesMax) return
+    this.#splits.set(key, { kept, usedAt: this.#opened })
+    this.#bytes += kept.bytes
+  }
+
+  #stale(): [string, Entry][] {
+    return [...this.#splits].filter(([, { usedAt }]) => this.#opened - usedAt > staleAfter)
   }
 }
 

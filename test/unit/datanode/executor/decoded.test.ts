@@ -109,19 +109,21 @@ test('a split that was not read to its end is not kept, nor one with values that
   expect(decoded.has(split(3))).toBe(false)
 })
 
-test('splits are kept within a share of the memory: the ones read last', async () => {
-  // Some 200 bytes for each of 1000 rows, and a fifth of 2.5 MiB.
-  const decoded = new DecodedValues(2.5 * 1024 * 1024)
+test('splits are kept within a share of the memory, and give way when they were not read for long', async () => {
+  // Some 230 bytes for each of 1000 rows, and room for two such splits.
+  const decoded = new DecodedValues(3.5 * 1024 * 1024)
   const text = (i: number): string => `${'x'.repeat(70)}${i}`
-  const lines = linesFor(Array.from({ length: 1000 }, (_, i) => [text(i)]))
-  const kept = (): number[] => [1, 2, 3].filter(inode => decoded.has(split(inode)))
-  await take(decoded, split(1), { '/a': lines })
-  await take(decoded, split(2), { '/a': lines })
+  const of = (count: number): Files => ({ '/a': linesFor(Array.from({ length: count }, (_, i) => [text(i)])) })
+  const lines = of(1000)
+  const kept = (): number[] => [1, 2, 3, 4, 5].filter(inode => decoded.has(split(inode)))
+  for (const inode of [1, 2, 3, 1, 2, 3]) expect((await take(decoded, split(inode), lines)).values).toHaveLength(1000)
   expect(kept()).toEqual([1, 2])
-  await take(decoded, split(1), {})
-  await take(decoded, split(3), { '/a': lines })
-  expect(kept()).toEqual([1, 3])
-  await take(decoded, split(4), { '/a': linesFor(Array.from({ length: 5000 }, (_, i) => [text(i)])) })
-  expect(decoded.has(split(4))).toBe(false)
-  expect(kept()).toEqual([1, 3])
+  expect((await take(decoded, split(4), of(5000))).values).toHaveLength(5000)
+  expect(kept()).toEqual([1, 2])
+  for (let i = 0; i < 101; i++) await take(decoded, split(2), {})
+  await take(decoded, split(3), lines)
+  expect(kept()).toEqual([2, 3])
+  for (let i = 0; i < 101; i++) await take(decoded, split(5), { '/a': [] })
+  await take(decoded, split(4), of(2400))
+  expect(kept()).toEqual([4, 5])
 })
