@@ -3,7 +3,8 @@
 // whose blocks end anywhere or at boundaries of another delimiter, if it is a single record, compressed, or in UTF-16. Blocks of Avro are
 // splits, too: a reader goes on to the next marker. Small pieces are packed together. A file outside of the cluster is divided at such
 // places as if its blocks ended anywhere. Lines of an input of few blocks are divided within them, so that it occupies more than a core or
-// two. Sizes decide alone, and not the cluster: the same input has the same tasks everywhere.
+// two. Sizes decide alone, and not the cluster: the same input has the same tasks everywhere. A file that is
+// a partition of a cached Dataset is one split.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { isBinary, isDelimited, recordEnd, type InputOptions } from '../../src/base/formats.ts'
@@ -36,7 +37,7 @@ export type ReadHead = (file: FileStatus, bytes: number, signal?: AbortSignal) =
 interface SplitOptions extends InputsOptions {
   readonly input: InputOptions
   readonly head: ReadHead
-  /** Each file has splits of its own, so that the order of the tasks is that of the files. Default: small files are packed together. */
+  /** Each file is a partition: a split of its own, in the order of the files. Default: files are divided, small ones packed together. */
   readonly isApart?: boolean | undefined
 }
 
@@ -82,7 +83,7 @@ export async function blocksOf(ask: CallMessage, file: FileStatus, signal?: Abor
 
 /** The pieces of one file, in order. Together they cover the file exactly once. */
 async function piecesOf(
-  file: FileStatus, blocks: readonly LocatedBlock[], splitBytes: number, { input, head, signal }: SplitOptions,
+  file: FileStatus, blocks: readonly LocatedBlock[], splitBytes: number, { input, head, isApart, signal }: SplitOptions,
 ): Promise<SplitPiece[]> {
   const { format } = input
   // An empty file has no records, except where the file itself is the record.
@@ -96,7 +97,7 @@ async function piecesOf(
   // A single task reads the whole file and inspects it by itself. A file that most readers refuse is inspected before the job starts.
   const divided = recordEnd(format) === 'newline' && !isReference(file.path) ? dividedPieces(file, blocks, splitBytes) : []
   const single = Math.max(blocks.length, divided.length) <= 1 || !splittable(format, aligned && fits(file, input, claimed))
-  if (input.bytes || (single && (isBinary(format) || !isDoubtful(file.path)))) return whole()
+  if (input.bytes || isApart || (single && (isBinary(format) || !isDoubtful(file.path)))) return whole()
   if (isBinary(format)) return unalignedPieces(file, blocks)
   const bytes = await head(file, Math.min(headBytes, file.length), signal)
   const { divisible, dialect } = inspect(bytes, { path: file.path, isAll: bytes.length >= file.length, input, delimiter: claimed })

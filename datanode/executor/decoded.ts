@@ -67,13 +67,10 @@ export class DecodedValues {
     }
     const room = this.#bytesMax - this.#bytes + this.#stale().reduce((sum, [, { kept }]) => sum + kept.bytes, 0)
     if (room < this.#bytesMax * roomMin) return { batches: read(), decode: line => valueOfLine(line as string) }
-    return this.#decoding(key, { lines: read(), counters, room })
+    return this.#decoding(key, read(), counters, new Keeper(room))
   }
 
-  #decoding(
-    key: string, { lines, counters, room }: { readonly lines: AsyncIterable<Batch>; readonly counters: ReadCounters; readonly room: number },
-  ): DecodedSplit {
-    const keeper = new Keeper(room)
+  #decoding(key: string, lines: AsyncIterable<Batch>, counters: ReadCounters, keeper: Keeper): DecodedSplit {
     const keep = (kept: Kept): void => this.#keep(key, kept)
     async function * batches(): AsyncGenerator<Batch> {
       for await (const batch of lines) {

@@ -85,6 +85,14 @@ describe('an input of few large blocks', () => {
     }
   })
 
+  test('is not where each file is a partition, which mapPartitions sees: each is a split, also if it has several blocks', async () => {
+    const small = { ...large(1, 100), aligned: true, format: 'lines' as const }
+    const files = { '/c/0': large(1, 64 * MiB), '/c/1': large(3), '/c/2': small, '/c/3': {} }
+    const found = await splitInputs(namespaceOf(files).ask, Object.keys(files), { ...options('lines', {}, { '/c': rows }), isApart: true })
+    expect(found.map(({ ranges }) => ranges.map(({ path, start, end }) => [path, start, end / MiB])))
+      .toEqual([[['/c/0', 0, 64]], [['/c/1', 0, 384]], [['/c/2', 0, 100 / MiB]]])
+  })
+
   test('is not where there are enough of them, or where they are small', async () => {
     expect((await spans(large(16))).map(bytesOf)).toEqual(Array.from({ length: 16 }, () => 128))
     expect((await spans({ ...large(20), aligned: true, format: 'lines' })).every(([range]) => range!.aligned)).toBe(true)
