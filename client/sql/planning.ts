@@ -1,7 +1,7 @@
 // From a query to the stages of its job: fixes how its tables are read, decides by their sizes whether tasks divide it, has the planner
 // divide it, and lays the plan out. A query that is not divided is gathered: one task reads all tables and runs the text as it was written.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { Semaphore } from '../../src/base/queue.ts'
 import { typeText, type SqlColumn } from '../../src/base/sql.ts'
 import { MiB } from '../../src/base/units.ts'
@@ -87,7 +87,8 @@ export async function planJobIn(db: Database, parts: Omit<PlanningParts, 'openDa
   const request = { sql, tables: infos, columns: columns.map(({ name, type }) => ({ name, type: typeText(type) })) }
   const isGiven = distribute === 'always' && parts.partitions !== undefined && parts.splitBytes !== undefined
   const nodes = isGiven ? [] : await taskNodes({ cluster, signal })
-  const division = divisionOf({ ...parts, nodes }, infos, pieces)
+  let dividing = parts
+  let division = divisionOf({ ...dividing, nodes }, infos, pieces)
   const needed = (table: number, conditions: readonly ScanCondition[]): Promise<readonly SplitPiece[]> =>
     neededPieces(db, { sampled: sampled[table]!, shape: shapes[table]!, groups: groups[table]!, pieces: pieces[table]!, conditions })
   const isAuto = distribute !== 'always' && !parts.plan
@@ -100,12 +101,18 @@ export async function planJobIn(db: Database, parts: Omit<PlanningParts, 'openDa
     ({ columns, ...await layOutQuery({ plan, shapes, pieces, wholes, db, last, needed, slots, ...division }) })
   const gathered = (reason: string): Promise<PlannedQuery> => layOut(gatherPlan(sql, infos, request.columns, reason, scans))
   const reason = division.reason ?? (isAuto ? reasonOfBytes(read, nodes) : undefined)
-  if (reason !== undefined) {
-    const planned = await gathered(reason)
+  const planned = reason === undefined ? undefined : await gathered(reason).catch((error: unknown) => {
+    // So many files that one task cannot have them, however small they are: more tasks can.
+    if (distribute !== 'auto' || !hasCode(error, 'TOO_LARGE')) throw error
+    dividing = { ...parts, distribute: 'always' }
+    division = divisionOf({ ...dividing, nodes }, infos, pieces)
+    return undefined
+  })
+  if (planned) {
     const blocks = new Map(found.flat().flatMap(each => each.blocks.map(block => [block.id, block] as const)))
     return { ...planned, ...distribute === 'auto' && isAuto && { whole: wholeOf(planned, { sampled, groups, blocks, read }) } }
   }
-  const plan = await (parts.plan ?? (each => plannedBy(db, each, parts)))(request)
+  const plan = await (parts.plan ?? (each => plannedBy(db, each, dividing)))(request)
   try {
     return await layOut(plan)
   } catch (error) {
