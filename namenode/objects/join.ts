@@ -11,12 +11,14 @@ import type { Draft } from '../journal/draft.ts'
 import { childKey } from '../journal/keys.ts'
 import { mutation, type Actor, type AnyMutation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
-import { checkOwner } from '../namespace/access.ts'
+import { checkMay, checkOwner, mayRead } from '../namespace/access.ts'
 import { isInlined, type NameEntry } from '../namespace/entry.ts'
 import { fileMode } from '../namespace/inherit.ts'
 import { heldBlocks, releaseBlocks, type Block } from '../namespace/file.ts'
 import { child, placeAt, type NamePlace } from '../namespace/resolve.ts'
 import { detach } from '../namespace/tree.ts'
+import { isKept } from '../snapshots/history.ts'
+import { writerOf } from '../writing/lease.ts'
 import { bodyOf } from '../writing/mutations.ts'
 import { attributesOf } from '../xattrs/rows.ts'
 import { appear, keptPublished, type PublishAsked, type Published } from './mutations.ts'
@@ -24,7 +26,10 @@ import { appear, keptPublished, type PublishAsked, type Published } from './muta
 interface JoinAsked extends PublishAsked {
   readonly upload: string
   readonly parts: ReadonlyArray<{ readonly name: string; readonly id: InodeId }>
-  /** Missing in operations of earlier versions, which removed entries and attributes of the parts themselves. */
+  /**
+   * Missing in operations of earlier versions, which removed entries and attributes of the parts themselves, and took files that others
+   * had moved among them, whatever these were.
+   */
   readonly leavesParts?: true | undefined
 }
 
@@ -34,6 +39,7 @@ export const join = mutation<JoinAsked, Published>({
     const { upload, user, root, leavesParts } = asked
     const { parent, name, entry } = uploadAt(draft, { user, root }, upload)
     const found = partsOf(draft, entry.id, asked)
+    if (leavesParts) for (const part of found) checkPart(draft, { user, root }, entry.id, { ...part, path: `${upload}/${part.name}` })
     // Lookups first: one behind the edits of ten thousand parts would take as long as all of them.
     const attributes = leavesParts ? [] : found.map(part => [...attributesOf(draft, part.entry.id)].map(each => each.name))
     const blocks: Block[] = []
@@ -77,6 +83,19 @@ function partsOf(view: View, directory: InodeId, { upload, parts }: JoinAsked): 
       )
     return { name, entry, held: heldBlocks(view, id, entry.blocks) }
   })
+}
+
+/**
+ * A file may have been moved among the parts: it is joined as `concat` would. Throws EACCES for one that the user may not read, EBUSY for
+ * one that a snapshot keeps or that is being written. Looks nothing up while there are no snapshots and no writers.
+ */
+function checkPart(view: View, actor: Actor, directory: InodeId, { path, name, entry }: FoundPart & { readonly path: string }): void {
+  checkMay(actor, entry, mayRead, path)
+  const writer = writerOf(view, directory, name)
+  if (writer !== undefined)
+    throw new GristmillError('EBUSY', `${path} is being written; try again when its writer is done`, { details: { path, lease: writer } })
+  if (isKept(view, directory, name, entry.id))
+    throw new GristmillError('EBUSY', `${path} is in a snapshot, which keeps its blocks; upload it again`, { details: { path } })
 }
 
 /**

@@ -8,7 +8,7 @@ import { prepare, publish } from '../../../../namenode/objects/mutations.ts'
 import { remove } from '../../../../namenode/objects/removal.ts'
 import { blocksOf, knownBlock } from '../../../../namenode/namespace/file.ts'
 import { setAcl } from '../../../../namenode/namespace/acls.ts'
-import { mkdir, setAttributes } from '../../../../namenode/namespace/names.ts'
+import { mkdir, rename, setAttributes } from '../../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../../namenode/namespace/read.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { abandon, create } from '../../../../namenode/writing/mutations.ts'
@@ -154,6 +154,34 @@ test('a join that is refused changes nothing: a replaced part, another user\'s u
   await bench.do(join, { ...asked, leavesParts: true, ...as('ada') })
   expect(at(bench, '/open/k')).toMatchObject({ owner: 'ada', length: 20 })
   await sound(bench)
+})
+
+test('a file that was moved among the parts is joined only if its user may read it, and nothing else needs its blocks', async () => {
+  const bench = await openObjects()
+  const { path } = await uploadOf(bench, {}, as('ada'))
+  await bench.do(mkdir, { path: '/open', mode: 0o777 })
+  const moved = async (name: string) => {
+    await bench.do(rename, { from: `/open/${name}`, to: `${path}/${name}`, ...as('ada') })
+    const asked = { upload: path, parts: [{ name, id: at(bench, `${path}/${name}`).id }], to: '/open/k', leavesParts: true as const, ...as('ada') }
+    return bench.do(join, asked)
+  }
+  await put(bench, '/open/1')
+  await bench.do(setAttributes, { path: '/open/1', mode: 0o600 })
+  await expect(moved('1')).rejects.toMatchObject({ code: 'EACCES' })
+  await put(bench, '/open/2')
+  await bench.do(createSnapshot, { path: '/open', name: 's' })
+  await expect(moved('2')).rejects.toMatchObject({ code: 'EBUSY', message: expect.stringContaining('in a snapshot') as string })
+  const kept = at(bench, '/open/.snapshot/s/2')
+  expect([...blocksOf(bench.journal.view, kept.id)].flat()).toHaveLength(kept.blocks)
+  await put(bench, '/open/3')
+  await bench.do(rename, { from: '/open/3', to: `${path}/3`, ...root })
+  const { lease } = await bench.do(create, { ...file(`${path}/3`, root), overwrite: true })
+  const third = { upload: path, parts: [{ name: '3', id: at(bench, `${path}/3`).id }], to: '/open/k', leavesParts: true as const, ...as('ada') }
+  await expect(bench.do(join, third)).rejects.toMatchObject({ code: 'EBUSY', message: expect.stringContaining('being written') as string })
+  await bench.do(abandon, { lease, ...root })
+  await bench.do(join, third)
+  await sound(bench)
+  expect([...blocksOf(bench.journal.view, kept.id)].flat()).toHaveLength(kept.blocks)
 })
 
 test('a file has so many blocks, joined or not', async () => {
