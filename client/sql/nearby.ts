@@ -132,7 +132,7 @@ class NearSource implements RangeSource {
     const { disk, space } = this.#parts
     const { path, start, end, fileBytes } = range
     const isAll = start === 0 && end === fileBytes
-    const copy = await space.newFile(path)
+    const copy = await space.newFile()
     const placed = footer && await placeRowGroups({ source: this, range, footer, copy, disk, pause: () => this.#pause() })
     const local = placed?.local ?? await this.#placeWhole(range, copy)
     space.names(local, path)
@@ -154,11 +154,16 @@ class NearSource implements RangeSource {
   }
 
   async localFile(range: SplitRange, ranges: ReadonlyArray<{ readonly start: number; readonly end: number }>): Promise<string | undefined> {
-    const { files } = this.#parts
+    const { files, signal } = this.#parts
     const block = blockOf(range, this.#whole)
     if (!block || !files.isNear(block)) return undefined
-    const replica = await files.localReplica(block, { ranges, pause: () => this.#pause() })
-    const kept = replica === undefined ? undefined : await this.#kept(replica, range.path)
+    // Whatever is wrong with this replica, or its datanode: the bytes come from another one.
+    const replica = await files.localReplica(block, { ranges, pause: () => this.#pause() }).catch((error: unknown) => {
+      throwIfAborted(signal)
+      if (error instanceof GristmillError) return undefined
+      throw error
+    })
+    const kept = replica === undefined ? undefined : await this.#kept(replica)
     if (kept !== undefined) return kept
     this.#left -= range.end - range.start
     if (this.#left < 0) throw new TooFar()
@@ -166,9 +171,9 @@ class NearSource implements RangeSource {
   }
 
   /** A name for the replica that is the query's own, so that the datanode may move it. undefined: it has moved already. */
-  async #kept(replica: string, path: string): Promise<string | undefined> {
+  async #kept(replica: string): Promise<string | undefined> {
     const { disk, space } = this.#parts
-    const name = await space.newFile(path)
+    const name = await space.newFile()
     try {
       await disk.link?.(replica, name)
       return disk.link ? name : replica

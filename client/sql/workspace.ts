@@ -91,9 +91,9 @@ export class Workspace implements AsyncDisposable {
     return local
   }
 
-  /** Path of a new local file for a part of a file of a table. */
-  async newFile(path: string): Promise<string> {
-    const directory = join(this.directory, 'files', String(this.#files++), ...partitionsIn(path))
+  /** Path of a new local file. */
+  async newFile(): Promise<string> {
+    const directory = join(this.directory, 'files', String(this.#files++))
     await this.#make(directory)
     return join(directory, 'data.parquet')
   }

@@ -17,6 +17,8 @@ const roomMin = 0.05
 /** Texts of a split of which equal ones are kept once, and the longest of them. */
 const textsMax = 100_000
 const textCharsMax = 64
+/** Names of fields of a split of which equal ones are counted once. */
+const namesMax = 10_000
 /** Values in one batch. */
 const valuesAtOnce = 1000
 
@@ -139,6 +141,7 @@ class Keeper {
   #chars: number[] = []
   #parts: Part[] = []
   #texts = new Map<string, string>()
+  #names = new Set<string>()
   #bytes = 0
   /** Offset at which the next line begins, if it follows the last one. */
   #at = 0
@@ -174,11 +177,14 @@ class Keeper {
     this.#chars = []
     this.#parts = []
     this.#texts.clear()
+    this.#names.clear()
   }
 
   /** A copy of a decoded value, whose texts are shared. */
   #own(value: unknown): unknown {
     if (typeof value === 'string') return this.#text(value)
+    // Digits of no bound.
+    if (typeof value === 'bigint' && BigInt.asIntN(64, value) !== value) return notKept
     if (typeof value !== 'object' || value === null) {
       this.#bytes += 16
       return value
@@ -198,6 +204,7 @@ class Keeper {
     this.#bytes += 32
     for (const name of Object.keys(copy)) {
       this.#bytes += 16
+      this.#name(name)
       const own = this.#own(copy[name])
       if (own === notKept) return notKept
       copy[name] = own
@@ -205,10 +212,18 @@ class Keeper {
     return copy
   }
 
+  /** Objects of the same names share them; an object with names of its own is a table of them. */
+  #name(name: string): void {
+    if (this.#names.has(name)) return
+    this.#bytes += 64 + 2 * name.length
+    if (this.#names.size < namesMax) this.#names.add(name)
+  }
+
   #text(text: string): string {
     const known = this.#texts.get(text)
     if (known !== undefined) return known
-    this.#bytes += 24 + 2 * text.length
+    // With its place among the known ones, while the split is read.
+    this.#bytes += 64 + 2 * text.length
     if (text.length <= textCharsMax && this.#texts.size < textsMax) this.#texts.set(text, text)
     return text
   }

@@ -132,7 +132,7 @@ const processLimits = {
   /** Requests that a gateway works on at a time; each holds two blocks in flight, in memory or on its disk, and one piece of 1 MiB. */
   gatewayRequestsMax: 256,
   parallelBlocks: 2,
-  /** Blocks that a process sends while they come: each holds a pipeline for as long as its sender takes. */
+  /** Blocks that a client, of a gateway that of one user, sends while they come: each holds a pipeline for as long as its sender takes. */
   comingBlocksMax: 16,
   /** Bytes per second that the scrubber reads from one disk: a tenth of a slow disk's throughput. */
   scrubBytesPerSecond: 8 * MiB,

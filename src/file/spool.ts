@@ -84,6 +84,10 @@ export class Spool {
   async growing(bytes: number): Promise<GrowingSource> {
     const { path, writer } = this.#file!
     const reader = await this.#place.disk.openRead(path)
+    if (this.#closed) {
+      await reader.close()
+      throw new GristmillError('INTERNAL', 'the block was dropped while its file was opened')
+    }
     const source = new GrowingSource(reader, bytes)
     this.#growing = { source, reader }
     source.grow(writer.bytes)

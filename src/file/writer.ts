@@ -199,7 +199,9 @@ export class ClusterFileWriter {
     const slot = this.#slots.tryAcquire()
     if (!slot) return place()
     const release = (): void => { slot(); place() }
-    const source = await spool.growing(bytes).catch((error: unknown) => { release(); throw error })
+    // If its file cannot be opened a second time now, the block goes when it is there as a whole.
+    const source = await spool.growing(bytes).catch(release)
+    if (!source) return
     this.#coming = source
     const sealed = (async () => {
       try {

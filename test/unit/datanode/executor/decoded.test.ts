@@ -51,7 +51,7 @@ async function take(
 const rows = Array.from({ length: 2500 }, (_, i) =>
   ({ from: `page-${i % 7}`, to: `page-${i}`, weight: i / 2, '2': null, tags: [i, { deep: `d${i % 3}` }] }))
 const odd = [
-  undefined, null, -0, NaN, 1n << 70n, '', 'a\ud800', [], {}, [[]], [undefined, [1, 'x']],
+  undefined, null, -0, NaN, -(1n << 63n), '', 'a\ud800', [], {}, [[]], [undefined, [1, 'x']],
   JSON.parse('{"__proto__": {"a": [1]}, "b": 1, "0": 2}') as object, { a: { b: { c: [{}] } } },
 ]
 
@@ -100,7 +100,8 @@ test('a split that was not read to its end is not kept, nor one with values that
   await take(decoded, split(1), files, { count: 2400 })
   await take(decoded, split(1), files, { count: 2499 })
   expect(decoded.has(split(1))).toBe(false)
-  for (const [i, value] of [new Date(0), new Map(), new Set([1]), Buffer.from('x'), { a: [new Date(1)] }].entries()) {
+  const unlike = [new Date(0), new Map(), new Set([1]), Buffer.from('x'), { a: [new Date(1)] }, 1n << 70n]
+  for (const [i, value] of unlike.entries()) {
     const { values } = await take(decoded, split(10 + i), { '/a': linesFor([1, value, 2]) })
     expect(values).toHaveLength(3)
     expect(decoded.has(split(10 + i))).toBe(false)
@@ -110,8 +111,8 @@ test('a split that was not read to its end is not kept, nor one with values that
 })
 
 test('splits are kept within a share of the memory, and give way when they were not read for long', async () => {
-  // Some 230 bytes for each of 1000 rows, and room for two such splits.
-  const decoded = new DecodedValues(3.5 * 1024 * 1024)
+  // Some 270 bytes for each of 1000 rows, and room for two such splits.
+  const decoded = new DecodedValues(4 * 1024 * 1024)
   const text = (i: number): string => `${'x'.repeat(70)}${i}`
   const of = (count: number): Files => ({ '/a': linesFor(Array.from({ length: count }, (_, i) => [text(i)])) })
   const lines = of(1000)
@@ -124,6 +125,17 @@ test('splits are kept within a share of the memory, and give way when they were 
   await take(decoded, split(3), lines)
   expect(kept()).toEqual([2, 3])
   for (let i = 0; i < 101; i++) await take(decoded, split(5), { '/a': [] })
-  await take(decoded, split(4), of(2400))
+  await take(decoded, split(4), of(2300))
   expect(kept()).toEqual([4, 5])
+})
+
+test('names of fields count, where each object has its own', async () => {
+  const decoded = new DecodedValues(4 * 1024 * 1024)
+  const table = (i: number): object => Object.fromEntries(Array.from({ length: 50 }, (_, j) => [`https://example.org/${i}/${j}`, j]))
+  const values = Array.from({ length: 200 }, (_, i) => table(i))
+  expect((await take(decoded, split(1), { '/a': linesFor(values) })).values).toEqual(values)
+  expect(decoded.has(split(1))).toBe(false)
+  const alike = values.map(() => table(0))
+  await take(decoded, split(2), { '/a': linesFor(alike) })
+  expect(decoded.has(split(2))).toBe(true)
 })

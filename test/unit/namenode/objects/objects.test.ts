@@ -160,10 +160,12 @@ test('a file that was moved among the parts is joined only if its user may read 
   const bench = await openObjects()
   const { path } = await uploadOf(bench, {}, as('ada'))
   await bench.do(mkdir, { path: '/open', mode: 0o777 })
+  const asked = (name: string) => ({
+    upload: path, parts: [{ name, id: at(bench, `${path}/${name}`).id }], to: '/open/k', leavesParts: true as const, ...as('ada'),
+  })
   const moved = async (name: string) => {
     await bench.do(rename, { from: `/open/${name}`, to: `${path}/${name}`, ...as('ada') })
-    const asked = { upload: path, parts: [{ name, id: at(bench, `${path}/${name}`).id }], to: '/open/k', leavesParts: true as const, ...as('ada') }
-    return bench.do(join, asked)
+    return bench.do(join, asked(name))
   }
   await put(bench, '/open/1')
   await bench.do(setAttributes, { path: '/open/1', mode: 0o600 })
@@ -176,10 +178,10 @@ test('a file that was moved among the parts is joined only if its user may read 
   await put(bench, '/open/3')
   await bench.do(rename, { from: '/open/3', to: `${path}/3`, ...root })
   const { lease } = await bench.do(create, { ...file(`${path}/3`, root), overwrite: true })
-  const third = { upload: path, parts: [{ name: '3', id: at(bench, `${path}/3`).id }], to: '/open/k', leavesParts: true as const, ...as('ada') }
-  await expect(bench.do(join, third)).rejects.toMatchObject({ code: 'EBUSY', message: expect.stringContaining('being written') as string })
+  await expect(bench.do(join, asked('3'))).rejects
+    .toMatchObject({ code: 'EBUSY', message: expect.stringContaining('being written') as string })
   await bench.do(abandon, { lease, ...root })
-  await bench.do(join, third)
+  await bench.do(join, asked('3'))
   await sound(bench)
   expect([...blocksOf(bench.journal.view, kept.id)].flat()).toHaveLength(kept.blocks)
 })
