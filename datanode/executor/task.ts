@@ -14,7 +14,7 @@ import { stagesOf, type Branch, type Stage } from '../../src/plan/stage.ts'
 import { groupPipeline, recordPipeline, type PipelineOptions } from '../../src/operator/build.ts'
 import { MapCommand, reduceCommand, type CommandOptions } from '../../src/operator/command.ts'
 import { drive } from '../../src/operator/drive.ts'
-import { GroupsOperator } from '../../src/operator/groupsoperator.ts'
+import { GroupBatches, GroupsOperator, inBatches } from '../../src/operator/groupsoperator.ts'
 import { FunctionFailed, type Operator, type Sink, type Step } from '../../src/operator/operator.ts'
 import { RecordsOperator } from '../../src/operator/recordsoperator.ts'
 import { Turns } from '../../src/operator/turn.ts'
@@ -363,7 +363,8 @@ export class TaskAttempt {
     this.#measureGroups(groups, shuffled)
     await this.#commanded(step, sink, async parts => {
       const reducer = reduceCommand(parts)
-      await this.#drive(groups, new GroupsOperator<KeyGroup>(reducer.push, { hidesKeys: true }), sink, fractionOf(groups))
+      const operator = new GroupsOperator<KeyGroup>(reducer.push, { hidesKeys: true })
+      await this.#drive(inBatches(groups), new GroupBatches(operator, sink), sink, fractionOf(groups))
       await reducer.finish()
       await sink.settle()
     })
@@ -399,7 +400,7 @@ export class TaskAttempt {
     groups: Groups<Group>, shuffled: Record<string, number>, operator: Operator<Group>, sink: Sink<unknown>,
   ): Promise<void> {
     this.#measureGroups(groups, shuffled)
-    await this.#drive(groups, this.#watched(operator), sink, fractionOf(groups))
+    await this.#drive(inBatches(groups), this.#watched(new GroupBatches(operator, sink)), sink, fractionOf(groups))
   }
 
   #measureGroups(groups: Groups<unknown>, shuffled: Record<string, number>): void {

@@ -57,7 +57,7 @@ export function openOutput(
 const nothing: OpenOutput = {
   sink: {
     emit: () => { throw new AssertionFailed('a check emits nothing') },
-    records: 0, settle: () => undefined, finish: async () => undefined, discard: async () => {},
+    records: 0, isUnsettled: false, settle: () => undefined, finish: async () => undefined, discard: async () => {},
   },
   counters: () => ({}),
   finish: async () => ({ kind: 'check' }),

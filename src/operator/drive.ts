@@ -2,9 +2,6 @@
 
 import type { Operator, Sink } from './operator.ts'
 
-/** Groups are small: `pause` is called after every 32 of them. */
-const itemsAtOnce = 32
-
 /**
  * `pause` is called between items; it returns a promise when the event loop should be yielded to. If anything throws, the source is
  * closed; so it is when the operator is full.
@@ -21,15 +18,11 @@ export async function drive<T>(
     }
     return
   }
-  let count = 0
   for (const item of source) {
     const pushed = operator.push(item)
     if (pushed) await pushed
-    if (++count % itemsAtOnce === 0 || pushed) await between(sink, pause)
-    else {
-      const settling = sink.settle()
-      if (settling) await settling
-    }
+    const waiting = between(sink, pause)
+    if (waiting) await waiting
     if (operator.isFull) return
   }
 }

@@ -54,6 +54,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
   }
 
   get records(): number { return this.#writer.records }
+  get isUnsettled(): boolean { return this.#failure !== undefined || !this.#options.overflow.isEmpty }
 
   #take(key: Key, value: unknown): void {
     if (this.#finished) throw new Error('emit was called when the task had ended; await what the function starts')

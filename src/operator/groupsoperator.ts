@@ -2,7 +2,7 @@
 
 import type { Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
-import { FunctionFailed, type Operator, type Push } from './operator.ts'
+import { FunctionFailed, type Operator, type Push, type Sink } from './operator.ts'
 
 interface Group { readonly key: Key; end(): void }
 
@@ -54,5 +54,45 @@ export class GroupsOperator<G extends Group> implements Operator<G> {
     if (error instanceof FunctionFailed) return error
     const { step, hidesKeys } = this.#options
     return new FunctionFailed(error, hidesKeys ? {} : { key: showValue(key, shownMax), step })
+  }
+}
+
+/** A push of the task, with its scope and the look at the clock, takes longer than a small group. */
+const groupsAtOnce = 32
+
+/** The same iterator again and again, for `GroupBatches`, until that is full. Closes it. */
+export function* inBatches<G>(groups: Iterable<G>): Generator<Iterator<G>> {
+  const iterator = groups[Symbol.iterator]()
+  try {
+    for (;;) yield iterator
+  } finally {
+    iterator.return?.()
+  }
+}
+
+/** Takes groups from an iterator and pushes them, up to `groupsAtOnce`, or until the sink has to settle or a function is waited for. */
+export class GroupBatches<G> implements Operator<Iterator<G>> {
+  readonly #operator: Operator<G>
+  readonly #sink: Pick<Sink<unknown>, 'isUnsettled'>
+  #isOver = false
+
+  constructor(operator: Operator<G>, sink: Pick<Sink<unknown>, 'isUnsettled'>) {
+    this.#operator = operator
+    this.#sink = sink
+  }
+
+  get isFull(): boolean { return this.#isOver || this.#operator.isFull === true }
+
+  push(groups: Iterator<G>): void | Promise<void> {
+    for (let count = 0; count < groupsAtOnce; count++) {
+      const next = groups.next()
+      if (next.done) {
+        this.#isOver = true
+        return
+      }
+      const waiting = this.#operator.push(next.value)
+      if (waiting) return waiting
+      if (this.#sink.isUnsettled || this.#operator.isFull) return
+    }
   }
 }

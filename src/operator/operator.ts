@@ -40,6 +40,8 @@ export interface Sink<Result> {
   readonly emit: Emit<Key, unknown>
   /** Number of records emitted. */
   readonly records: number
+  /** `settle` has something to write or to report. */
+  readonly isUnsettled: boolean
   /** Writes buffered records if there are enough; undefined if there is nothing to wait for. Throws SinkFailed. */
   settle(): Promise<void> | undefined
   /** Called once, after the last `emit`. After a failure the caller must call `discard`. */

@@ -19,6 +19,7 @@ export class ShuffleSink implements Sink<MapOutputResult> {
   }
 
   get records(): number { return this.#records }
+  get isUnsettled(): boolean { return this.#failure !== undefined }
 
   #take(key: Key, value: unknown): void {
     if (this.#finished) throw new Error('emit was called when the task had ended; await what the function starts')

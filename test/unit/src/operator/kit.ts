@@ -16,6 +16,7 @@ export class MemorySink implements Sink<[Key, unknown][]> {
   readonly events: string[] = []
   readonly emit: Emit = (key, value) => { this.got.push([key, value]) }
   get records(): number { return this.got.length }
+  isUnsettled = false
   settle(): undefined { this.events.push(`settle ${this.got.length}`); return undefined }
   async finish(): Promise<[Key, unknown][]> { return this.got }
   async discard(): Promise<void> {}

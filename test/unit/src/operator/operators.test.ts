@@ -7,7 +7,7 @@ import { limits } from '../../../../src/base/limits.ts'
 import { recordPipeline } from '../../../../src/operator/build.ts'
 import { drive } from '../../../../src/operator/drive.ts'
 import { mapStep, type MapFunction } from '../../../../src/operator/map.ts'
-import { GroupsOperator } from '../../../../src/operator/groupsoperator.ts'
+import { GroupBatches, GroupsOperator, inBatches } from '../../../../src/operator/groupsoperator.ts'
 import { RecordsOperator } from '../../../../src/operator/recordsoperator.ts'
 import { FunctionFailed } from '../../../../src/operator/operator.ts'
 import { reduceStep, type ReduceFunction } from '../../../../src/operator/reduce.ts'
@@ -115,8 +115,28 @@ test('the sink settles after every batch and the process gets its pauses', async
   )
   expect(sink.events).toEqual(['settle 1', 'settle 3'])
   const groups = Array.from({ length: 100 }, (_, key) => groupOf(key, []))
-  await drive(groups, reduceOperator(() => {}, new Turns(sink.emit), undefined), sink, () => { pauses++; return Promise.resolve() })
-  expect(pauses).toBe(3)
+  const operator = reduceOperator(() => {}, new Turns(sink.emit), undefined)
+  await drive(inBatches(groups), new GroupBatches(operator, sink), sink, () => { pauses++; return Promise.resolve() })
+  expect(pauses).toBe(4)
+})
+
+test('a batch of groups ends where a function is waited for, where the sink has to settle, and with the groups, which it closes', async () => {
+  const sink = new MemorySink()
+  let [pushed, closed] = [0, 0]
+  const seen: number[] = []
+  function* groups() {
+    try { for (let key = 0; key < 40; key++) yield groupOf(key, []) } finally { closed++ }
+  }
+  const reduce = (key: Key): Promise<void> | undefined => {
+    pushed++
+    sink.isUnsettled = key === 5
+    return key === 2 ? Promise.resolve() : undefined
+  }
+  await drive(inBatches(groups()), new GroupBatches(reduceOperator(reduce, new Turns(sink.emit), undefined), sink), sink, () => {
+    seen.push(pushed)
+    return undefined
+  })
+  expect([seen, closed]).toEqual([[3, 6, 38, 40], 1])
 })
 
 test('a source is closed when a function fails', async () => {
