@@ -343,7 +343,7 @@ export class TaskAttempt {
   async #shuffle({ stage, partition }: InputOf<'shuffle'>, options: PipelineOptions, sink: Sink<unknown>): Promise<void> {
     const partitions = [partition ?? this.#options.work.task]
     await this.#gathered({ stages: [stage], partitions }, async ({ sides: [segments], files }, shuffled) => {
-      const merged = await mergeSegments({ ...files, segments: segments! })
+      const merged = await mergeSegments({ ...files, segments: segments!, origins: sink.origins })
       try {
         const { turns, steps: [head] } = options
         const groups = head?.kind === 'sortedGroup' ? groupsByFirst(merged) : merged

@@ -2,6 +2,7 @@
 // first byte, so a task that emits nothing leaves no file.
 
 import type { OutputOptions } from '../base/formats.ts'
+import type { TextOrigins } from '../base/origin.ts'
 import type { Emit, Key } from '../base/pair.ts'
 import { crc32c } from '@node-rs/crc32'
 import { KiB } from '../base/units.ts'
@@ -53,6 +54,7 @@ export class FileSink<Written> implements Sink<FileSinkResult<Written> | undefin
     this.emit = (key, value) => this.#take(key, value)
   }
 
+  get origins(): TextOrigins | undefined { return this.#writer.origins }
   get records(): number { return this.#writer.records }
   get isUnsettled(): boolean { return this.#failure !== undefined || !this.#options.overflow.isEmpty }
 

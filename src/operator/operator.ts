@@ -13,6 +13,7 @@
 // - An error of the user's function leaves `push` as FunctionFailed, with the place of the record or the key of the group. A disk error of
 //   a sink leaves the task as SinkFailed, even if the user's function has caught it: the sink remembers it until `settle`.
 
+import type { TextOrigins } from '../base/origin.ts'
 import type { Emit, Key } from '../base/pair.ts'
 
 export interface Operator<In> {
@@ -36,6 +37,8 @@ export interface Step<Row> {
 }
 
 export interface Sink<Result> {
+  /** Set by the reader of the texts that the program gets, if the sink can make use of their bytes. */
+  readonly origins?: TextOrigins | undefined
   /** May be passed to the user's function: it needs no `this`. */
   readonly emit: Emit<Key, unknown>
   /** Number of records emitted. */

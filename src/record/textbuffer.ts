@@ -15,6 +15,14 @@ export class TextBuffer {
     this.length += this.#bytes.write(text, this.length)
   }
 
+  /** Appends bytes that are UTF-8. */
+  copy(from: Buffer, start: number, end: number): void {
+    const needed = this.length + end - start
+    if (needed > this.#bytes.length) this.#grow(needed)
+    from.copy(this.#bytes, this.length, start, end)
+    this.length = needed
+  }
+
   byte(value: number): void {
     if (this.length === this.#bytes.length) this.#grow(this.length + 1)
     this.#bytes[this.length++] = value

@@ -13,6 +13,7 @@
 import { AssertionFailed, unreachable } from '../base/assert.ts'
 import { GristmillError } from '../base/errors.ts'
 import type { OutputOptions } from '../base/formats.ts'
+import { TextOrigins, type TextOrigin } from '../base/origin.ts'
 import { asWrongUse, wrongUse } from '../base/wronguse.ts'
 import { delimiterCode } from './records.ts'
 import { base64, checkArray, checkFields, jsonText, Unwritable } from './jsontext.ts'
@@ -28,6 +29,8 @@ export interface RecordWriter {
   readonly records: number
   /** Bytes waiting to be taken; take them at 256 KiB or more. */
   readonly pendingBytes: number
+  /** Set by the reader of the texts that may come here: the writer copies their bytes. */
+  readonly origins?: TextOrigins
   /** Throws EINVAL for a record that the format cannot represent; nothing of that record is then written. */
   write(key: unknown, value: unknown): void
   /** All bytes waiting, valid until the next `write`. */
@@ -47,6 +50,7 @@ export function createWriter(options: OutputOptions): RecordWriter {
 /** Appends the parts of a line to the buffer one by one: joining them to a string first would copy them once more. */
 class TextWriter implements RecordWriter {
   readonly #piece = new TextBuffer()
+  readonly origins = new TextOrigins()
   records = 0
 
   get pendingBytes(): number { return this.#piece.length }
@@ -59,10 +63,10 @@ class TextWriter implements RecordWriter {
       const first = key ?? value
       if (this.records === 0 && typeof first === 'string' && first.startsWith(mark)) piece.text(mark)
       if (key !== null && key !== undefined) {
-        this.#put(key)
+        this.#put(key, this.origins.key)
         piece.byte(tab)
       }
-      this.#put(value)
+      this.#put(value, this.origins.value)
       piece.byte(newline)
     } catch (error) {
       piece.length = before
@@ -71,8 +75,10 @@ class TextWriter implements RecordWriter {
     this.records++
   }
 
-  #put(item: unknown): void {
-    if (typeof item === 'number') this.#piece.number(item)
+  #put(item: unknown, { text, bytes, start, end }: TextOrigin): void {
+    // Equal texts have equal bytes, whether they are the same object or not.
+    if (typeof item === 'string' && item === text) this.#piece.copy(bytes, start, end)
+    else if (typeof item === 'number') this.#piece.number(item)
     else this.#piece.text(plainText(item))
   }
 

@@ -4,6 +4,7 @@
 import { addToDigest, corrupt, frameHeaderBytes, openFrame, readFrameHeader } from './segmentframe.ts'
 import { keyPrefix } from './key.ts'
 import type { Segment } from './segment.ts'
+import { TextWindow } from './window.ts'
 
 export class Cursor {
   /** Number of the input to which the segment belongs, in a merge of several inputs. */
@@ -14,8 +15,9 @@ export class Cursor {
   #records = 0
   #digest = 0
   readonly #header = Buffer.alloc(frameHeaderBytes)
+  readonly #window = new TextWindow()
   #stored = Buffer.alloc(0)
-  /** Entries of the current frame. */
+  /** Entries of the current frame: another object for each frame. */
   bytes = Buffer.alloc(0)
   #at = 0
   #left = 0
@@ -59,6 +61,9 @@ export class Cursor {
     if (head !== 0) this.prefix = keyPrefix(this.bytes, this.keyStart, this.keyEnd)
     return true
   }
+
+  /** The text whose UTF-8 is bytes[start, end). */
+  text(start: number, end: number): string { return this.#window.read(this.bytes, start, end) }
 
   #varint(): number {
     const bytes = this.bytes

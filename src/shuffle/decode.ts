@@ -50,6 +50,19 @@ export function decodeValue(bytes: Buffer, start: number, end: number): unknown 
   return value
 }
 
+/** Start of the text that the value bytes[start, end) consists of; -1 if it is another kind of value. */
+export function textStart(bytes: Buffer, start: number, end: number): number {
+  if (bytes[start] !== tags.text) return -1
+  let at = start + 1
+  let byte = bytes[at++]!
+  let length = byte & 0x7f
+  for (let scale = 0x80; byte >= 0x80; scale *= 0x80) {
+    byte = bytes[at++]!
+    length += (byte & 0x7f) * scale
+  }
+  return at + length === end ? at : -1
+}
+
 class ValueReader {
   bytes: Buffer = noBytes
   at = 0

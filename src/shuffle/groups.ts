@@ -3,13 +3,14 @@
 // segment.
 
 import { GristmillError } from '../base/errors.ts'
+import { TextOrigins } from '../base/origin.ts'
 import type { Key } from '../base/pair.ts'
 import { wrongUse } from '../base/wronguse.ts'
-import { decodeKey } from './key.ts'
+import { decodeKey, keyTextStart } from './key.ts'
 import { Merge } from './merge.ts'
 import { narrow, type PassOptions } from './passes.ts'
 import type { Segment } from './segment.ts'
-import { decodeValue } from './decode.ts'
+import { decodeValue, textStart } from './decode.ts'
 
 /** Valid until `end`, or until the next group is requested; unread values are then skipped. */
 export interface KeyGroup {
@@ -32,16 +33,22 @@ interface Groups extends Iterable<KeyGroup> {
   close(): Promise<void>
 }
 
+interface MergeOptions extends PassOptions {
+  readonly segments: readonly Segment[]
+  /** Set to the bytes of each key and value that is read, if they are texts. */
+  readonly origins?: TextOrigins | undefined
+}
+
 /**
  * Merges segments. REQUIRES: they are in the order of their map tasks. Iteration throws CORRUPT (with `details.segment`) before any
  * entry of a damaged frame is returned.
  */
-export async function mergeSegments(options: PassOptions & { readonly segments: readonly Segment[] }): Promise<Groups> {
+export async function mergeSegments(options: MergeOptions): Promise<Groups> {
   const present = options.segments.filter(segment => segment.bytes > 0)
   const recordsTotal = present.reduce((sum, segment) => sum + segment.records, 0)
   const narrowed = await narrow(present.map(segment => [segment]), options)
   const merge = new Merge(narrowed.runs.map(run => run[0]!))
-  return new MergedGroups(merge, { recordsTotal, passes: narrowed.passes, close: narrowed.close })
+  return new MergedGroups(merge, { recordsTotal, passes: narrowed.passes, close: narrowed.close }, options.origins)
 }
 
 /** The groups of each segment, one segment after the other: a key may come several times. Nothing has to be closed. */
@@ -69,12 +76,16 @@ export function groupsInTurn(segments: readonly Segment[]): Groups {
 
 class MergedGroups implements Groups {
   readonly #merge: Merge
+  readonly #origins: TextOrigins
   readonly recordsTotal: number
   readonly passes: number
   readonly close: () => Promise<void>
 
-  constructor(merge: Merge, facts: { recordsTotal: number; passes: number; close: () => Promise<void> }) {
+  constructor(
+    merge: Merge, facts: { recordsTotal: number; passes: number; close: () => Promise<void> }, origins = new TextOrigins(),
+  ) {
     this.#merge = merge
+    this.#origins = origins
     this.recordsTotal = facts.recordsTotal
     this.passes = facts.passes
     this.close = facts.close
@@ -85,32 +96,41 @@ class MergedGroups implements Groups {
 
   *[Symbol.iterator](): Generator<KeyGroup> {
     const merge = this.#merge
+    const origins = this.#origins
     while (merge.nextGroup()) {
-      const group = new Group(decodeKey(merge.key, 0, merge.keyEnd), new GroupValues(merge))
+      const group = new Group(keyOf(merge, origins), merge, origins)
       yield group
       group.end()
+      origins.clear()
     }
   }
 }
 
-class Group implements KeyGroup {
-  readonly key: Key
-  readonly values: GroupValues
-
-  constructor(key: Key, values: GroupValues) {
-    this.key = key
-    this.values = values
-  }
-
-  end(): void { this.values.end() }
+function keyOf({ key, keyEnd, entry }: Merge, { key: origin }: TextOrigins): Key {
+  const start = keyTextStart(key, 0)
+  if (start < 0) return decodeKey(key, 0, keyEnd)
+  const text = entry!.text(entry!.keyStart + start, entry!.keyEnd)
+  origin.set(text, key, start, keyEnd)
+  return text
 }
 
-class GroupValues implements Iterable<unknown>, Iterator<unknown> {
+/** A key, and the iterator over its values. */
+class Group implements KeyGroup, Iterable<unknown>, Iterator<unknown> {
+  readonly key: Key
   readonly #merge: Merge
+  readonly #origins: TextOrigins
   #started = false
   #ended = false
+  /** The entry of the merge is the value that was returned last: it is passed when more is wanted, so that its bytes stay until then. */
+  #isRead = false
 
-  constructor(merge: Merge) { this.#merge = merge }
+  constructor(key: Key, merge: Merge, origins: TextOrigins) {
+    this.key = key
+    this.#merge = merge
+    this.#origins = origins
+  }
+
+  get values(): Iterable<unknown> { return this }
 
   end(): void { this.#ended = true }
 
@@ -127,10 +147,23 @@ class GroupValues implements Iterable<unknown>, Iterator<unknown> {
     const merge = this.#merge
     if (this.#ended)
       throw new GristmillError('EINVAL', 'the values of a key were read after its reduce had returned; read them before')
+    if (this.#isRead) {
+      this.#isRead = false
+      this.#origins.value.clear()
+      merge.step()
+    }
     if (!merge.inGroup) return { done: true, value: undefined }
-    const { bytes, valueStart, valueEnd } = merge.entry!
-    const value = decodeValue(bytes, valueStart, valueEnd)
-    merge.step()
-    return { done: false, value }
+    const entry = merge.entry!
+    const { bytes, valueStart, valueEnd } = entry
+    const start = textStart(bytes, valueStart, valueEnd)
+    if (start < 0) {
+      const value = decodeValue(bytes, valueStart, valueEnd)
+      this.#isRead = true
+      return { done: false, value }
+    }
+    const text = entry.text(start, valueEnd)
+    this.#origins.value.set(text, bytes, start, valueEnd)
+    this.#isRead = true
+    return { done: false, value: text }
   }
 }

@@ -179,6 +179,9 @@ function notKey(key: unknown, depth: number): GristmillError {
   )
 }
 
+/** Start of the text that the key that begins at `start` consists of; -1 if it is another kind of key. */
+export const keyTextStart = (bytes: Buffer, start: number): number => (bytes[start] === tagString ? start + 1 : -1)
+
 /** The key whose encoding is bytes[start, end). */
 export function decodeKey(bytes: Buffer, start: number, end: number): Key {
   if (bytes[start] === tagString) return readText(bytes, start + 1, end)

@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { GrowingBuffer } from '../../../../src/shuffle/buffer.ts'
-import { decodeValue } from '../../../../src/shuffle/decode.ts'
+import { decodeValue, textStart } from '../../../../src/shuffle/decode.ts'
 import { encodeValue } from '../../../../src/shuffle/value.ts'
 import { dice } from '../../../kit/dice.ts'
 
@@ -74,4 +74,16 @@ test('a damaged value is an error, and the next one is read as if there had been
     expect(() => decodeValue(bytes, 0, length), `the first ${length} of more bytes`).toThrow()
     expect(decoded(bytes)).toEqual({ first: { inner: 'text' }, second: [1, 2, 3] })
   }
+})
+
+test('only a text whose length fits is found to be one, and where it starts', () => {
+  for (const text of ['', 'a', 'x'.repeat(127), 'x'.repeat(128), 'é'.repeat(9000), 'x'.repeat(3_000_000)]) {
+    const bytes = encoded(text)
+    const start = textStart(bytes, 0, bytes.length)
+    expect(bytes.toString('utf8', start)).toBe(text)
+    expect(textStart(bytes, 0, bytes.length - 1)).toBe(-1)
+    expect(textStart(Buffer.concat([bytes, bytes]), 0, bytes.length + 1)).toBe(-1)
+  }
+  for (const value of ['\ud800', 7, ['a'], null, Buffer.from('a')]) expect(textStart(encoded(value), 0, encoded(value).length)).toBe(-1)
+  expect(textStart(Buffer.from([7, 0xff, 0xff]), 0, 3)).toBe(-1)
 })
