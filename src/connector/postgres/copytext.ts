@@ -9,6 +9,13 @@ const crText = Buffer.from('\r')
 const endText = Buffer.from('\\.')
 const quotedEnd = Buffer.from('"\\."')
 
+/** Offset of the first byte from `i` on that is not above `bound`; the length if there is none. A plain loop: generators run slowly. */
+function firstUpTo(bound: number, bytes: Uint8Array, i: number): number {
+  const { length } = bytes
+  while (i < length && bytes[i]! > bound) i++
+  return i
+}
+
 export class CopyText {
   records = 0
 
@@ -23,6 +30,8 @@ export class CopyText {
     for await (const bytes of items) {
       let from = 0
       for (let i = 0; i < bytes.length; i++) {
+        // Inside of a record, only quotes and line ends count.
+        if (length > 0 && held === 0 && (i = firstUpTo(quote, bytes, i)) === bytes.length) break
         const byte = bytes[i]!
         if (length === held && held < endText.length && byte === endText[held]) {
           if (held === 0) yield bytes.subarray(from, i)
@@ -60,6 +69,8 @@ export class CopyText {
     for await (const bytes of items) {
       let from = 0
       for (let i = 0; i < bytes.length; i++) {
+        // Behind the first byte of a line, only its end counts.
+        if (!isStart && !isHeld && (i = firstUpTo(cr, bytes, i)) === bytes.length) break
         const byte = bytes[i]!
         if (isHeld && byte !== lf) {
           yield crText
