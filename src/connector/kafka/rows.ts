@@ -11,17 +11,21 @@ export const documentColumn = '_gristmill_document'
 export interface MessageRow {
   /** JSON of an object, in one line. */
   readonly text: string
+  /** The same in UTF-8, if the file has it so; they stay as they are. */
+  readonly bytes?: Uint8Array | undefined
   /** Number of the row in its file, from 1. Blank lines are no rows. */
   readonly number: number
 }
+
+const lineFeed = 10
 
 /** Bytes of a line or a row: brokers take messages of 1 MB by default. */
 const rowBytesMax = 64 * 1024 * 1024
 
 const isCsv = (name: string): boolean => /\.csv$/i.test(name)
 
-/** REQUIRES: `checkRows` of the name. */
-export const rowsOf = (name: string, items: AsyncIterable<Uint8Array>): AsyncGenerator<MessageRow> =>
+/** Some rows at a time: a promise for each costs more than the row. REQUIRES: `checkRows` of the name. */
+export const rowsOf = (name: string, items: AsyncIterable<Uint8Array>): AsyncGenerator<readonly MessageRow[]> =>
   (isCsv(name) ? csvRows(name, items) : jsonRows(name, items))
 
 /** Throws EINVAL for a file of another kind. */
@@ -42,25 +46,34 @@ export function parsedRow(name: string, { text, number }: MessageRow): Record<st
   throw new GristmillError('EINVAL', `${name}, row ${number}: it is ${text.slice(0, 40)}, and not an object of JSON`)
 }
 
-async function* jsonRows(name: string, items: AsyncIterable<Uint8Array>): AsyncGenerator<MessageRow> {
+async function* jsonRows(name: string, items: AsyncIterable<Uint8Array>): AsyncGenerator<readonly MessageRow[]> {
   let number = 0
-  for await (const bytes of inWholeLines(name, items)) {
-    for (const line of utf8Of(name, bytes, number === 0).split('\n')) {
+  for await (const piece of inWholeLines(name, items)) {
+    const bytes = number === 0 && isMarked(piece) ? piece.subarray(mark.length) : piece
+    const rows: MessageRow[] = []
+    let from = 0
+    for (const line of utf8Of(name, bytes).split('\n')) {
+      const lineFeedAt = bytes.indexOf(lineFeed, from)
+      const end = lineFeedAt < 0 ? bytes.length : lineFeedAt
       const text = line.trim()
-      if (text !== '') yield { text, number: ++number }
+      if (text !== '') rows.push({ text, number: ++number, bytes: text === line ? bytes.subarray(from, end) : undefined })
+      from = end + 1
     }
+    if (rows.length > 0) yield rows
   }
 }
 
-async function* csvRows(name: string, items: AsyncIterable<Uint8Array>): AsyncGenerator<MessageRow> {
+async function* csvRows(name: string, items: AsyncIterable<Uint8Array>): AsyncGenerator<readonly MessageRow[]> {
   let columns: readonly string[] | undefined
   let number = 0
   for await (const bytes of inWholeRows(name, items)) {
     const rows: string[][] = []
-    parseCsv(utf8Of(name, bytes, !columns), {}, (fields, fault) => {
+    const text = utf8Of(name, !columns && isMarked(bytes) ? bytes.subarray(mark.length) : bytes)
+    parseCsv(text, {}, (fields, fault) => {
       if (fault !== undefined) throw new GristmillError('EINVAL', `${name}, row ${number + rows.length + (columns ? 1 : 0)}: ${fault}`)
       rows.push(fields)
     })
+    const found: MessageRow[] = []
     for (const fields of rows) {
       if (!columns) {
         columns = fields
@@ -71,17 +84,22 @@ async function* csvRows(name: string, items: AsyncIterable<Uint8Array>): AsyncGe
       if (fields.length !== columns.length)
         throw new GristmillError('EINVAL', `${name}, row ${number}: it has ${fields.length} fields, and the header ${columns.length}`)
       const isDocument = columns.length === 1 && columns[0] === documentColumn
-      yield { text: isDocument ? fields[0]! : JSON.stringify(Object.fromEntries(columns.map((each, i) => [each, fields[i]]))), number }
+      const names = columns
+      found.push({ text: isDocument ? fields[0]! : JSON.stringify(Object.fromEntries(names.map((each, i) => [each, fields[i]]))), number })
     }
+    if (found.length > 0) yield found
   }
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-function utf8Of(name: string, bytes: Uint8Array, isFirst: boolean): string {
+/** A byte order mark. */
+const mark = Buffer.from('\ufeff')
+const isMarked = (bytes: Uint8Array): boolean => mark.equals(bytes.subarray(0, mark.length))
+
+function utf8Of(name: string, bytes: Uint8Array): string {
   try {
-    const text = decoder.decode(bytes)
-    return isFirst ? text.replace(/^\ufeff/, '') : text
+    return decoder.decode(bytes)
   } catch (error) {
     throw new GristmillError('EINVAL', `${name} is not UTF-8`, { cause: error })
   }

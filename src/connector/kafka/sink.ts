@@ -63,7 +63,7 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
   readonly #bounds: TransactionBounds
   /** Halved when a broker takes only smaller batches. */
   #batchBytes: number
-  #encode: ((row: Record<string, unknown>, text: string) => Uint8Array) | undefined
+  #encode: ((value: Record<string, unknown>, row: MessageRow) => Uint8Array) | undefined
 
   constructor(deps: SinkDeps, address: TopicAddress, options: SinkOptions) {
     this.#deps = deps
@@ -154,7 +154,7 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
       head.writeUInt32BE(id, 1)
       this.#encode = row => Buffer.concat([head, encode(row)])
     }
-    if (value === 'json') this.#encode = (_, text) => Buffer.from(text)
+    if (value === 'json') this.#encode = (_, { text, bytes }) => bytes ?? Buffer.from(text)
     if (key?.length === 0) throw new GristmillError('EINVAL', 'a key has at least one column')
     return found
   }
@@ -164,19 +164,20 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
     for (let part = from.part; part < parts.length; part++) {
       const { name } = parts[part]!
       const done = part === from.part ? from.rows : 0
-      for await (const row of rowsOf(name, content(parts[part]!))) {
-        if (row.number <= done) continue
-        const message = this.#message(name, row, partitions)
-        const bytes = message.value.length + (message.key?.length ?? 0)
-        if (batch && (batch.bytes + bytes > this.#batchBytes || batch.messages.length >= this.#bounds.batchRows)) {
-          yield batch
-          batch = undefined
+      for await (const rows of rowsOf(name, content(parts[part]!))) {
+        for (const row of rows) {
+          if (row.number <= done) continue
+          const message = this.#message(name, row, partitions)
+          const bytes = message.value.length + (message.key?.length ?? 0)
+          if (batch && (batch.bytes + bytes > this.#batchBytes || batch.messages.length >= this.#bounds.batchRows)) {
+            yield batch
+            batch = undefined
+          }
+          batch ??= { messages: [], bytes: 0, end: { part, rows: 0 }, first: { name, number: row.number } }
+          batch.messages.push(message)
+          batch.bytes += bytes
+          batch.end = { part, rows: row.number }
         }
-        batch ??= { messages: [], bytes: 0, end: { part, rows: 0 }, rows: [] }
-        batch.messages.push(message)
-        batch.rows.push({ name, number: row.number })
-        batch.bytes += bytes
-        batch.end = { part, rows: row.number }
       }
     }
     if (batch) yield batch
@@ -187,7 +188,7 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
     const key = this.#options.key && keyOf(name, row, value, this.#options.key)
     try {
       return {
-        topic: this.#address.topic, key: key ?? null, value: this.#encode!(value, row.text),
+        topic: this.#address.topic, key: key ?? null, value: this.#encode!(value, row),
         partition: key ? partitionOf(key, partitions) : Math.floor((row.number - 1) / spread) % partitions,
       }
     } catch (error) {
@@ -205,7 +206,7 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
         this.#batchBytes = Math.max(1, Math.floor(Math.min(batch.bytes, this.#batchBytes) / 4))
         return new SmallerBatches()
       }
-      const [{ name, number } = { name: '', number: 0 }] = batch.rows
+      const { name, number } = batch.first
       return new GristmillError(
         'TOO_LARGE', `${name}, row ${number}: its message of ${batch.bytes} bytes is larger than ${this.shown} takes (max.message.bytes of the topic)`,
         { cause: error },

@@ -21,7 +21,8 @@ export interface MessageBatch {
   readonly messages: KafkaMessage[]
   bytes: number
   end: ExportPosition
-  readonly rows: Array<{ readonly name: string; readonly number: number }>
+  /** Row of the first message. */
+  readonly first: { readonly name: string; readonly number: number }
 }
 
 interface TransactionOptions {
