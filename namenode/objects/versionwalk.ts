@@ -9,7 +9,7 @@ import type { NameEntry } from '../namespace/entry.ts'
 import { nullVersion, olderVersions, versionOf } from '../namespace/keyversions.ts'
 import { snapshotsName } from '../namespace/reserved.ts'
 import { child, objectsName } from '../namespace/resolve.ts'
-import { entriesInOrder, isKey, type KeyWalkOptions, type WalkedKey, type WalkPlace } from './walk.ts'
+import { entriesInOrder, isKey, isReached, type KeyWalkOptions, type WalkedKey, type WalkPlace } from './walk.ts'
 
 interface WalkedVersion extends WalkedKey {
   /** undefined for a common prefix. */
@@ -45,7 +45,7 @@ export function* walkVersions(place: WalkPlace, options: VersionWalkOptions): Ge
     if (!key.startsWith(prefix) && !prefix.startsWith(key)) continue
     if (!isAfter(key) && !after!.startsWith(key)) continue
     if (rolled && key.length > prefix.length) {
-      if (key !== after) yield { key, path, entry, rolled: true }
+      if (isReached({ key, path, entry }, options, walkVersions)) yield { key, path, entry, rolled: true }
       continue
     }
     if (key.startsWith(prefix) && isAfter(key) && isKey(options, entry.id))

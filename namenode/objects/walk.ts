@@ -3,6 +3,7 @@
 // no names (objectkey.ts) are looked up first and wait in the same way. A page starts anywhere: nothing before it is read.
 // INVARIANT: keys are yielded once, in ascending order, all greater than `after`.
 
+import { hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
 import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
 import { compareKeys, nameOfPart, partOf, standInNames } from '../../src/protocol/objectkey.ts'
@@ -64,11 +65,31 @@ export function* walkKeys(place: WalkPlace, options: KeyWalkOptions): Generator<
     if (!key.startsWith(prefix) && !prefix.startsWith(key)) continue
     if (!isAfter(key) && !after!.startsWith(key)) continue
     if (rolled && key.length > prefix.length) {
-      if (key !== after && (!options.versioned || holdsKey(options, entry.id))) yield { key, path, entry, rolled: true }
+      if (isReached({ key, path, entry }, options, walkKeys) && (!options.versioned || holdsKey(options, entry.id)))
+        yield { key, path, entry, rolled: true }
       continue
     }
     if (key.startsWith(prefix) && isAfter(key) && isKey(options, entry.id)) yield { key, path, entry, rolled: false }
     yield* walkKeys({ entry, path, key }, options)
+  }
+}
+
+/**
+ * True if a directory is listed as a common prefix: `after` lies before it, or in it with a key behind. One whose entries the caller may
+ * not read is listed.
+ */
+export function isReached<T extends KeyWalkOptions>(
+  place: WalkPlace, options: T, walk: (place: WalkPlace, options: T) => Iterable<unknown>,
+): boolean {
+  const { after } = options
+  if (after === place.key) return false
+  if (!after?.startsWith(place.key)) return true
+  try {
+    for (const _ of walk(place, { ...options, prefix: place.key, rolled: false })) return true
+    return false
+  } catch (error) {
+    if (hasCode(error, 'EACCES')) return true
+    throw error
   }
 }
 

@@ -22,6 +22,15 @@ interface OpenUpload {
   readonly kind?: ChecksumKind | undefined
 }
 
+/** One line of a list: an upload, or a common prefix. */
+interface ListedUpload {
+  /** Key or prefix. */
+  readonly at: string
+  /** Of the upload; '' for a prefix. */
+  readonly id: string
+  readonly upload?: OpenUpload
+}
+
 /** Uploads that are open, those that the caller of the client may read, in no order. */
 export async function* openUploads({ mill, signal }: Pick<S3Call, 'mill' | 'signal'>): AsyncGenerator<OpenUpload, void, undefined> {
   let after: string | undefined
@@ -48,37 +57,36 @@ export async function listUploads(call: S3Call): Promise<S3Answer> {
   const max = Math.min(query.integer('max-uploads', 0, 2 ** 31 - 1) ?? limits.listPageMax, limits.listPageMax)
   const [prefix, delimiter, keyMarker, idMarker] =
     ['prefix', 'delimiter', 'key-marker', 'upload-id-marker'].map(name => query.get(name) || undefined)
-  const open: OpenUpload[] = []
-  const order = (a: OpenUpload, b: OpenUpload): number => compareKeys(a.key, b.key) || compareKeys(a.id, b.id)
+  const found: ListedUpload[] = []
+  const prefixes = new Set<string>()
+  const order = (a: ListedUpload, b: ListedUpload): number => compareKeys(a.at, b.at) || compareKeys(a.id, b.id)
   const isBefore = ({ key, id }: OpenUpload): boolean => keyMarker !== undefined
     && (compareKeys(key, keyMarker) < 0 || (key === keyMarker && (idMarker === undefined || id <= idMarker)))
   for await (const upload of openUploads(call)) {
     if (upload.bucket !== bucket || !upload.key.startsWith(prefix ?? '') || isBefore(upload)) continue
-    open.push(upload)
+    const end = delimiter === undefined ? -1 : upload.key.indexOf(delimiter, prefix?.length ?? 0)
+    if (end < 0) found.push({ at: upload.key, id: upload.id, upload })
+    else {
+      const at = upload.key.slice(0, end + delimiter!.length)
+      if (at === keyMarker || prefixes.has(at)) continue
+      prefixes.add(at)
+      found.push({ at, id: '' })
+    }
     // A page is what is kept: uploads of all users are too many for memory.
-    if (open.length > 10 * limits.listPageMax) open.sort(order).splice(max + 1)
+    if (found.length > 10 * limits.listPageMax)
+      for (const { at, upload: one } of found.sort(order).splice(max + 1)) if (!one) prefixes.delete(at)
   }
-  open.sort(order)
-  const prefixes = new Set<string>()
-  const shown: OpenUpload[] = []
-  for (const one of open) {
-    const end = delimiter === undefined ? -1 : one.key.indexOf(delimiter, prefix?.length ?? 0)
-    if (end < 0) shown.push(one)
-    else prefixes.add(one.key.slice(0, end + delimiter!.length))
-    if (shown.length + prefixes.size > max) break
-  }
-  const truncated = shown.length + prefixes.size > max
-  if (truncated) shown.pop()
-  const last = shown.at(-1)
+  const page = found.sort(order).slice(0, max)
+  const last = found.length > max ? page.at(-1) : undefined
   return {
     xml: document('ListMultipartUploadsResult', {
-      Bucket: bucket, KeyMarker: keyMarker ?? '', UploadIdMarker: idMarker ?? '', NextKeyMarker: truncated ? last?.key : undefined,
-      NextUploadIdMarker: truncated ? last?.id : undefined, Prefix: prefix, Delimiter: delimiter, MaxUploads: max, IsTruncated: truncated,
-      Upload: shown.map(({ key, id, mtimeMs, owner, kind }): XmlContent => ({
+      Bucket: bucket, KeyMarker: keyMarker ?? '', UploadIdMarker: idMarker ?? '', NextKeyMarker: last?.at,
+      NextUploadIdMarker: last?.id || undefined, Prefix: prefix, Delimiter: delimiter, MaxUploads: max, IsTruncated: last !== undefined,
+      Upload: page.flatMap(({ upload }) => upload ?? []).map(({ key, id, mtimeMs, owner, kind }): XmlContent => ({
         Key: key, UploadId: id, Initiator: ownerOf(owner), Owner: ownerOf(owner), StorageClass: 'STANDARD', Initiated: timeOf(mtimeMs),
         ChecksumAlgorithm: kind,
       })),
-      CommonPrefixes: [...prefixes].map(each => ({ Prefix: each })),
+      CommonPrefixes: page.filter(({ upload }) => upload === undefined).map(({ at }) => ({ Prefix: at })),
     }),
   }
 }

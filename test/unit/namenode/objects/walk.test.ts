@@ -77,13 +77,9 @@ test.each([1, 2, 3, 4])('pages of random keys are those of the model (seed %i)',
     const near = keys[random.below(keys.length)]!
     const after = [undefined, near, near.slice(0, random.below(near.length + 1)), `${near}${text(2)}`, text(3)][random.below(5)]
     if (!prefix.isWellFormed() || after?.isWellFormed() === false) continue
-    // Where a page starts inside of a common prefix, that prefix is shown again.
     const asked = { prefix, ...delimiter && { delimiter }, ...after && { after } }
     const wanted = modelled(keys, asked)
-    const found = all(ask, { ...asked, limit: 1 + random.below(5) })
-    const again = after !== undefined && delimiter !== undefined ? found.filter(key => !wanted.includes(key)) : []
-    for (const key of again) expect(after!.startsWith(key.slice(0, -2)), `${key} after ${after}`).toBe(true)
-    expect(found.filter(key => !again.includes(key)), JSON.stringify(asked)).toEqual(wanted)
+    expect(all(ask, { ...asked, limit: 1 + random.below(5) }), JSON.stringify(asked)).toEqual(wanted)
   }
 })
 
