@@ -34,9 +34,10 @@ async function chosen(
   const asked = elementsOf(list, 'Part')
   if (asked.length === 0 || asked.length > partsMax)
     throw new S3Error('MalformedXML', `The XML you provided was not well-formed or did not validate against our published schema: 1 to ${partsMax} parts`)
+  await checkOrder(asked, pause)
   const parts: UploadedPart[] = []
   for (const element of asked) {
-    const part = partNamed(element, stored, parts.at(-1)?.number ?? 0)
+    const part = partNamed(element, stored)
     parts.push(part)
     if (part.bytes < partBytesMin && parts.length < asked.length)
       throw new S3Error(
@@ -48,14 +49,23 @@ async function chosen(
   return parts
 }
 
-/** The part of an element; `before`: number of the part before it. */
-function partNamed(element: Element, stored: ReadonlyMap<number, UploadedPart>, before: number): UploadedPart {
+/** Before any part is looked at. Throws InvalidPartOrder. */
+async function checkOrder(asked: readonly Element[], pause: S3Call['pause']): Promise<void> {
+  let before = 0
+  for (const [i, element] of asked.entries()) {
+    const number = Number(textOf(element, 'PartNumber'))
+    if (number <= before && number >= 1) throw new S3Error('InvalidPartOrder',
+      'The list of parts was not in ascending order. The parts list must be specified in order by part number.')
+    before = number
+    if (i % sliceParts === sliceParts - 1) await pause()
+  }
+}
+
+function partNamed(element: Element, stored: ReadonlyMap<number, UploadedPart>): UploadedPart {
   const number = Number(textOf(element, 'PartNumber'))
   const etag = textOf(element, 'ETag')?.trim().replaceAll('"', '')
   if (!Number.isInteger(number) || number < 1 || number > partsMax || etag === undefined)
     throw new S3Error('MalformedXML', 'The XML you provided was not well-formed or did not validate against our published schema: a part without its number or its ETag')
-  if (number <= before) throw new S3Error('InvalidPartOrder',
-    'The list of parts was not in ascending order. The parts list must be specified in order by part number.')
   const part = stored.get(number)
   const wrong = part && checksumKinds.some(kind => {
     const sum = textOf(element, `Checksum${kind}`)

@@ -21,13 +21,13 @@ export class CrossOrigin {
     return corsHeaders(await this.#rulesOf(bucket, signal) ?? [], { origin, method }) ?? {}
   }
 
-  /** Headers for the answer to a preflight request. Throws AccessForbidden, InvalidRequest. */
+  /** Headers for the answer to a preflight request. Throws AccessForbidden, BadRequest. */
   async preflight({ headers, signal }: Exchange, { bucket }: Pick<S3Target, 'bucket'>): Promise<HeaderFields> {
     const { origin } = headers
     const method = one(headers['access-control-request-method'])
     if (origin === undefined || bucket === undefined)
-      throw new S3Error('InvalidRequest', 'Insufficient information. Origin request header needed.')
-    if (method === undefined) throw new S3Error('InvalidRequest', 'Invalid Access-Control-Request-Method: null')
+      throw new S3Error('BadRequest', 'Insufficient information. Origin request header needed.')
+    if (method === undefined) throw new S3Error('BadRequest', 'Invalid Access-Control-Request-Method: null')
     const rules = await this.#rulesOf(bucket, signal)
     if (rules === undefined) throw new S3Error('AccessForbidden', 'CORSResponse: Bucket not found')
     if (rules.length === 0) throw new S3Error('AccessForbidden', 'CORSResponse: CORS is not enabled for this bucket.')

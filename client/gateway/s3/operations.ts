@@ -5,6 +5,7 @@ import { policyOperations } from './bucketpolicy.ts'
 import { bucketOperations } from './buckets.ts'
 import { corsOperations } from './cors.ts'
 import { S3Error } from './errors.ts'
+import { describedOperations } from './described.ts'
 import { formOperations } from './forms.ts'
 import { lifecycleOperations } from './lifecycle.ts'
 import { listingOperations } from './listing.ts'
@@ -21,7 +22,8 @@ import { versionListing } from './versionlisting.ts'
 import { versioningOperations } from './versioning.ts'
 
 export const operations: readonly S3Operation[] = [
-  ...bucketOperations, ...listingOperations, ...versionListing, ...multipartOperations, ...readingOperations, ...storingOperations,
+  ...bucketOperations, ...listingOperations, ...versionListing, ...multipartOperations, ...readingOperations, ...describedOperations,
+  ...storingOperations,
   ...removingOperations,
   ...tagOperations, ...aclOperations, ...corsOperations, ...formOperations, ...policyOperations,
   ...lifecycleOperations, ...versioningOperations,
@@ -30,7 +32,7 @@ export const operations: readonly S3Operation[] = [
 /** Parameters that name an operation of S3. All others are arguments. */
 const naming: ReadonlySet<string> = new Set([
   ...operations.flatMap(each => each.with ?? []),
-  'abac', 'analytics', 'attributes', 'intelligent-tiering', 'inventory', 'legal-hold', 'metrics', 'metadataTable', 'renameObject',
+  'abac', 'analytics', 'intelligent-tiering', 'inventory', 'legal-hold', 'metrics', 'metadataTable', 'renameObject',
   'restore', 'retention', 'select', 'session', 'torrent',
 ])
 

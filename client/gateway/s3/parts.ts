@@ -52,7 +52,7 @@ function copiedRange(header: string | string[] | undefined, length: number): { r
   if (first === undefined || Number(last) < Number(first))
     throw new S3Error('InvalidArgument', 'The x-amz-copy-source-range value must be of the form bytes=first-last')
   if (Number(last) >= length)
-    throw new S3Error('InvalidRange', `The range ${String(header)} is not in the source, which has ${length} bytes: a part of another length than you asked for would be stored`)
+    throw new S3Error('InvalidArgument', `Range specified is not valid for source object of size: ${length}`)
   return { start: Number(first), end: Number(last) + 1 }
 }
 

@@ -12,7 +12,9 @@ import { noKey, versionAsked, versionHeader } from './versioning.ts'
 interface Range { readonly start: number; readonly end: number }
 
 const unsatisfiable = (length: number): S3Error =>
-  new S3Error('InvalidRange', `The requested range is not satisfiable: the object has ${length} bytes`)
+  new S3Error('InvalidRange', `The requested range is not satisfiable: the object has ${length} bytes`, {
+    headers: { 'content-range': `bytes */${length}` },
+  })
 
 /** Range of a header; undefined: the whole object, also for a header that is malformed or has several ranges, as in S3. */
 export function rangeOf(header: string | undefined, length: number): Range | undefined {
@@ -26,15 +28,15 @@ export function rangeOf(header: string | undefined, length: number): Range | und
   return { start, end }
 }
 
-/** Range of a part. Throws InvalidRange for a part that the object does not have. */
+/** Range of a part. Throws InvalidPartNumber for a part that the object does not have. */
 function partRange({ attributes, length }: S3Object, number: number): Range & { readonly count: number | undefined } {
   const sizes = partsOf(attributes, length)
   if (!sizes) {
-    if (number !== 1) throw new S3Error('InvalidRange', 'The requested part number is not satisfiable')
+    if (number !== 1) throw new S3Error('InvalidPartNumber', 'The requested partnumber is not satisfiable')
     return { start: 0, end: length, count: undefined }
   }
-  if (number > sizes.length) throw new S3Error('InvalidRange',
-    `The requested part number is not satisfiable: the object has ${sizes.length} parts`)
+  if (number > sizes.length) throw new S3Error('InvalidPartNumber',
+    `The requested partnumber is not satisfiable: the object has ${sizes.length} parts`)
   const start = sizes.slice(0, number - 1).reduce((sum, size) => sum + size, 0)
   return { start, end: start + sizes[number - 1]!, count: sizes.length }
 }
@@ -71,6 +73,7 @@ function shown(call: S3Call, object: S3Object): Shown {
   }
   const part = query.integer('partNumber', 1, partsMax)
   if (part !== undefined) {
+    if (headers.range !== undefined) throw new S3Error('InvalidRequest', 'Cannot specify both Range header and partNumber query parameter')
     const { start, end, count } = partRange(object, part)
     const fields = headersFor(call, object, count === undefined)
     const length = { 'content-length': String(end - start), ...count !== undefined && { 'x-amz-mp-parts-count': String(count) } }
@@ -92,7 +95,7 @@ function shown(call: S3Call, object: S3Object): Shown {
 }
 
 /** Finds an object as the request names it. Throws NoSuchKey with the delete marker of a key that was deleted. */
-async function found<T>(call: S3Call, find: (version: string | undefined) => Promise<T>): Promise<T> {
+export async function found<T>(call: S3Call, find: (version: string | undefined) => Promise<T>): Promise<T> {
   const version = versionAsked(call.query.get('versionId'))
   try {
     return await find(version)

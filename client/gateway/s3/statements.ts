@@ -3,6 +3,7 @@
 // INVARIANT: a denial wins over every permission; without a statement that fits, the policy decides nothing.
 
 import { S3Error } from './errors.ts'
+import { policyActions } from './policyactions.ts'
 
 /** Facts about a request, by condition key in lower case. A key that is missing does not apply to the request. */
 export type ConditionValues = Readonly<Record<string, string | undefined>>
@@ -118,8 +119,10 @@ function usersOf(given: unknown): Statement['users'] {
 }
 
 function actionOf(text: string): string {
-  if (text !== '*' && !/^s3:[a-z*?]+$/i.test(text)) throw malformed(`Policy has invalid action: ${text.slice(0, 100)}`)
-  return text.toLowerCase()
+  const action = text.toLowerCase()
+  if (action !== '*' && !(/^s3:[a-z*?]+$/.test(action) && policyActions.some(one => matches(one, action))))
+    throw malformed(`Policy has invalid action: ${text.slice(0, 100)}`)
+  return action
 }
 
 const arn = 'arn:aws:s3:::'

@@ -76,6 +76,15 @@ export async function storeAt(
 export const sumOf = (payload: Payload, kind: ChecksumKind | undefined): StoredChecksum | undefined =>
   (kind === undefined ? undefined : { kind, value: payload.checksum!, type: 'FULL_OBJECT' })
 
+/** Kind of checksum that a header names; undefined: it names none. Throws InvalidRequest. */
+function kindAsked(headers: S3Call['headers'], header: string): ChecksumKind | undefined {
+  const name = headers[header]
+  if (name === undefined) return undefined
+  const kind = kindOf(String(name))
+  if (kind === undefined) throw new S3Error('InvalidRequest', `Value for ${header} header is invalid.`)
+  return kind
+}
+
 /** A part whose upload was left out would become the object. */
 function checkWhole({ query }: S3Call): void {
   if (query.has('partNumber')) throw new S3Error('InvalidArgument', 'This operation does not accept partNumber without uploadId')
@@ -87,8 +96,7 @@ async function putObject(call: S3Call): Promise<S3Answer> {
   checkWhole(call)
   const bucket = bucketOf(call)
   const described = { ...describedBy(headers), ...tagsOfHeader(headers['x-amz-tagging']) }
-  const asked = headers['x-amz-sdk-checksum-algorithm']
-  const payload = call.payload({ kind: asked === undefined ? undefined : kindOf(String(asked)) })
+  const payload = call.payload({ kind: kindAsked(headers, 'x-amz-sdk-checksum-algorithm') })
   if (isDirectoryKey(key) && payload.length === 0) return putDirectory(call, bucket, payload, described)
   const path = fileOf(bucket, key)
   const expect = await expectedAt(call, path)
@@ -166,14 +174,22 @@ async function copyObject(call: S3Call): Promise<S3Answer> {
 
 type Source = Awaited<ReturnType<typeof openSource>>
 
+/** True if the copy gets what the request sends, and false if it gets what its source has. Throws InvalidArgument. */
+function isReplaced(headers: S3Call['headers'], of: 'metadata' | 'tagging'): boolean {
+  const directive = headers[`x-amz-${of}-directive`]
+  if (directive !== undefined && directive !== 'COPY' && directive !== 'REPLACE')
+    throw new S3Error('InvalidArgument', `Unknown ${of} directive: it is COPY or REPLACE`)
+  return directive === 'REPLACE'
+}
+
 /** `isItself`: the source is the object that is written. */
 async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promise<S3Answer> {
   const { key, headers } = call
-  const replaces = headers['x-amz-metadata-directive'] === 'REPLACE'
+  const replaces = isReplaced(headers, 'metadata')
   if (!replaces && isItself)
     throw new S3Error('InvalidRequest',
       'This copy request is illegal because it is trying to copy an object to itself without changing the object\'s metadata, storage class, website redirect location or encryption attributes.')
-  const tags = headers['x-amz-tagging-directive'] === 'REPLACE' ? tagsOfHeader(headers['x-amz-tagging']) : undefined
+  const tags = isReplaced(headers, 'tagging') ? tagsOfHeader(headers['x-amz-tagging']) : undefined
   const { [tagsName]: sourceTags, ...sourceHeaders } = describing(source.attributes)
   const described = { ...replaces ? describedBy(headers) : sourceHeaders,
     ...tags ?? (sourceTags !== undefined && { [tagsName]: sourceTags }) }
@@ -183,8 +199,7 @@ async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promis
     return { xml: document('CopyObjectResult', { LastModified: timeOf(mtimeMs), ETag: `"${etag}"` }) }
   }
   const path = fileOf(bucket, key)
-  const asked = headers['x-amz-checksum-algorithm']
-  const kind = asked === undefined ? checksumOf(source.attributes, source.length)?.kind : kindOf(String(asked))
+  const kind = kindAsked(headers, 'x-amz-checksum-algorithm') ?? checksumOf(source.attributes, source.length)?.kind
   const expect = await expectedAt(call, path) ?? (isItself ? { id: source.status.id } : undefined)
   const copy = new Summed(source.read(0, source.length), kind)
   const stored = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length, csv: csvOf(source.status) }, () =>

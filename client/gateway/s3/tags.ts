@@ -17,10 +17,12 @@ type Tags = ReadonlyArray<readonly [name: string, value: string]>
 const tagsMax = { object: 10, bucket: 50 } as const
 type Tagged = keyof typeof tagsMax
 
+const isTwice = (tags: Tags): boolean => new Set(tags.map(([name]) => name)).size < tags.length
+
 function checked(tags: Tags, of: Tagged = 'object'): string {
   if (tags.length > tagsMax[of]) throw new S3Error('InvalidTag',
     `${of === 'object' ? 'Object' : 'Bucket'} tags cannot be greater than ${tagsMax[of]}`)
-  if (new Set(tags.map(([name]) => name)).size < tags.length) throw new S3Error('InvalidTag',
+  if (isTwice(tags)) throw new S3Error('InvalidTag',
     'Cannot provide multiple Tags with the same key')
   for (const [name, value] of tags)
     if (name === '' || name.length > 128 || value.length > 256) throw new S3Error('InvalidTag',
@@ -30,10 +32,13 @@ function checked(tags: Tags, of: Tagged = 'object'): string {
   return new URLSearchParams(tags.map(([name, value]): [string, string] => [name, value])).toString()
 }
 
-/** Attribute of the tags of a header `x-amz-tagging`. Throws InvalidTag. */
+/** Attribute of the tags of a header `x-amz-tagging`. Throws InvalidArgument for a name that comes twice, InvalidTag. */
 export function tagsOfHeader(header: string | string[] | undefined): ObjectAttributes {
   if (header === undefined || header === '') return {}
-  return { [tagsName]: checked([...new URLSearchParams(String(header))]) }
+  const tags = [...new URLSearchParams(String(header))]
+  if (isTwice(tags)) throw new S3Error('InvalidArgument',
+    'The header \'x-amz-tagging\' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag name duplicates.')
+  return { [tagsName]: checked(tags) }
 }
 
 interface Tagging { readonly asked: string | undefined; readonly object: S3Object; readonly headers: HeaderFields }

@@ -24,6 +24,9 @@ test('an object is stored with its metadata, read in ranges, and is the same fil
   expect([head.headers['content-length'], head.bytes.length]).toEqual(['300000', 0])
   expect((await ada.ask('GET', '/grain/a/b/rye', { headers: { 'if-none-match': `"${md5(bytes)}"` } })).status).toBe(304)
   await bad('GET', '/grain/a/b/rye', 416, 'InvalidRange', { headers: { range: 'bytes=300000-' } })
+  expect((await ada.ask('GET', '/grain/a/b/rye', { headers: { range: 'bytes=300000-' } })).headers['content-range']).toBe('bytes */300000')
+  await bad('GET', '/grain/a/b/rye', 416, 'InvalidPartNumber', { query: { partNumber: '2' } })
+  await bad('GET', '/grain/a/b/rye', 400, 'InvalidRequest', { query: { partNumber: '1' }, headers: { range: 'bytes=0-9' } })
   // The command line and the library.
   expect((await mill.readFile('/grain/a/b/rye')).equals(bytes)).toBe(true)
   const status = await mill.status('/grain/a/b/rye')
@@ -156,10 +159,15 @@ test('a condition, a checksum, an owner or a part that is not here is refused, a
     headers: { 'content-md5': createHash('md5').update(list).digest('base64'), 'x-amz-expected-bucket-owner': 'ada' } })
   expect(elements(answer.text, 'Code')).toEqual(['NotImplemented'])
   await bad('PUT', '/grain/bad', 400, 'InvalidRequest', { body: 'x', headers: { 'x-amz-checksum-sha512': 'AAAA' } })
+  await bad('PUT', '/grain/bad', 400, 'InvalidRequest', { body: 'x', headers: { 'x-amz-sdk-checksum-algorithm': 'MD4' } })
+  for (const directive of ['metadata', 'tagging'])
+    await bad('PUT', '/grain/bad', 400, 'InvalidArgument', {
+      headers: { 'x-amz-copy-source': 'grain/kept', [`x-amz-${directive}-directive`]: 'SOME' },
+    })
   await bad('PUT', '/grain/bad', 400, 'InvalidArgument', { body: 'x', query: { partNumber: '1' } })
   await bad('PUT', '/locked', 501, 'NotImplemented', { headers: { 'x-amz-bucket-object-lock-enabled': 'true' } })
   const upload = await begin('/grain/ranges')
-  for (const [range, status, code] of [['bytes=0-10', 416, 'InvalidRange'], ['bytes=5-', 400, 'InvalidArgument'],
+  for (const [range, status, code] of [['bytes=0-10', 400, 'InvalidArgument'], ['bytes=5-', 400, 'InvalidArgument'],
     ['bytes=-3', 400, 'InvalidArgument'], ['bytes=3-2', 400, 'InvalidArgument']] as const)
     await bad('PUT', '/grain/ranges', status, code, {
       query: { partNumber: '1', uploadId: upload }, headers: { 'x-amz-copy-source': 'grain/kept', 'x-amz-copy-source-range': range },

@@ -65,7 +65,7 @@ test('a page of an allowed origin reads a bucket and stores objects with a signe
   for (const more of [
     { origin: 'https://other.example' }, { 'access-control-request-method': 'DELETE' }, { 'access-control-request-headers': 'x-other' },
   ]) expect((await preflight(more)).code).toBe('AccessForbidden')
-  expect((await ada.send('OPTIONS', '/pages/k', { host: at })).code).toBe('InvalidRequest')
+  expect((await ada.send('OPTIONS', '/pages/k', { host: at })).code).toBe('BadRequest')
   // Answers and errors are for the page to read, and for no other one.
   const stored = await post(await signedForm({ key: 'up/${filename}', 'Content-Type': 'text/csv', 'x-amz-meta-a': 'b',
     success_action_status: '201' }), 'rye,1\n', { headers: { origin } })

@@ -3,7 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
-import { type S3Reply } from '../s3client.ts'
+import type { S3Reply, S3Request } from '../s3client.ts'
 import { ada, bad, begin, cluster, completion, elements, grete, left, md5, mill, ok, other, partBytes } from './bench.ts'
 
 test('parts come in any order, through any gateway and more than once; their blocks become the object\'s', async () => {
@@ -51,9 +51,59 @@ test('parts come in any order, through any gateway and more than once; their blo
   const small = await ada.ask('POST', '/grain/aborted',
     { query: { uploadId: aborted }, body: completion([[1, md5(three)], [2, md5(three)]]) })
   expect(small.code).toBe('EntityTooSmall')
+  const turned = await ada.ask('POST', '/grain/aborted',
+    { query: { uploadId: aborted }, body: completion([[2, md5(three)], [1, md5(three)]]) })
+  expect(turned.code).toBe('InvalidPartOrder')
   await ok('DELETE', '/grain/aborted', { query: { uploadId: aborted } })
   await bad('DELETE', '/grain/aborted', 404, 'NoSuchUpload', { query: { uploadId: aborted } })
   expect(await left()).toEqual([[]])
+})
+
+test('pages of open uploads have each upload and each common prefix once', async () => {
+  const uploads = new Map<string, string>()
+  for (const key of ['pages/a', 'pages/b/1', 'pages/b/2', 'pages/c', 'pages/d/1']) uploads.set(key, await begin(`/grain/${key}`))
+  for (const max of ['1', '2', '3', '1000']) {
+    const seen: string[] = []
+    let marker: Record<string, string> | undefined = {}
+    while (marker) {
+      const query = { uploads: '', prefix: 'pages/', delimiter: '/', 'max-uploads': max, ...marker }
+      const { text } = await ok('GET', '/grain', { query })
+      const prefixes = [...text.matchAll(/<CommonPrefixes><Prefix>([^<]*)</g)].map(match => match[1]!)
+      seen.push(...[...elements(text, 'Key'), ...prefixes].sort())
+      expect(seen.length).toBeLessThan(6)
+      const [key, id] = [elements(text, 'NextKeyMarker')[0], elements(text, 'NextUploadIdMarker')[0]]
+      expect(elements(text, 'IsTruncated')).toEqual([String(key !== undefined)])
+      marker = key === undefined ? undefined : { 'key-marker': key, ...id !== undefined && { 'upload-id-marker': id } }
+    }
+    expect(seen).toEqual(['pages/a', 'pages/b/', 'pages/c', 'pages/d/'])
+  }
+  const none = (await ok('GET', '/grain', { query: { uploads: '', prefix: 'pages/', 'max-uploads': '0' } })).text
+  expect([elements(none, 'IsTruncated'), elements(none, 'Key')]).toEqual([['false'], []])
+  for (const [key, id] of uploads) await ok('DELETE', `/grain/${key}`, { query: { uploadId: id } })
+  expect(await left()).toEqual([[]])
+})
+
+test('the attributes of an object are those that are asked for', async () => {
+  const upload = await begin('/grain/described', { 'x-amz-checksum-algorithm': 'CRC32C', 'x-amz-checksum-type': 'FULL_OBJECT' })
+  const first = Buffer.alloc(partBytes, 'rye ')
+  for (const [i, body] of [first, Buffer.from('oat')].entries())
+    await ok('PUT', '/grain/described', { query: { uploadId: upload, partNumber: String(i + 1) }, body })
+  await ok('POST', '/grain/described', { query: { uploadId: upload }, body: completion([[1, md5(first)], [2, md5('oat')]]) })
+  const head = await ok('HEAD', '/grain/described', { headers: { 'x-amz-checksum-mode': 'ENABLED' } })
+  const asked = (names: string): S3Request => ({ query: { attributes: '' }, headers: { 'x-amz-object-attributes': names } })
+  const { text, headers } = await ok('GET', '/grain/described', asked('ETag,Checksum,ObjectParts,StorageClass,ObjectSize'))
+  expect(['ETag', 'ChecksumCRC32C', 'ChecksumType', 'PartsCount', 'StorageClass',
+    'ObjectSize'].map(name => elements(text, name)[0])).toEqual([
+    String(head.headers['etag']).replaceAll('"', ''), head.headers['x-amz-checksum-crc32c'], 'FULL_OBJECT', '2', 'STANDARD',
+    String(partBytes + 3),
+  ])
+  expect(headers['last-modified']).toBe(head.headers['last-modified'])
+  const some = (await ok('GET', '/grain/described', asked('ObjectSize'))).text
+  expect([elements(some, 'ObjectSize'), elements(some, 'ETag')]).toEqual([[String(partBytes + 3)], []])
+  await bad('GET', '/grain/described', 400, 'InvalidArgument', asked('ETag,Colour'))
+  await bad('GET', '/grain/described', 400, 'InvalidRequest', { query: { attributes: '' } })
+  await bad('GET', '/grain/none', 404, 'NoSuchKey', asked('ETag'))
+  await ok('DELETE', '/grain/described')
 })
 
 test('the checksum of an upload\'s parts is that of the object, with or without their number; another one is refused', async () => {
