@@ -59,7 +59,10 @@ export class Listener {
     // Clients of a gateway are strangers: a connection has one request at a time.
     boundPipelining(http.server, { has: () => false })
     // Node would ask for the body at once. A dialect that redirects the request never reads it (Exchange.body asks for it).
-    http.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => http.server.emit('request', request, response))
+    const take = (request: IncomingMessage, response: ServerResponse): unknown => http.server.emit('request', request, response)
+    http.server.on('checkContinue', take)
+    // As S3 does: another expectation counts as none (RFC 9110, 10.1.1).
+    http.server.on('checkExpectation', take)
     listener.#listening = await deps.net.listen({ http, known: listener.#known }, { host: options.host, port: options.port })
     return listener
   }
@@ -161,8 +164,8 @@ function newHttp(take: (asked: Asked) => void, certificate: Certificate | undefi
     ...certificate ? { https: { ...options, handshakeTimeout: headersMs, minVersion: 'TLSv1.2' } } : { http: options },
   }) as FastifyInstance
   certificate?.follow(pair => { (http.server as unknown as TlsServer).setSecureContext(pair) })
-  http.removeAllContentTypeParsers()
-  http.addContentTypeParser('*', (_request, _body, done) => { done(null) })
-  http.all('/', (request, reply) => take({ request, reply, target: request.originalUrl }))
+  // Before Fastify reads the type of the body, which a client may leave empty, or put in a form of its own: it is the dialect's.
+  http.addHook('onRequest', (request, reply) => { take({ request, reply, target: request.originalUrl }) })
+  http.all('/', () => {})
   return http
 }

@@ -66,6 +66,19 @@ test('the target arrives as it was sent, whatever the method and the content typ
   expect(log[0]).toMatchObject({ method: 'GET', target: '/a%2Fb//c;d=%25?x=%zz', user: 'ada', status: 200, bytes: 2, peer: '127.0.0.1' })
 })
 
+test.each([
+  'content-type: ', 'content-type: no type', 'content-type: a/b/c', 'expect: 200', 'expect: ',
+])('a body with the header "%s" arrives', async field => {
+  const bodies: string[] = []
+  const { url } = await start(async exchange => {
+    for await (const piece of exchange.body()) bodies.push(String(piece))
+    await exchange.send(200, {}, 'ok')
+  })
+  const { seen } = connect(url, `PUT / HTTP/1.1\r\nhost: x\r\n${field}\r\ncontent-length: 3\r\nconnection: close\r\n\r\nbar`)
+  await until('the answer', async () => seen.closed)
+  expect({ bodies, status: seen.text.slice(0, 12) }).toEqual({ bodies: ['bar'], status: 'HTTP/1.1 200' })
+})
+
 test('a body is asked for only when it is read', async () => {
   const { url } = await start(async exchange => {
     if (exchange.target === '/redirect') return exchange.send(307, { location: '/read' })
