@@ -23,6 +23,8 @@ interface Condition {
   /** Compares with a pattern, in which `*` and `?` are wildcards. */
   readonly like: boolean
   readonly foldsCase: boolean
+  /** Holds for a request to which the key does not apply (`…IfExists`). */
+  readonly ifExists: boolean
   readonly key: string
   readonly texts: readonly string[]
 }
@@ -135,7 +137,7 @@ function resourceOf(text: string, bucket: string): string {
   return name
 }
 
-const operators: Readonly<Record<string, Omit<Condition, 'key' | 'texts'>>> = {
+const operators: Readonly<Record<string, Omit<Condition, 'key' | 'texts' | 'ifExists'>>> = {
   StringEquals: { negated: false, like: false, foldsCase: false }, StringNotEquals: { negated: true, like: false, foldsCase: false },
   StringEqualsIgnoreCase: { negated: false, like: false, foldsCase: true },
   StringNotEqualsIgnoreCase: { negated: true, like: false, foldsCase: true },
@@ -148,16 +150,19 @@ const conditionKeys: ReadonlySet<string> = new Set([
   'aws:securetransport', 'aws:username', 'aws:referer', 'aws:useragent', 's3:prefix', 's3:delimiter',
 ])
 
+const ifExistsEnd = /IfExists$/
+
 function conditionsOf(operator: string, keys: unknown): Condition[] {
-  const kind = Object.hasOwn(operators, operator) ? operators[operator] : undefined
+  const name = operator.replace(ifExistsEnd, '')
+  const kind = Object.hasOwn(operators, name) ? operators[name] : undefined
   if (!kind) throw unsupported(`the condition operator ${operator}`)
-  return Object.entries(fieldsOf(keys, `the condition ${operator}`)).map(([name, value]) => {
-    const key = name.toLowerCase()
-    if (!conditionKeys.has(key)) throw unsupported(`the condition key ${name}`)
-    const texts = textsOf(typeof value === 'boolean' ? String(value) : value, name)
+  return Object.entries(fieldsOf(keys, `the condition ${operator}`)).map(([named, value]) => {
+    const key = named.toLowerCase()
+    if (!conditionKeys.has(key)) throw unsupported(`the condition key ${named}`)
+    const texts = textsOf(typeof value === 'boolean' ? String(value) : value, named)
     if (texts.some(text => text.includes('${'))) throw unsupported('variables in a Condition')
-    if (operator === 'Bool' && !texts.every(text => /^(?:true|false)$/i.test(text))) throw malformed(`${name} is true or false`)
-    return { ...kind, key, texts }
+    if (name === 'Bool' && !texts.every(text => /^(?:true|false)$/i.test(text))) throw malformed(`${named} is true or false`)
+    return { ...kind, ifExists: ifExistsEnd.test(operator), key, texts }
   })
 }
 
@@ -183,10 +188,10 @@ export function matches(text: string, pattern: string): boolean {
   return next === pattern.length
 }
 
-function holds({ negated, like, foldsCase, key, texts }: Condition, values: ConditionValues): boolean {
+function holds({ negated, like, foldsCase, ifExists, key, texts }: Condition, values: ConditionValues): boolean {
   const value = values[key]
   // As in AWS: what is missing equals nothing, and is unlike everything.
-  if (value === undefined) return negated
+  if (value === undefined) return negated || ifExists
   const fold = (text: string): string => (foldsCase ? text.toLowerCase() : text)
   return texts.some(text => (like ? matches(value, text) : fold(value) === fold(text))) !== negated
 }
