@@ -9,6 +9,7 @@ import { S3Error } from './errors.ts'
 import type { S3Answer, S3Call } from './operation.ts'
 import { openSource, sourceVersion, store, sumOf } from './storing.ts'
 import { Summed } from './summed.ts'
+import { checkNotEncrypted } from './supported.ts'
 import { nameOf, unlessEnded, uploadOf } from './upload.ts'
 import { document } from './xml.ts'
 
@@ -20,6 +21,7 @@ const partNumberOf = ({ query }: S3Call): number => {
 }
 
 export async function uploadPart(call: S3Call): Promise<S3Answer> {
+  checkNotEncrypted(call.headers)
   const part = partNumberOf(call)
   const { path, kind } = await uploadOf(call)
   const payload = call.payload({ kind })
@@ -34,6 +36,7 @@ export async function uploadPart(call: S3Call): Promise<S3Answer> {
 }
 
 export async function uploadPartCopy(call: S3Call): Promise<S3Answer> {
+  checkNotEncrypted(call.headers)
   const part = partNumberOf(call)
   const { path, kind } = await uploadOf(call)
   const source = await openSource(call)

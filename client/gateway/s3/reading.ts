@@ -7,6 +7,7 @@ import { S3Error } from './errors.ts'
 import { findObject, nothing, openObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
+import { checkNotEncrypted } from './supported.ts'
 import { noKey, versionAsked, versionHeader } from './versioning.ts'
 
 interface Range { readonly start: number; readonly end: number }
@@ -107,6 +108,7 @@ export async function found<T>(call: S3Call, find: (version: string | undefined)
 }
 
 async function getObject(call: S3Call): Promise<S3Answer> {
+  checkNotEncrypted(call.headers)
   const object = await found(call, version => openObject(call, bucketOf(call), call.key, version))
   const { status, headers, range: { start, end } } = shown(call, object)
   // An answer without a body has no length.
@@ -115,6 +117,7 @@ async function getObject(call: S3Call): Promise<S3Answer> {
 }
 
 async function headObject(call: S3Call): Promise<S3Answer> {
+  checkNotEncrypted(call.headers)
   const { status, headers } = shown(call, await found(call, version => findObject(call, bucketOf(call), call.key, { version })))
   return { status, headers, chunks: nothing() }
 }

@@ -18,7 +18,7 @@ import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf, bucketPath, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
 import type { Payload } from './payload.ts'
 import { Summed } from './summed.ts'
-import { checkSupported } from './supported.ts'
+import { checkNoKey, checkSupported } from './supported.ts'
 import { tagsOfHeader } from './tags.ts'
 import { sourceOf } from './target.ts'
 import { storedVersion, versionAsked } from './versioning.ts'
@@ -128,8 +128,9 @@ async function storeDirectory(
   return { etag, mtimeMs }
 }
 
-/** Object to copy from, with the conditions about it checked. Throws NoSuchKey, NoSuchBucket, PreconditionFailed. */
+/** Object to copy from, with the conditions about it checked. Throws NoSuchKey, NoSuchBucket, PreconditionFailed, InvalidRequest. */
 export async function openSource(call: S3Call) {
+  checkNoKey(call.headers)
   const { bucket: name, key, version: asked } = sourceOf(call.headers)
   const version = versionAsked(asked)
   const bucket = bucketPath(call.root, name)

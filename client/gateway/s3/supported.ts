@@ -3,9 +3,18 @@
 import { S3Error } from './errors.ts'
 import type { Headers } from './payload.ts'
 
+const encryption = 'x-amz-server-side-encryption'
+const customerAlgorithm = `${encryption}-customer-algorithm`
+const kmsKey = `${encryption}-aws-kms-key-id`
+
+/** Headers of keys for encryption, each with the one that names the encryption: one alone is refused as in AWS. */
+const needed: Readonly<Record<string, string>> = {
+  [`${encryption}-customer-key`]: customerAlgorithm, [`${encryption}-customer-key-md5`]: customerAlgorithm, [kmsKey]: encryption,
+}
+
 /** Headers that ask for what is not here, with the values that ask for nothing. */
 const unsupported: Readonly<Record<string, readonly string[]>> = {
-  'x-amz-server-side-encryption': [], 'x-amz-server-side-encryption-customer-algorithm': [],
+  [encryption]: [], [customerAlgorithm]: [], [`${encryption}-bucket-key-enabled`]: ['false'], [`${encryption}-context`]: [],
   'x-amz-website-redirect-location': [], 'x-amz-object-lock-mode': [], 'x-amz-object-lock-retain-until-date': [],
   'x-amz-object-lock-legal-hold': ['OFF'], 'x-amz-bucket-object-lock-enabled': ['false', 'False'], 'x-amz-write-offset-bytes': [],
 }
@@ -25,9 +34,34 @@ export function checkList(headers: Headers): void {
     throw new S3Error('InvalidArgument', `x-amz-acl has no list ${String(list).slice(0, 100)}`)
 }
 
-/** Throws what `checkList` throws, NotImplemented for a header that asks for what is not here, InvalidStorageClass. */
+const customerKey = /^x-amz-(?:copy-source-)?server-side-encryption-customer-/
+
+/**
+ * For reads, and for parts of an upload: the encryption of an object is given when it is stored. Throws InvalidArgument if the request
+ * names one, InvalidRequest if it brings a key, which no object here has.
+ */
+export function checkNotEncrypted(headers: Headers): void {
+  if (headers[encryption] !== undefined || headers[kmsKey] !== undefined)
+    throw new S3Error('InvalidArgument', `${encryption} header is not supported for this operation.`)
+  checkNoKey(headers)
+}
+
+/** Throws InvalidRequest for the key of an object that is read or copied. */
+export function checkNoKey(headers: Headers): void {
+  if (Object.keys(headers).some(name => customerKey.test(name)))
+    throw new S3Error('InvalidRequest', 'The encryption parameters are not applicable to this object.')
+}
+
+/**
+ * Throws what `checkList` throws, InvalidArgument for a key without the name of its encryption, NotImplemented for a header that asks for
+ * what is not here, InvalidStorageClass.
+ */
 export function checkSupported(headers: Headers): void {
   checkList(headers)
+  for (const [name, other] of Object.entries(needed)) {
+    if (headers[name] !== undefined && headers[other] === undefined)
+      throw new S3Error('InvalidArgument', `Requests with the header ${name} must provide ${other}`)
+  }
   for (const [name, harmless] of Object.entries(unsupported)) {
     const value = headers[name]
     if (value !== undefined && !harmless.includes(String(value)))

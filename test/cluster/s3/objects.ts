@@ -165,6 +165,9 @@ test('a condition, a checksum, an owner or a part that is not here is refused, a
       headers: { 'x-amz-copy-source': 'grain/kept', [`x-amz-${directive}-directive`]: 'SOME' },
     })
   await bad('PUT', '/grain/bad', 400, 'InvalidArgument', { body: 'x', query: { partNumber: '1' } })
+  const key = { 'x-amz-server-side-encryption-customer-key': 'a2V5' }
+  await bad('PUT', '/grain/bad', 400, 'InvalidArgument', { body: 'x', headers: key })
+  await bad('GET', '/grain/kept', 400, 'InvalidRequest', { headers: key })
   await bad('PUT', '/locked', 501, 'NotImplemented', { headers: { 'x-amz-bucket-object-lock-enabled': 'true' } })
   const upload = await begin('/grain/ranges')
   for (const [range, status, code] of [['bytes=0-10', 400, 'InvalidArgument'], ['bytes=5-', 400, 'InvalidArgument'],
