@@ -1,5 +1,5 @@
-// Settings of buckets that requests are decided by: the owner, the rules for pages and the policy. They are attributes of the bucket's
-// directory, read for all callers alike, and remembered for a few seconds.
+// Settings of buckets that requests are decided by: the owner, the rules for pages, the policy and the lifecycle. They are attributes of
+// the bucket's directory, read for all callers alike, and remembered for a few seconds.
 // INVARIANT: a policy that cannot be read, or that has another form than PutBucketPolicy writes, denies everything.
 
 import { abortable } from '../../../src/base/abort.ts'
@@ -8,9 +8,10 @@ import type { Clock } from '../../../src/ports/clock.ts'
 import type { Mill } from '../../mill.ts'
 import { TimedCache } from '../timedcache.ts'
 import type { Users } from '../users.ts'
-import { corsName, policyName, versioningName } from './attributes.ts'
+import { corsName, lifecycleName, policyName, versioningName } from './attributes.ts'
 import { rulesIn, type CorsRule } from './cors.ts'
 import { S3Error } from './errors.ts'
+import { lifecycleIn, type LifecycleRule } from './lifecyclerules.ts'
 import { bucketPath } from './paths.ts'
 import { policyIn, type BucketPolicy } from './statements.ts'
 import { isBucketName } from './target.ts'
@@ -22,6 +23,8 @@ export interface BucketSetting {
   readonly policy: BucketPolicy | 'unreadable' | undefined
   /** For headers of answers only: the namenode decides whether an object gets a version. */
   readonly versioning: string | undefined
+  /** For headers of answers only: expiry.ts reads the rules anew before it removes anything. */
+  readonly lifecycle: readonly LifecycleRule[]
 }
 
 interface BucketSettingsDeps { readonly clock: Pick<Clock, 'mono'>; readonly users: Users }
@@ -100,14 +103,14 @@ export class BucketSettings {
 }
 
 async function read(mill: Mill, bucket: string, path: string): Promise<BucketSetting | undefined> {
-  const { status, attributes } = await mill.objects.get(path, { attributes: [corsName, policyName, versioningName] })
+  const { status, attributes } = await mill.objects.get(path, { attributes: [corsName, policyName, versioningName, lifecycleName] })
   return status.type === 'directory' ? settingOf(bucket, status.owner, name => attributes[name]) : undefined
 }
 
 function settingOf(bucket: string, owner: string, attribute: (name: string) => string | undefined): BucketSetting {
   const text = attribute(policyName)
   return { owner, rules: rulesIn(attribute(corsName)), policy: text === undefined ? undefined : readable(text, bucket),
-    versioning: attribute(versioningName) }
+    versioning: attribute(versioningName), lifecycle: lifecycleIn(attribute(lifecycleName)) }
 }
 
 function readable(text: string, bucket: string): BucketPolicy | 'unreadable' {

@@ -10,6 +10,7 @@ import {
 import { checksumHeader, checksumKinds, combined, composite } from './checksum.ts'
 import { expectedAt } from './conditions.ts'
 import { S3Error } from './errors.ts'
+import { expirationHeader } from './expiration.ts'
 import type { S3Answer, S3Call } from './operation.ts'
 import { allParts, type UploadedPart } from './parts.ts'
 import { bucketOf, fileOf } from './paths.ts'
@@ -118,7 +119,8 @@ async function complete(call: S3Call, text: string): Promise<S3Answer> {
     const stored = await mill.objects.join(upload.path, to, {
       base, parents: true, parts: parts.map(({ number, id }) => ({ name: nameOf(number), id })), attributes, expect, signal,
     })
-    return { ...completed(bucket, key, etag, sum), headers: storedVersion(call, stored) }
+    const expiration = expirationHeader(call, { bytes, mtimeMs: stored.mtimeMs, attributes })
+    return { ...completed(bucket, key, etag, sum), headers: { ...storedVersion(call, stored), ...expiration } }
   } catch (error) {
     if (!hasCode(error, 'ESTALE') || expect !== undefined) throw error
     throw new S3Error('InvalidPart', 'A part was replaced while the upload was completed; list the parts again.', { cause: error })

@@ -1,38 +1,16 @@
-// Lifecycle of the objects of a bucket: rules by which objects expire and unfinished uploads are aborted. Their XML, the attribute that
-// keeps them, and whether an object has expired. What a rule may ask for is a subset of AWS's; anything else is refused when it is set.
-// INVARIANT: what is read from the attribute has the form that PutBucketLifecycleConfiguration writes, or counts as no rules.
+// Lifecycle of the objects of a bucket: the operations that read and set its rules, and their XML. What a rule may ask for is a subset of
+// AWS's; anything else is refused when it is set.
 
 import { lifecycleName } from './attributes.ts'
 import { S3Error } from './errors.ts'
+import { dayMs, lifecycleIn, type LifecycleRule } from './lifecyclerules.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { dropSetting, putSetting, settingOf } from './setting.ts'
 import { document, type XmlContent } from './xml.ts'
 import { elementsOf, parse, textOf, type Element } from './xmlreader.ts'
 
-export interface LifecycleRule {
-  readonly id: string
-  readonly enabled: boolean
-  readonly prefix: string
-  /** The rule has an element Filter, as opposed to the older Prefix. */
-  readonly filtered: boolean
-  readonly tags: ReadonlyArray<readonly [name: string, value: string]>
-  /** Exclusive. */
-  readonly largerThan?: number
-  readonly smallerThan?: number
-  /** Age in days, or a day in milliseconds since 1970. */
-  readonly days?: number
-  readonly dateMs?: number
-  readonly abortDays?: number
-  /** Age of an older version, since it was replaced, and how many newer ones stay whatever their age. */
-  readonly noncurrentDays?: number
-  readonly newerVersions?: number
-  /** Delete markers without versions behind them. */
-  readonly expiredMarker?: boolean
-}
-
 const rulesMax = 1000
 const elementsMax = 20 * rulesMax
-const dayMs = 86_400_000
 /** Newer versions that a rule may keep, as in AWS. */
 const newerMax = 100
 
@@ -56,7 +34,7 @@ function ruleOf(element: Element, index: number): LifecycleRule {
   const old = textOf(element, 'Prefix')
   if ((filter === undefined) === (old === undefined)) throw malformed('a rule has either a Filter or a Prefix')
   const actions = {
-    ...expirationOf(elementsOf(element, 'Expiration')), ...noncurrentOf(elementsOf(element, 'NoncurrentVersionExpiration')),
+    ...expiringOf(elementsOf(element, 'Expiration')), ...noncurrentOf(elementsOf(element, 'NoncurrentVersionExpiration')),
     ...abortOf(elementsOf(element, 'AbortIncompleteMultipartUpload')),
   }
   if (Object.keys(actions).length === 0) throw invalid('At least one action needs to be specified in a rule')
@@ -92,7 +70,7 @@ function numberOf(element: Element, name: string, min: number): number | undefin
   throw invalid(`'${name}' must be a whole number from ${min} on`)
 }
 
-function expirationOf([expiration]: readonly Element[]): Pick<LifecycleRule, 'days' | 'dateMs' | 'expiredMarker'> {
+function expiringOf([expiration]: readonly Element[]): Pick<LifecycleRule, 'days' | 'dateMs' | 'expiredMarker'> {
   if (!expiration) return {}
   const [kind, more] = expiration.children
   if (!kind || more || !expirations.includes(kind.name)) throw malformed('an Expiration has either Days or a Date')
@@ -123,52 +101,6 @@ function abortOf([abort]: readonly Element[]): Pick<LifecycleRule, 'abortDays'> 
   if (abortDays === undefined) throw malformed('AbortIncompleteMultipartUpload without DaysAfterInitiation')
   return { abortDays }
 }
-
-const isCount = (value: unknown): boolean => value === undefined || (Number.isSafeInteger(value) && (value as number) >= 0)
-
-function isRule(rule: Partial<LifecycleRule> | null): rule is LifecycleRule {
-  if (typeof rule !== 'object' || rule === null) return false
-  const { id, enabled, prefix, filtered, tags, expiredMarker = true, ...numbers } = rule
-  return typeof id === 'string' && typeof enabled === 'boolean' && typeof prefix === 'string' && typeof filtered === 'boolean'
-    && Array.isArray(tags) && tags.every(tag => Array.isArray(tag) && tag.length === 2 && tag.every(text => typeof text === 'string'))
-    && Object.values(numbers).every(isCount) && numbers.days !== 0 && numbers.abortDays !== 0
-    && numbers.noncurrentDays !== 0 && expiredMarker === true
-}
-
-/** Rules in the attribute of a bucket; none if it is missing or has another form. */
-export function lifecycleIn(text: string | undefined): readonly LifecycleRule[] {
-  try {
-    const rules = JSON.parse(text ?? '[]') as unknown
-    return Array.isArray(rules) && rules.every(rule => isRule(rule as never)) ? rules as LifecycleRule[] : []
-  } catch {
-    return []
-  }
-}
-
-/** As in AWS: an age ends at the midnight (UTC) after it is reached. */
-export const isOver = (sinceMs: number, days: number, nowMs: number): boolean =>
-  nowMs >= Math.ceil((sinceMs + days * dayMs) / dayMs) * dayMs
-
-interface Meant { readonly key: string; readonly bytes: number; readonly tags: URLSearchParams }
-
-/** True if the filter of a rule holds for an object. */
-export const isMeant = ({ prefix, tags: wanted, largerThan, smallerThan }: LifecycleRule, { key, bytes, tags }: Meant): boolean =>
-  key.startsWith(prefix) && wanted.every(([name, value]) => tags.getAll(name).includes(value))
-  && (largerThan === undefined || bytes > largerThan) && (smallerThan === undefined || bytes < smallerThan)
-
-/** True if an enabled rule says that the object is to be removed now. */
-export const hasExpired = (rules: readonly LifecycleRule[], object: Meant & { readonly mtimeMs: number }, nowMs: number): boolean =>
-  rules.some(rule => {
-    const { enabled, days, dateMs } = rule
-    return enabled && isMeant(rule, object)
-      && ((days !== undefined && isOver(object.mtimeMs, days, nowMs)) || (dateMs !== undefined && nowMs >= dateMs))
-  })
-
-/** True if an enabled rule says that the upload of this key, begun at this time, is to be aborted now. */
-export const isAbandoned = (rules: readonly LifecycleRule[], { key, begunMs }: { readonly key: string; readonly begunMs: number },
-  nowMs: number): boolean =>
-  rules.some(({ enabled, prefix, abortDays }) => enabled && abortDays !== undefined && key.startsWith(prefix) && isOver(begunMs,
-  abortDays, nowMs))
 
 async function putLifecycle(call: S3Call): Promise<S3Answer> {
   const text = await call.payload({ bytesMax: 256 * 1024 }).text()

@@ -3,7 +3,7 @@
 
 import type { ObjectVersion } from '../../files/objectversions.ts'
 import { tagsName } from './attributes.ts'
-import { isOver, isMeant, type LifecycleRule } from './lifecycle.ts'
+import { isOver, isMeant, type LifecycleRule } from './lifecyclerules.ts'
 
 /** True if a rule asks for what only a look at all versions finds. */
 export const isAboutVersions = (rules: readonly LifecycleRule[]): boolean =>

@@ -4,6 +4,7 @@ import type { Mill } from '../../mill.ts'
 import type { BodyChunks, HeaderFields } from '../exchange.ts'
 import type { S3ErrorName } from './errors.ts'
 import type { Form } from './form.ts'
+import type { LifecycleRule } from './lifecyclerules.ts'
 import type { Headers, Payload, PayloadOptions } from './payload.ts'
 import type { Query } from './target.ts'
 
@@ -17,6 +18,8 @@ export interface S3Call {
   readonly root: string
   /** `Enabled` or `Suspended`, as was read within the last seconds. */
   readonly versioning?: string | undefined
+  /** Rules of the bucket, as were read within the last seconds; default: none. */
+  readonly lifecycle?: readonly LifecycleRule[] | undefined
   readonly query: Query
   readonly headers: Headers
   readonly signal: AbortSignal

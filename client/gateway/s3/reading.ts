@@ -4,6 +4,7 @@ import { hasCode } from '../../../src/base/errors.ts'
 import { checksumFields, checksumOf, fieldsOf, headerValue, partsMax, partsOf } from './attributes.ts'
 import { isUnchanged } from './conditions.ts'
 import { S3Error } from './errors.ts'
+import { expirationHeader } from './expiration.ts'
 import { findObject, nothing, openObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
@@ -45,13 +46,15 @@ function partRange({ attributes, length }: S3Object, number: number): Range & { 
 /** Parameters by which a signed request overrides headers of the answer. */
 const overrides = ['content-type', 'content-language', 'expires', 'cache-control', 'content-disposition', 'content-encoding'] as const
 
-function headersFor({ query, headers }: S3Call, object: S3Object, whole: boolean): Record<string, string> {
+function headersFor(call: S3Call, object: S3Object, whole: boolean): Record<string, string> {
+  const { query, headers } = call
   const isAsked = whole && headers['x-amz-checksum-mode']?.toString().toUpperCase() === 'ENABLED'
   const sum = isAsked ? checksumOf(object.attributes, object.length) : undefined
   const fields: Record<string, string> = {
     ...fieldsOf(object.attributes), etag: `"${object.etag}"`, 'last-modified': new Date(object.status.mtimeMs).toUTCString(),
     'accept-ranges': 'bytes', ...object.version !== undefined && { [versionHeader]: object.version },
     ...sum && checksumFields(sum) as Record<string, string>,
+    ...expirationHeader(call, { bytes: object.length, mtimeMs: object.status.mtimeMs, attributes: object.attributes }),
   }
   for (const name of overrides) {
     const value = query.get(`response-${name}`)

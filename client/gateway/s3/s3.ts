@@ -85,7 +85,7 @@ export class S3 implements GatewayDialect {
     await this.#access.as(asked, async (user, mill, setting) => {
       const call: S3Call = {
         mill, user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query, headers,
-        versioning: setting?.versioning,
+        versioning: setting?.versioning, lifecycle: setting?.lifecycle,
         form, signal: exchange.signal, payload: options => new Payload({ exchange, verified, headers }, options),
         forKey: (action, work) => this.#access.forKey(asked, action, work),
         lifecycleSet: bucket => this.#expiry.soon(bucket), newId: () => random.id(), nowMs: () => clock.now(), pause: () => clock.yield(),

@@ -13,6 +13,7 @@ import { checkBucket, timeOf } from './buckets.ts'
 import { kindOf, type ChecksumKind } from './checksum.ts'
 import { expectedAt, isUnchanged } from './conditions.ts'
 import { S3Error } from './errors.ts'
+import { expirationHeader } from './expiration.ts'
 import { openObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf, bucketPath, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
@@ -106,7 +107,8 @@ async function putObject(call: S3Call): Promise<S3Answer> {
     attributes: { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sumOf(payload, payload.kind)) },
   }))
   const sum = sumOf(payload, payload.kind)
-  return { headers: { etag: `"${payload.md5}"`, ...storedVersion(call, stored), ...sum && checksumFields(sum) } }
+  const expiration = expirationHeader(call, { bytes: payload.length, mtimeMs: stored.mtimeMs, attributes: described })
+  return { headers: { etag: `"${payload.md5}"`, ...storedVersion(call, stored), ...sum && checksumFields(sum), ...expiration } }
 }
 
 /** A key with a slash at the end and no content is a directory. */
@@ -206,7 +208,10 @@ async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promis
   const stored = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length, csv: csvOf(source.status) }, () =>
     ({ base: bucket, parents: true, attributes: { ...described, ...copy.attributes }, expect }))
   return {
-    headers: { ...storedVersion(call, stored), ...sourceVersion(source) },
+    headers: {
+      ...storedVersion(call, stored), ...sourceVersion(source),
+      ...expirationHeader(call, { bytes: source.length, mtimeMs: stored.mtimeMs, attributes: described }),
+    },
     xml: document('CopyObjectResult', { LastModified: timeOf(stored.mtimeMs), ...copy.elements }),
   }
 }

@@ -119,6 +119,11 @@ test('objects that have expired are removed and unfinished uploads aborted, and 
   await ok('PUT', '/aging', { query, body })
   await until('the end of the old object', async () => (await ada.ask('HEAD', '/aging/log/old')).status === 404)
   expect(elements((await ok('GET', '/aging')).text, 'Key')).toEqual(['data/old', 'log/kept', 'log/new'])
+  const expiring = async (method: string, path: string, more: object = {}): Promise<unknown> =>
+    (await ok(method, path, more)).headers['x-amz-expiration']
+  expect(await expiring('HEAD', '/aging/log/new')).toMatch(/^expiry-date="[^"]+ 00:00:00 GMT", rule-id="raw"$/)
+  expect(await expiring('PUT', '/aging/log/new', { body: 'n', headers: { 'x-amz-tagging': 'kind=raw' } })).toContain('rule-id="raw"')
+  expect(await expiring('GET', '/aging/log/kept')).toBeUndefined()
   // An upload of today stays; one that was begun long ago does not.
   await ok('GET', '/aging/big', { query: { uploadId: id } })
   await mill.utimes(`/.gristmill/uploads/${id}`, old, old)

@@ -1,11 +1,14 @@
 // Lifecycle rules: which objects have expired, which documents are refused, and what is answered of those that were set.
 
 import { expect, test } from 'vitest'
-import { hasExpired, isAbandoned, lifecycleIn, lifecycleOperations,
-  type LifecycleRule } from '../../../../../client/gateway/s3/lifecycle.ts'
+import { expirationHeader } from '../../../../../client/gateway/s3/expiration.ts'
+import { lifecycleOperations } from '../../../../../client/gateway/s3/lifecycle.ts'
+import { hasExpired, isAbandoned, lifecycleIn, type LifecycleRule } from '../../../../../client/gateway/s3/lifecyclerules.ts'
 import type { S3Call } from '../../../../../client/gateway/s3/operation.ts'
+import { targetOf } from '../../../../../client/gateway/s3/target.ts'
 
 const day = 86_400_000
+const queryOf = (text: string) => targetOf(`/grain/log/1?${text}`, 'h', []).query
 const rule = (more: Partial<LifecycleRule> = {}): LifecycleRule =>
   ({ id: 'r', enabled: true, prefix: '', filtered: true, tags: [], days: 2, ...more })
 const object = (more: object = {}) => ({ key: 'log/1', bytes: 10, mtimeMs: day * 100 + 5, tags: new URLSearchParams('kind=raw&kept=no'),
@@ -23,6 +26,21 @@ test('an age that ends at midnight ends then, and a date is a date', () => {
   expect(hasExpired([rule()], object({ mtimeMs: 100 * day }), 102 * day)).toBe(true)
   const dated: LifecycleRule = { id: 'r', enabled: true, prefix: '', filtered: true, tags: [], dateMs: 90 * day }
   expect([89.9, 90].map(at => hasExpired([dated], object(), at * day))).toEqual([false, true])
+})
+
+test('answers tell when an object expires, by the rule that is first in time, in terms of HTTP', () => {
+  const rules = [
+    rule({ id: 'late', days: 9 }), rule({ id: 'soon/1 day', days: 2 }), rule({ id: 'off', days: 1, enabled: false }),
+    rule({ id: 'other', days: 1, prefix: 'data/' }), rule({ id: 'tagged', days: 1, tags: [['kind', 'sum']] }),
+  ]
+  const header = (attributes: object, more: object = {}): unknown =>
+    expirationHeader({ key: 'log/1', lifecycle: rules, query: queryOf(''), ...more }, { bytes: 10, mtimeMs: day * 100 + 5,
+      attributes: attributes as Record<string, string> })['x-amz-expiration']
+  expect(header({})).toBe('expiry-date="Tue, 14 Apr 1970 00:00:00 GMT", rule-id="soon%2F1%20day"')
+  expect(header({ 'user.s3.tags': 'kind=sum' })).toContain('rule-id="tagged"')
+  expect(header({}, { lifecycle: [] })).toBeUndefined()
+  expect(header({}, { lifecycle: rules.slice(2) })).toBeUndefined()
+  expect(header({}, { query: queryOf('versionId=null') })).toBeUndefined()
 })
 
 test('uploads are abandoned by rules about uploads, and objects do not expire by them', () => {

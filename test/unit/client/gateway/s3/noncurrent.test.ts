@@ -2,7 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { ObjectVersion } from '../../../../../client/files/objectversions.ts'
-import type { LifecycleRule } from '../../../../../client/gateway/s3/lifecycle.ts'
+import type { LifecycleRule } from '../../../../../client/gateway/s3/lifecyclerules.ts'
 import { isAboutVersions, VersionExpiry } from '../../../../../client/gateway/s3/noncurrent.ts'
 
 const day = 86_400_000
