@@ -1,7 +1,12 @@
 // Gateways: one object through S3 and through WebHDFS, put and got, beside the library over the same network in the same run; parts in
-// parallel; and 10,000 objects of 1 KiB with 32 connections. Three datanodes, three replicas. `--quick`: an eighth of it.
+// parallel; and 10,000 objects of 1 KiB with 32 connections. Three datanodes, three replicas. Beside them, in turns with the gateway,
+// SeaweedFS with three volume servers and three copies, and HDFS with three datanodes, where they are installed: by
+// `npm run test:interop -- --install --only s3-servers,compare`. `--quick`: an eighth of it.
 
+import { once } from 'node:events'
 import { createReadStream, readFileSync, statSync } from 'node:fs'
+import http from 'node:http'
+import { userInfo } from 'node:os'
 import { pipeline } from 'node:stream/promises'
 import { Writable } from 'node:stream'
 import { Agent, request } from 'undici'
@@ -9,6 +14,8 @@ import { connect } from 'gristmill'
 import { startCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import { S3TestClient, type TestKey } from '../cluster/s3client.ts'
+import { hasHadoop, startHdfs } from '../interop/hadoop.ts'
+import { hasSeaweed, startSeaweed } from '../interop/s3servers.ts'
 import { text } from './data.ts'
 
 const quick = process.argv.includes('--quick')
@@ -45,12 +52,29 @@ function checked<T extends { readonly statusCode: number }>(reply: T): T {
   return reply
 }
 
-async function send(url: string, from = 0, to = total): Promise<void> {
+async function send(url: string): Promise<void> {
   const { body } = checked(await request(url, {
-    method: 'PUT', dispatcher, headers: { 'content-length': to - from, 'content-type': 'application/octet-stream' },
-    body: createReadStream(source, { start: from, end: to - 1, highWaterMark: 1 << 20 }),
+    method: 'PUT', dispatcher, headers: { 'content-length': total, 'content-type': 'application/octet-stream' },
+    body: createReadStream(source, { highWaterMark: 1 << 20 }),
   }))
   await body.dump()
+}
+
+/** Not with undici: a datanode of HDFS sends "100 Continue" to clients that have not asked for it. */
+async function sendToHdfs(url: string): Promise<void> {
+  const asking = http.request(url, { method: 'PUT', headers: { 'content-length': total, 'content-type': 'application/octet-stream' } })
+  const answered = once(asking, 'response') as Promise<[http.IncomingMessage]>
+  await pipeline(createReadStream(source, { highWaterMark: 1 << 20 }), asking)
+  const [reply] = await answered
+  checked({ statusCode: reply.statusCode! })
+  reply.resume()
+}
+
+/** HDFS names the datanode that takes the bytes, or has them. */
+async function locationOf(method: 'PUT' | 'GET', url: string): Promise<string> {
+  const { headers, body } = await request(url, { method, dispatcher })
+  await body.dump()
+  return String(headers['location'])
 }
 
 async function fetchAll(url: string): Promise<void> {
@@ -58,19 +82,24 @@ async function fetchAll(url: string): Promise<void> {
   await pipeline(body, nowhere())
 }
 
-const presigned = async (method: string, path: string): Promise<string> => `${s3}${await client.presigned(method, path, 3600)}`
+/** A server of S3 with a key of it. */
+interface Door { readonly host: string; readonly key: TestKey; readonly client: S3TestClient }
+const own: Door = { host: new URL(s3).host, key, client }
+
+const presigned = async (method: string, path: string, { host, client: signer } = own): Promise<string> =>
+  `http://${host}${await signer.presigned(method, path, 3600)}`
 
 /** Eight parts at the same time. */
-async function sendParts(path: string): Promise<void> {
+async function sendParts(path: string, { host, key: keyThere, client: asking } = own): Promise<void> {
   const ok = async (...asked: Parameters<S3TestClient['ask']>): Promise<string> => {
-    const reply = await client.ask(...asked)
+    const reply = await asking.ask(...asked)
     if (reply.status >= 300) throw new Error(reply.text)
     return reply.text
   }
-  const id = /<UploadId>(\w+)</.exec(await ok('POST', path, { query: { uploads: '' } }))![1]!
+  const id = /<UploadId>([^<]+)</.exec(await ok('POST', path, { query: { uploads: '' } }))![1]!
   const parts = await Promise.all(Array.from({ length: 8 }, async (_, i) => {
     const bytes = Math.min(partBytes, total - i * partBytes)
-    const parting = new S3TestClient(new URL(s3).host, key)
+    const parting = new S3TestClient(host, keyThere)
     const reply = await parting.ask('PUT', path, {
       query: { uploadId: id, partNumber: String(i + 1) }, payload: 'UNSIGNED-PAYLOAD', headers: { 'content-length': String(bytes) },
       body: createReadStream(source, { start: i * partBytes, end: i * partBytes + bytes - 1, highWaterMark: 1 << 20 }),
@@ -89,8 +118,13 @@ async function timed(name: string, amount: number, work: () => Promise<unknown>)
 }
 const rate = (name: string): number => median(rates.get(name)!)
 
+const seaweed = hasSeaweed() ? await startSeaweed({ volumes: 3 }) : undefined
+const seaweedDoor = seaweed && { host: seaweed.address, key: seaweed.key, client: new S3TestClient(seaweed.address, seaweed.key) }
+const hdfs = hasHadoop() ? await startHdfs({ datanodes: 3, heap: '2g' }) : undefined
+
 const megabytes = total / 1e6
 await client.ask('PUT', '/bench')
+await seaweedDoor?.client.ask('PUT', '/bench')
 for (let round = 0; round < rounds; round++) {
   // One after the other, so that all see the same load of the machine.
   await timed('own put', megabytes, () => mill.put(source, '/bench/own', { overwrite: true }))
@@ -103,12 +137,35 @@ for (let round = 0; round < rounds; round++) {
   await timed('WebHDFS get', megabytes, () => fetchAll(`${url}&op=OPEN`))
   const get = await presigned('GET', '/bench/s3')
   await timed('S3 get', megabytes, () => fetchAll(get))
+  if (seaweedDoor) {
+    const [putThere, getThere] = [await presigned('PUT', '/bench/s3', seaweedDoor), await presigned('GET', '/bench/s3', seaweedDoor)]
+    await timed('SeaweedFS put', megabytes, () => send(putThere))
+    await timed('SeaweedFS put, 8 parts', megabytes, () => sendParts('/bench/parts', seaweedDoor))
+    await timed('SeaweedFS get', megabytes, () => fetchAll(getThere))
+  }
+  if (hdfs) {
+    const at = `${hdfs.url}/webhdfs/v1/bench?user.name=${userInfo().username}`
+    await timed('HDFS put', megabytes, async () => sendToHdfs(await locationOf('PUT', `${at}&op=CREATE&overwrite=true`)))
+    await timed('HDFS get', megabytes, async () => fetchAll(await locationOf('GET', `${at}&op=OPEN`)))
+  }
 }
 for (const [name, own] of [
   ['S3 put', 'own put'], ['S3 put, 8 parts', 'own put'], ['WebHDFS put', 'own put'], ['S3 get', 'own get'], ['WebHDFS get', 'own get'],
 ] as const)
   console.log(`${name.padEnd(18)} ${rate(name).toFixed(0).padStart(5)} MB/s   the library ${rate(own).toFixed(0).padStart(5)} MB/s   `
     + `ratio ${(rate(name) / rate(own)).toFixed(2)} (goal: 0.70)`)
+
+for (const [name, other] of [
+  ['S3 put', 'SeaweedFS put'], ['S3 put, 8 parts', 'SeaweedFS put, 8 parts'], ['S3 get', 'SeaweedFS get'], ['WebHDFS put', 'HDFS put'],
+  ['WebHDFS get', 'HDFS get'],
+] as const)
+  console.log(rates.has(other)
+    ? `${name.padEnd(18)} ${rate(name).toFixed(0).padStart(5)} MB/s   ${other} ${rate(other).toFixed(0).padStart(5)} MB/s   `
+      + `ratio ${(rate(name) / rate(other)).toFixed(2)} (goal: more than 1)`
+    : `${other}: NOT MEASURED, it is not installed`)
+await hdfs?.end()
+await seaweedDoor?.client.close()
+await seaweed?.stop()
 
 /** Milliseconds of the processor for each object. */
 const cost = (from: number[], to: number[]): string =>

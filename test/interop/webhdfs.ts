@@ -1,93 +1,26 @@
 // Real clients of WebHDFS against a gateway, and the gateway against a real HDFS: the same requests go to both, and answers are compared
 // field by field.
 
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { cache, ran, skipped, Venv, type Peers, type Row } from './client.ts'
+import { ran, skipped, Venv, type Peers, type Row } from './client.ts'
+import { configureHadoop, hadoop, hadoopVersion, hasHadoop, installHadoop, startHdfs } from './hadoop.ts'
 import { pythonClients } from './webhdfsclients.ts'
 import { differences, requests } from './requests.ts'
 
 const exec = promisify(execFile)
 const venv = new Venv('venv', ['fsspec', 'requests', 'hdfs', 'pywebhdfs'])
-const jars = join(cache, 'hadoop/lib')
-const hadoopVersion = '3.4.2'
-
 interface WebHdfsPeersOptions {
   readonly url: string
   /** Access key of the user `ada`. */
   readonly key: { readonly id: string; readonly secret: string }
 }
 
-async function install(): Promise<void> {
-  await mkdir(join(cache, 'hadoop'), { recursive: true })
-  await venv.install()
-  const dependency = (group: string, artifact: string, version: string): string =>
-    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
-  await writeFile(join(cache, 'hadoop/pom.xml'), `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>${[
-    dependency('org.apache.hadoop', 'hadoop-minicluster', hadoopVersion), dependency('org.apache.hadoop', 'hadoop-distcp', hadoopVersion),
-    dependency('junit', 'junit', '4.13.2'),
-    dependency('org.mockito', 'mockito-core', '4.11.0'),
-  ].join('')}</dependencies></project>`)
-  await exec('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib'], { cwd: join(cache, 'hadoop') })
-}
-
-/** A namenode and a datanode of HDFS in one process, which ends when its stdin does. */
-const miniSource = `import org.apache.hadoop.conf.Configuration;
-import org.apache.hadoop.hdfs.MiniDFSCluster;
-public class Mini {
-  public static void main(String[] args) throws Exception {
-    Configuration conf = new Configuration();
-    conf.setLong("dfs.namenode.fs-limits.min-block-size", 512);
-    MiniDFSCluster cluster = new MiniDFSCluster.Builder(conf, new java.io.File(args[0])).numDataNodes(1).build();
-    cluster.waitActive();
-    System.out.println("UP " + cluster.getHttpUri(0));
-    System.in.read();
-    cluster.shutdown(true);
-    System.exit(0);
-  }
-}
-`
-
-/** Programs of Hadoop end without a configuration on the class path, and print their log among their output without one for the log. */
-async function configureHadoop(dir: string): Promise<void> {
-  await writeFile(join(dir, 'core-site.xml'), '<configuration/>')
-  await writeFile(join(dir, 'log4j.properties'), 'log4j.rootLogger=OFF\n')
-}
-
-async function startHdfs(): Promise<{ url: string; end: () => Promise<void> }> {
-  const dir = join(cache, 'hadoop')
-  await writeFile(join(dir, 'Mini.java'), miniSource)
-  await configureHadoop(dir)
-  await rm(join(dir, 'data'), { recursive: true, force: true })
-  await exec('javac', ['-cp', 'lib/*', 'Mini.java'], { cwd: dir })
-  const child: ChildProcess = spawn('java', ['-Xmx400m', '-cp', `.${delimiter}lib/*`, 'Mini', join(dir, 'data')], {
-    cwd: dir, stdio: ['pipe', 'pipe', 'ignore'],
-  })
-  const ended = new Promise<void>(resolve => { child.once('exit', () => resolve()) })
-  let text = ''
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout!.on('data', (bytes: Buffer) => {
-      const up = /UP (\S+)/.exec(text += bytes.toString())
-      if (up) resolve(up[1]!.replace('0.0.0.0', '127.0.0.1'))
-    })
-    child.once('exit', code => reject(new Error(`HDFS ended with ${code}`)))
-  })
-  return {
-    url,
-    end: async () => {
-      child.stdin!.end()
-      await ended
-    },
-  }
-}
-
 async function compare(gateway: string): Promise<Row> {
   const client = `HDFS ${hadoopVersion}, ${requests.length} requests to both`
-  if (!existsSync(jars)) return { client, result: skipped }
+  if (!hasHadoop()) return { client, result: skipped }
   const hdfs = await startHdfs()
   try {
     const found = await differences({ hdfs: hdfs.url, gateway })
@@ -129,7 +62,7 @@ const shellCommands = (at: string, local: string): readonly (readonly [words: st
 
 /** Runs a program of Hadoop as the user `ada`. */
 async function runHadoop(main: string, words: readonly string[]): Promise<{ code: number; text: string }> {
-  const dir = join(cache, 'hadoop')
+  const dir = hadoop
   const ran = await exec('java', [
     '-Xmx300m', '-cp', `.${delimiter}lib/*`, main, '-Ddfs.replication=1', `-Dhadoop.tmp.dir=${join(dir, 'tmp')}`, ...words,
   ], {
@@ -140,8 +73,8 @@ async function runHadoop(main: string, words: readonly string[]): Promise<{ code
 
 async function runShell(url: string): Promise<Row> {
   const client = `hdfs dfs ${hadoopVersion}`
-  if (!existsSync(jars)) return { client, result: skipped }
-  const dir = join(cache, 'hadoop')
+  if (!hasHadoop()) return { client, result: skipped }
+  const dir = hadoop
   const local = join(dir, 'hello')
   await writeFile(local, 'hello world\n')
   await configureHadoop(dir)
@@ -157,8 +90,8 @@ async function runShell(url: string): Promise<Row> {
 /** A tree with a file of several blocks, copied within the gateway, with checksums compared; then once more, with nothing to copy. */
 async function runDistcp(url: string): Promise<Row> {
   const client = `distcp ${hadoopVersion}`
-  if (!existsSync(jars)) return { client, result: skipped }
-  const dir = join(cache, 'hadoop')
+  if (!hasHadoop()) return { client, result: skipped }
+  const dir = hadoop
   await configureHadoop(dir)
   const local = join(dir, 'tree')
   await mkdir(join(local, 'a b'), { recursive: true })
@@ -182,6 +115,11 @@ async function runDistcp(url: string): Promise<Row> {
   const equal = sums[0] === sums[1] && /MD5-of-2048MD5/.test(sums[0]!)
   if (!equal) console.log(`  checksums: ${sums.join('\n')}`)
   return { client, result: equal ? 'passed' : 'FAILED: checksums', failed: !equal }
+}
+
+async function install(): Promise<void> {
+  await venv.install()
+  await installHadoop()
 }
 
 export const webHdfsPeers = (options: WebHdfsPeersOptions): Peers => ({
