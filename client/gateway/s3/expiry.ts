@@ -12,7 +12,7 @@ import { uploadsDirectory } from '../../../src/protocol/object.ts'
 import type { Mill } from '../../mill.ts'
 import type { ObjectEntry } from '../../files/objects.ts'
 import type { Users } from '../users.ts'
-import { etagName, lifecycleName, tagsName } from './attributes.ts'
+import { etagName, lifecycleName, objectNames, tagsName } from './attributes.ts'
 import { hasExpired, isAbandoned, lifecycleIn, type LifecycleRule } from './lifecyclerules.ts'
 import { isAboutVersions, VersionExpiry, type ExpiredVersion } from './noncurrent.ts'
 import { directoryOf, fileOf } from './paths.ts'
@@ -190,6 +190,6 @@ function remove(
     signal }: { readonly bucket: string; readonly entry: ObjectEntry; readonly signal: AbortSignal },
 ): Promise<unknown> {
   if (status?.type === 'directory')
-    return mill.objects.rm(directoryOf(bucket, key), { keep: bucket, directory: true, attributes: [etagName], signal })
+    return mill.objects.rm(directoryOf(bucket, key), { keep: bucket, directory: true, attributes: objectNames, signal })
   return mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect: { id: status!.id }, signal })
 }

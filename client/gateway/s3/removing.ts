@@ -7,7 +7,7 @@ import { hasCode, type GristmillError } from '../../../src/base/errors.ts'
 import { asError } from '../../../src/base/errors.ts'
 import type { Expected } from '../../../src/protocol/object.ts'
 import { isObjectVersion } from '../../files/objectarguments.ts'
-import { etagName } from './attributes.ts'
+import { objectNames } from './attributes.ts'
 import { checkBucket } from './buckets.ts'
 import { expectedAt, isUnchanged } from './conditions.ts'
 import { S3Error, s3ErrorOf } from './errors.ts'
@@ -60,8 +60,9 @@ async function remove(call: Removing, removal: Removal): Promise<Removed> {
   if (!file && expect) throw new S3Error('NoSuchKey', 'The specified key does not exist.')
   const marker = typeof file?.marker === 'string' ? file.marker : undefined
   if (!isDirectoryKey(key) || (file && marker === undefined)) return { was: file !== undefined, marker }
-  // A directory with keys below it stays, and is no key itself any more.
-  const options = { keep: bucket, directory: true, attributes: [etagName], signal }
+  // A directory with keys below it stays, and is no key itself any more. Nothing that was stored with it may stay, or it would not go with
+  // the last of them.
+  const options = { keep: bucket, directory: true, attributes: objectNames, signal }
   return { was: await ifThere(() => mill.objects.rm(directoryOf(bucket, key), options)) !== undefined, marker }
 }
 

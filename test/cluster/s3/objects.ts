@@ -186,6 +186,19 @@ test('a condition, a checksum, an owner or a part that is not here is refused, a
   expect(await left()).toEqual([[]])
 })
 
+test('a directory that was stored as a key goes with its last key, whatever was stored with it', async () => {
+  for (const inOrder of [true, false]) {
+    for (const key of ['marked/', 'marked/deep/'])
+      await ok('PUT', `/grain/${key}`, {
+        headers: { 'content-type': 'application/x-directory', 'x-amz-meta-a': 'b', 'x-amz-tagging': 'a=b' },
+      })
+    await ok('PUT', '/grain/marked/deep/x', { body: 'rye' })
+    const keys = ['marked/', 'marked/deep/', 'marked/deep/x']
+    for (const key of inOrder ? keys : keys.reverse()) await ok('DELETE', `/grain/${key}`)
+    await expect(mill.status('/grain/marked')).rejects.toMatchObject({ code: 'ENOENT' })
+  }
+})
+
 test('a user has the rights that the user has everywhere', async () => {
   await bad('PUT', '/grain/by-grete', 403, 'AccessDenied', { body: 'x' }, grete)
   await bad('DELETE', '/grain/oats', 403, 'AccessDenied', {}, grete)
