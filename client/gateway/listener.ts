@@ -63,7 +63,8 @@ export class Listener {
     http.server.on('checkContinue', take)
     // As S3 does: another expectation counts as none (RFC 9110, 10.1.1).
     http.server.on('checkExpectation', take)
-    listener.#listening = await deps.net.listen({ http, known: listener.#known }, { host: options.host, port: options.port })
+    const service = { http, known: listener.#known, rawTargets: true } as const
+    listener.#listening = await deps.net.listen(service, { host: options.host, port: options.port })
     return listener
   }
 

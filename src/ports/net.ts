@@ -50,6 +50,8 @@ export interface Service {
    * are too many.
    */
   readonly known?: { has(connection: object): boolean }
+  /** Takes targets with bytes beyond ASCII, as `%XX`, in requests without a body; default: they are refused with 400. */
+  readonly rawTargets?: true
   /** Decides on an Upgrade request, synchronously: `run` owns the wire and must end it. */
   upgrade?(request: { path: string; headers: Readonly<Record<string, string | undefined>>; remote: string }):
     | { run(wire: Wire): Promise<void> }

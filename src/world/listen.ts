@@ -17,6 +17,7 @@ import type { Listening, Service } from '../ports/net.ts'
 import { addressOf, wireProtocol } from './address.ts'
 import { processConnections, type Connections, type Ticket } from './connections.ts'
 import { processHandshakes, type Handshakes } from './handshakes.ts'
+import { acceptRawTargets } from './rawtarget.ts'
 import { SocketWire } from './wire.ts'
 
 /** Interval of checks for idle connections while closing. */
@@ -26,7 +27,7 @@ export async function listen(
   service: Service, at: { host: string; port: number }, log: Log, connections: Connections = processConnections(),
   handshakes: Handshakes = processHandshakes(),
 ): Promise<Listening> {
-  const { http, known } = service
+  const { http, known, rawTargets } = service
   connections.check()
   const server: Server = http.server
   const wires = new Set<SocketWire>()
@@ -37,6 +38,7 @@ export async function listen(
   /** Connections (the sockets of requests) that have carried one. */
   const spoken = new WeakSet<object>()
   server.prependListener('request', ({ socket }) => { spoken.add(socket) })
+  if (rawTargets) acceptRawTargets(server, socket => { spoken.add(socket) })
   server.prependListener('connection', (socket: net.Socket) => {
     const ticket = connections.enter({ socket, server, log, known: () => known?.has(encryptedOf?.(socket) ?? socket) ?? false })
     if (!ticket) return

@@ -66,6 +66,52 @@ test('the target arrives as it was sent, whatever the method and the content typ
   expect(log[0]).toMatchObject({ method: 'GET', target: '/a%2Fb//c;d=%25?x=%zz', user: 'ada', status: 200, bytes: 2, peer: '127.0.0.1' })
 })
 
+test('a target with raw bytes beyond ASCII arrives with these bytes as %XX', async () => {
+  const targets: string[] = []
+  const { url, log } = await start(async exchange => {
+    targets.push(`${exchange.method} ${exchange.target} ${exchange.headers['x-a']}`)
+    await exchange.send(200, {}, 'x'.repeat(3_000_000))
+  })
+  const raw = Buffer.from('/d/ü/日本?op=MKDIRS').toString('latin1')
+  const sent = (text: string) => {
+    const connection = connect(url, '')
+    connection.socket.write(Buffer.from(text, 'latin1'))
+    return connection
+  }
+  const { seen } = sent(`PUT ${raw} HTTP/1.1\r\nhost: x\r\nx-a: b\r\nconnection: keep-alive\r\ncontent-length: 0\r\n\r\n`)
+  await until('the answer', async () => seen.closed)
+  expect(targets).toEqual(['PUT /d/%C3%BC/%E6%97%A5%E6%9C%AC?op=MKDIRS b'])
+  expect(seen.text).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+  expect(seen.text.length - seen.text.indexOf('\r\n\r\n') - 4).toBe(3_000_000)
+  expect(log[0]).toMatchObject({ status: 200, peer: '127.0.0.1' })
+  // With a body, a broken head, and behind a request that has no answer yet.
+  for (const text of [
+    `PUT ${raw} HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nbar`,
+    `PUT ${raw} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
+    `GET ${raw} HTTP/1.1\r\nno header\r\n\r\n`, `GET ${raw} \r\n\r\n`,
+  ]) {
+    const { seen: refused } = sent(text)
+    await until('the refusal', async () => refused.closed)
+    expect(refused.text, text).toMatch(/^HTTP\/1\.1 400 /)
+  }
+  expect(targets).toHaveLength(1)
+})
+
+test('a target with raw bytes behind a request that has no answer yet is refused', async () => {
+  const targets: string[] = []
+  const begun = Promise.withResolvers<void>()
+  const { url } = await start(async exchange => {
+    targets.push(exchange.target)
+    begun.resolve()
+    await new Promise<void>(resolve => { exchange.signal.addEventListener('abort', () => resolve(), { once: true }) })
+  })
+  const { socket, seen } = connect(url, 'GET /first HTTP/1.1\r\nhost: x\r\n\r\n')
+  await begun.promise
+  socket.write(Buffer.from('GET /\u00fc HTTP/1.1\r\nhost: x\r\n\r\n', 'latin1'))
+  await until('the end', async () => seen.closed)
+  expect(targets).toEqual(['/first'])
+})
+
 test.each([
   'content-type: ', 'content-type: no type', 'content-type: a/b/c', 'expect: 200', 'expect: ',
 ])('a body with the header "%s" arrives', async field => {

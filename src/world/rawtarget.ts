@@ -1,0 +1,72 @@
+// Requests whose target has bytes beyond ASCII. Hadoop's client sends names over `webhdfs://` as their UTF-8 bytes, and HDFS's server takes
+// them; Node's parser refuses such a request. It is parsed again with these bytes as %XX, and its connection ends with the answer.
+// INVARIANT: one such request of a connection is answered, with no other request before it that has no answer yet: answers would mix. It
+// has no body: clients send bodies to addresses that the gateway has made.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+
+interface ParseError extends Error { readonly code?: string; readonly rawPacket?: Buffer }
+
+/**
+ * `spoke` is told of a connection that has carried such a request. Other errors go to the listeners that `server` has. REQUIRES: they are
+ * all there.
+ */
+export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void): void {
+  const refuse = server.listeners('clientError') as Array<(error: ParseError, socket: Socket) => void>
+  const parser = createServer()
+  parser.removeAllListeners('request')
+  parser.on('request', (request: IncomingMessage, response: ServerResponse) => server.emit('request', request, response))
+  const taken = new WeakSet<Socket>()
+  const answering = new WeakSet<Socket>()
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    answering.add(socket)
+    response.once('close', () => { answering.delete(socket) })
+  })
+  server.removeAllListeners('clientError')
+  server.on('clientError', (error: ParseError, socket: Socket) => {
+    // The first parser fails for whatever comes next, and waits in vain for the rest of its head.
+    if (taken.has(socket)) return
+    const isRaw = error.code === 'HPE_INVALID_URL' && error.rawPacket !== undefined && !answering.has(socket)
+    const head = isRaw ? asciiHead(error.rawPacket!) : undefined
+    if (head === undefined) return void refuse.forEach(listener => listener.call(server, error, socket))
+    taken.add(socket)
+    spoke(socket)
+    parser.emit('connection', new Parsed(socket, head))
+  })
+}
+
+/** Head with a target in ASCII, which asks for the end of the connection; undefined: it is incomplete, or has a body. */
+function asciiHead(packet: Buffer): string | undefined {
+  const text = packet.toString('latin1')
+  const [target, ends] = [text.indexOf('\r\n'), text.indexOf('\r\n\r\n')]
+  if (ends < 0) return undefined
+  const headers = text.slice(target, ends).split('\r\n').slice(1)
+  if (headers.some(line => /^(?:content-length:[ \t]*0*[1-9]|transfer-encoding:|expect:)/i.test(line))) return undefined
+  const line = text.slice(0, target).replaceAll(/[\u0080-\u00ff]/g, byte => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`)
+  return [line, ...headers.filter(header => !/^connection:/i.test(header)), 'Connection: close', '', ''].join('\r\n')
+}
+
+/** The same connection for a second parser, which gets `head` and nothing else. */
+class Parsed extends Duplex {
+  readonly remoteAddress: string | undefined
+  readonly #socket: Socket
+
+  constructor(socket: Socket, head: string) {
+    super()
+    this.#socket = socket
+    this.remoteAddress = socket.remoteAddress
+    socket.once('close', () => this.destroy())
+    this.push(head, 'latin1')
+  }
+
+  override _read(): void {}
+  override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void { this.#socket.write(bytes, done) }
+  override _final(done: (error?: Error | null) => void): void { this.#socket.end(done) }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#socket.destroy()
+    done(error)
+  }
+}
