@@ -6,15 +6,15 @@ import type { Key } from '../base/pair.ts'
 import { KiB } from '../base/units.ts'
 import { entryBytesMax, tooLarge } from './segmentframe.ts'
 import { compareKeys, encodeKey } from './key.ts'
-import { recordsMax, sortRecords, type Records } from './order.ts'
+import { fourBytes, recordsMax, sortRecords, type Records } from './order.ts'
 import { askPartitioner, hashKey, type Partitioner } from './partition.ts'
 import type { KeyRanges } from './ranges.ts'
 import { GrowingBuffer, varintBytes } from './buffer.ts'
 import { encodeValue } from './value.ts'
 import type { SegmentWriter } from './writer.ts'
 
-/** Memory per record beside its bytes: 12 bytes of positions, and 16 while it is sorted. */
-const placeBytes = 28
+/** Memory per record beside its bytes: 16 bytes of positions and prefix, and 16 while it is sorted. */
+const placeBytes = 32
 const firstCapacity = 1024
 /**
  * Records whose bytes are loaded into the CPU's cache together before they are copied one by one. In sorted order they lie anywhere in the
@@ -31,6 +31,9 @@ export class Arena {
   /** See Records. */
   #places = new Uint32Array(firstCapacity * 2)
   #partitions = new Uint32Array(firstCapacity)
+  #prefixes = new Uint32Array(firstCapacity)
+  /** First byte of the keys; -1: they differ in it. */
+  #firstByte = 0
   /** Bytes of the last key's and the last value's length: kept free for the next ones, which are moved if they need another number. */
   #headBytes = 1
   #lengthBytes = 1
@@ -59,13 +62,17 @@ export class Arena {
       sink.skip(this.#lengthBytes)
       encodeValue(value, sink)
       const lengthBytes = this.#lengthBytes = sink.prefix(keyEnd, this.#lengthBytes, 0)
-      const bytes = sink.length - start - headBytes - lengthBytes
-      if (bytes > entryBytesMax) throw tooLarge(bytes)
+      const dataBytes = sink.length - start - headBytes - lengthBytes
+      if (dataBytes > entryBytesMax) throw tooLarge(dataBytes)
       const count = this.count
       if (count === this.#partitions.length) this.#grow()
       this.#places[count * 2] = keyStart
       this.#places[count * 2 + 1] = keyEnd
       this.#partitions[count] = this.#partitionOf(key, keyStart, keyEnd)
+      const { bytes } = sink
+      this.#prefixes[count] = fourBytes(bytes, keyStart + 1, keyEnd)
+      if (count === 0) this.#firstByte = bytes[keyStart]!
+      else if (bytes[keyStart] !== this.#firstByte) this.#firstByte = -1
       this.count = count + 1
     } catch (error) {
       sink.length = start
@@ -81,7 +88,10 @@ export class Arena {
 
   /** Writes all records in sorted order and clears the arena. Its memory is reused. */
   drainTo(writer: SegmentWriter): void {
-    const records: Records = { count: this.count, bytes: this.#sink.bytes, places: this.#places, partitions: this.#partitions }
+    const records: Records = {
+      count: this.count, bytes: this.#sink.bytes, places: this.#places, partitions: this.#partitions,
+      ...this.#firstByte >= 0 && { prefixes: this.#prefixes },
+    }
     const { order, bounds } = sortRecords(records, this.#partitionCount)
     for (let p = 0; p < this.#partitionCount; p++) {
       const to = bounds[p + 1]!
@@ -138,5 +148,6 @@ export class Arena {
     }
     this.#places = grown(this.#places)
     this.#partitions = grown(this.#partitions)
+    this.#prefixes = grown(this.#prefixes)
   }
 }

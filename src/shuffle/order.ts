@@ -13,6 +13,8 @@ export interface Records {
   /** Two positions per record, adjacent in memory for the cache: the start of the record (and of its key), and the end of its key. */
   readonly places: Uint32Array
   readonly partitions: Uint32Array
+  /** Bytes 1 to 4 of each key, padded with zeros, if the first byte of all keys is the same. They are sorted without a look at the records. */
+  readonly prefixes?: Uint32Array | undefined
 }
 
 interface SortOrder {
@@ -49,9 +51,18 @@ export function sortRecords(records: Records, partitionCount: number): SortOrder
   return { order, bounds }
 }
 
+/** Four bytes of a key from `at` on, padded with zeros, as a number. */
+export function fourBytes(bytes: Uint8Array, at: number, end: number): number {
+  if (end - at >= 4) return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0
+  let number = 0
+  for (let k = 0; k < 4; k++) number = number * 256 + (at + k < end ? bytes[at + k]! : 0)
+  return number
+}
+
 class Sorter {
   readonly #bytes: Uint8Array
   readonly #places: Uint32Array
+  readonly #prefixes: Uint32Array | undefined
   readonly #order: Uint32Array
   readonly #numbers = new Float64Array(countedMin)
   readonly #ids: Uint32Array
@@ -63,6 +74,7 @@ class Sorter {
   constructor(records: Records, order: Uint32Array, largest: number) {
     this.#bytes = records.bytes
     this.#places = records.places
+    this.#prefixes = records.prefixes
     this.#order = order
     this.#ids = new Uint32Array(largest)
     this.#keys = new Uint32Array(largest)
@@ -74,6 +86,10 @@ class Sorter {
     const count = high - low
     if (count < 2) return
     if (count <= insertionMax) return this.#insert(low, high)
+    if (depth === 0 && this.#prefixes && count >= countedMin) {
+      this.#settleAll(this.#countingSort(low, count, 1, this.#prefixes), low, 1 + countedBytes)
+      return
+    }
     const common = this.#common(low, high, depth)
     if (common < 0) return
     // The scratch arrays are free after each of them: the recursive calls use them again.
@@ -109,12 +125,13 @@ class Sorter {
     return runs
   }
 
-  /** The same by `countedBytes` bytes. */
-  #countingSort(low: number, count: number, from: number): number[] {
+  /** The same by `countedBytes` bytes. `known`: those bytes of each record. */
+  #countingSort(low: number, count: number, from: number, known?: Uint32Array): number[] {
     const counters = this.#counters.fill(0)
     const keys = this.#keys
+    const order = this.#order
     for (let i = 0; i < count; i++) {
-      const key = keys[i] = this.#bytesAt(this.#order[low + i]!, from)
+      const key = keys[i] = known ? known[order[low + i]!]! : this.#bytesAt(order[low + i]!, from)
       counters[key & (digits - 1)]!++
       counters[digits + (key >>> digitBits & (digits - 1))]!++
       counters[2 * digits + (key >>> 2 * digitBits)]!++
@@ -163,15 +180,9 @@ class Sorter {
     return runs
   }
 
-  /** `countedBytes` bytes of a record's key from `from` on, padded with zeros. */
+  /** `countedBytes` bytes of a record's key from `from` on. */
   #bytesAt(id: number, from: number): number {
-    const bytes = this.#bytes
-    const at = this.#places[id * 2]! + from
-    const end = this.#places[id * 2 + 1]!
-    if (end - at >= countedBytes) return (bytes[at]! << 24 | bytes[at + 1]! << 16 | bytes[at + 2]! << 8 | bytes[at + 3]!) >>> 0
-    let key = 0
-    for (let k = 0; k < countedBytes; k++) key = key * 256 + (at + k < end ? bytes[at + k]! : 0)
-    return key
+    return fourBytes(this.#bytes, this.#places[id * 2]! + from, this.#places[id * 2 + 1]!)
   }
 
   /** Length of the common prefix of all keys, at least `depth`; -1 if all keys are equal. */
