@@ -5,12 +5,13 @@ import { assert } from '../base/assert.ts'
 import type { Key } from '../base/pair.ts'
 import { KiB } from '../base/units.ts'
 import { entryBytesMax, tooLarge } from './segmentframe.ts'
-import { compareKeys, encodeKey } from './key.ts'
+import { compareKeys, encodeKey, tagString } from './key.ts'
 import { fourBytes, recordsMax, sortRecords, type Records } from './order.ts'
 import { askPartitioner, hashKey, type Partitioner } from './partition.ts'
 import type { KeyRanges } from './ranges.ts'
 import { GrowingBuffer, varintBytes } from './buffer.ts'
-import { encodeValue } from './value.ts'
+import { writeText } from './text.ts'
+import { encodeValue, tags } from './value.ts'
 import type { SegmentWriter } from './writer.ts'
 
 /** Memory per record beside its bytes: 16 bytes of positions and prefix, and 16 while it is sorted. */
@@ -22,6 +23,10 @@ const firstCapacity = 1024
  */
 const loadedAtOnce = 32
 const cacheLineBytes = 64
+/** Below 128, with a tag and the byte of the text's own length. */
+const shortCharsMax = 125
+/** Room for two texts of three bytes a character, their tags and lengths. */
+const shortBytesMax = 2 * 3 * shortCharsMax + 5
 
 export class Arena {
   readonly #partitionCount: number
@@ -54,30 +59,63 @@ export class Arena {
     const sink = this.#sink
     const start = sink.length
     try {
-      sink.skip(this.#headBytes)
-      encodeKey(key, sink)
-      const headBytes = this.#headBytes = sink.prefix(start, this.#headBytes, 1)
-      const keyStart = start + headBytes
-      const keyEnd = sink.length
-      sink.skip(this.#lengthBytes)
-      encodeValue(value, sink)
-      const lengthBytes = this.#lengthBytes = sink.prefix(keyEnd, this.#lengthBytes, 0)
-      const dataBytes = sink.length - start - headBytes - lengthBytes
-      if (dataBytes > entryBytesMax) throw tooLarge(dataBytes)
-      const count = this.count
-      if (count === this.#partitions.length) this.#grow()
-      this.#places[count * 2] = keyStart
-      this.#places[count * 2 + 1] = keyEnd
-      this.#partitions[count] = this.#partitionOf(key, keyStart, keyEnd)
-      const { bytes } = sink
-      this.#prefixes[count] = fourBytes(bytes, keyStart + 1, keyEnd)
-      if (count === 0) this.#firstByte = bytes[keyStart]!
-      else if (bytes[keyStart] !== this.#firstByte) this.#firstByte = -1
-      this.count = count + 1
+      if (typeof key !== 'string' || typeof value !== 'string' || !this.#addTexts(key, value)) this.#addAny(key, value)
     } catch (error) {
       sink.length = start
       throw error
     }
+  }
+
+  /** The entry of two texts if both are ASCII, and so short that each length takes one byte. False: not added. */
+  #addTexts(key: string, value: string): boolean {
+    const keyChars = key.length
+    const valueChars = value.length
+    if (keyChars > shortCharsMax || valueChars > shortCharsMax) return false
+    const sink = this.#sink
+    sink.reserve(shortBytesMax)
+    const { bytes, length: start } = sink
+    const keyStart = start + 1
+    const keyEnd = keyStart + 1 + keyChars
+    bytes[start] = keyChars + 2
+    bytes[keyStart] = tagString
+    if (writeText(bytes, key, keyStart + 1) !== keyChars) return false
+    bytes[keyEnd] = valueChars + 2
+    bytes[keyEnd + 1] = tags.text
+    bytes[keyEnd + 2] = valueChars
+    if (writeText(bytes, value, keyEnd + 3) !== valueChars) return false
+    sink.length = keyEnd + 3 + valueChars
+    this.#place(key, keyStart, keyEnd)
+    return true
+  }
+
+  #addAny(key: Key, value: unknown): void {
+    const sink = this.#sink
+    const start = sink.length
+    sink.skip(this.#headBytes)
+    encodeKey(key, sink)
+    const headBytes = this.#headBytes = sink.prefix(start, this.#headBytes, 1)
+    const keyStart = start + headBytes
+    const keyEnd = sink.length
+    sink.skip(this.#lengthBytes)
+    encodeValue(value, sink)
+    const lengthBytes = this.#lengthBytes = sink.prefix(keyEnd, this.#lengthBytes, 0)
+    const bytes = sink.length - start - headBytes - lengthBytes
+    if (bytes > entryBytesMax) throw tooLarge(bytes)
+    this.#place(key, keyStart, keyEnd)
+  }
+
+  /** Enters a record whose bytes are at the end of the buffer. */
+  #place(key: Key, keyStart: number, keyEnd: number): void {
+    const { bytes } = this.#sink
+    const count = this.count
+    if (count === this.#partitions.length) this.#grow()
+    this.#places[count * 2] = keyStart
+    this.#places[count * 2 + 1] = keyEnd
+    this.#partitions[count] = this.#partitionOf(key, keyStart, keyEnd)
+    this.#prefixes[count] = fourBytes(bytes, keyStart + 1, keyEnd)
+    if (count === 0) this.#firstByte = bytes[keyStart]!
+    else if (bytes[keyStart] !== this.#firstByte) this.#firstByte = -1
+    this.count = count + 1
   }
 
   #partitionOf(key: Key, start: number, end: number): number {

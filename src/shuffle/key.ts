@@ -16,7 +16,7 @@ const tagNull = 0x01
 const tagFalse = 0x02
 const tagTrue = 0x03
 const tagNumber = 0x04
-const tagString = 0x05
+export const tagString = 0x05
 const tagArray = 0x06
 /**
  * Follows the eight bytes of a number in the encoding of a bigint: the number is the largest double not above the bigint, and the
