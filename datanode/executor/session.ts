@@ -28,6 +28,7 @@ import { Credentials } from '../../src/rpc/auth.ts'
 import { Caller } from '../../src/rpc/call.ts'
 import { BlockTokens } from '../../src/rpc/token.ts'
 import { linesOf } from '../../src/shuffle/lines.ts'
+import { SpareArena } from '../../src/shuffle/spare.ts'
 import { ClusterTime } from '../heartbeat/time.ts'
 import { DecodedValues } from './decoded.ts'
 import type { Setup } from './messages.ts'
@@ -64,6 +65,8 @@ export class ExecutorSession {
   readonly tokens: BlockTokens
   readonly loadAvro: LoadAvro | undefined
   readonly decoded: DecodedValues
+  /** Memory of map outputs. A process runs one task at a time. */
+  readonly spareArena = new SpareArena()
   readonly #modules: Modules | undefined
   readonly #started: Started | undefined
   readonly #globals: ProgramGlobals | undefined

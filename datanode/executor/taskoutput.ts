@@ -77,7 +77,7 @@ async function openShuffle(
   const { partition } = end
   const ranges = end.ranges && KeyRanges.of(await readBroadcast(session, work, work.broadcasts![0]!), partitions)
   const output = await MapOutput.open({
-    partitions, disk, directory: outputsDirectory(setup.dir, work.job), name: work.attempt,
+    partitions, disk, directory: outputsDirectory(setup.dir, work.job), name: work.attempt, spare: session.spareArena,
     memoryBytes: setup.memoryBytes * shareOf(work, stage),
     ...(combine !== undefined && { combine: functions[combine] as Combine }),
     ...(partition !== undefined && { partitioner: functions[partition] as Partitioner }),
@@ -105,9 +105,11 @@ async function openShuffle(
 }
 
 async function openFile(
-  { disk, files, setup, loadAvro }: ExecutorSession, work: TaskWork, { sink: end }: Stage,
+  { disk, files, setup, loadAvro, spareArena }: ExecutorSession, work: TaskWork, { sink: end }: Stage,
   { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>,
 ): Promise<OpenOutput> {
+  // A task that writes files needs its memory for what it reads.
+  spareArena.drop()
   const options = end.kind === 'write' ? end.output : undefined
   const { schema, codec } = options ?? {}
   const name = `part-${String(work.task).padStart(5, '0')}${extensionOf(format)}`

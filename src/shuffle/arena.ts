@@ -28,10 +28,17 @@ const shortCharsMax = 125
 /** Room for two texts of three bytes a character, their tags and lengths. */
 const shortBytesMax = 2 * 3 * shortCharsMax + 5
 
+export interface ArenaOptions {
+  readonly partitions: number
+  readonly partitioner?: Partitioner | undefined
+  /** Partitions are ranges of keys, in order; instead of `partitioner`. */
+  readonly ranges?: KeyRanges | undefined
+}
+
 export class Arena {
-  readonly #partitionCount: number
-  readonly #partitioner: Partitioner | undefined
-  readonly #ranges: KeyRanges | undefined
+  #partitionCount = 1
+  #partitioner: Partitioner | undefined
+  #ranges: KeyRanges | undefined
   readonly #sink = new GrowingBuffer(64 * KiB)
   /** See Records. */
   #places = new Uint32Array(firstCapacity * 2)
@@ -44,10 +51,19 @@ export class Arena {
   #lengthBytes = 1
   count = 0
 
-  constructor(options: { partitions: number; partitioner?: Partitioner | undefined; ranges?: KeyRanges | undefined }) {
-    this.#partitionCount = options.partitions
-    this.#partitioner = options.partitioner
-    this.#ranges = options.ranges
+  constructor(options: ArenaOptions) { this.begin(options) }
+
+  /** Begins anew without records, with the same memory. */
+  begin({ partitions, partitioner, ranges }: ArenaOptions): void {
+    this.#partitionCount = partitions
+    this.#partitioner = partitioner
+    this.#ranges = ranges
+    this.#clear()
+  }
+
+  #clear(): void {
+    this.count = 0
+    this.#sink.length = 0
   }
 
   /** Memory in use. */
@@ -146,8 +162,7 @@ export class Arena {
         }
       }
     }
-    this.count = 0
-    this.#sink.length = 0
+    this.#clear()
   }
 
   /** Loads the records order[from, to) into the cache; the CPU waits for all of them at the same time. Returns a sum of bytes. */

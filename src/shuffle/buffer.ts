@@ -19,8 +19,8 @@ export class GrowingBuffer {
     const needed = this.length + count
     // Positions are kept in 32 bits.
     assert(needed < 2 ** 32, 'a buffer reached 4 GiB')
-    // Large ones by four: each copy costs a page of memory for a page, and pages that are never used cost nothing.
-    const factor = this.bytes.length < MiB ? 2 : 4
+    // Large ones by more: each copy costs a page of memory for a page, and pages that are never used cost nothing.
+    const factor = this.bytes.length < MiB ? 2 : this.bytes.length < 16 * MiB ? 16 : 4
     const larger = Buffer.allocUnsafeSlow(Math.min(Math.max(needed, this.bytes.length * factor), 2 ** 32 - 1))
     this.bytes.copy(larger, 0, 0, this.length)
     this.bytes = larger

@@ -5,24 +5,21 @@
 import { assert, assertKept } from '../base/assert.ts'
 import type { Key } from '../base/pair.ts'
 import type { Disk, DiskWriter } from '../ports/disk.ts'
-import { Arena } from './arena.ts'
+import type { Arena, ArenaOptions } from './arena.ts'
 import { Combiner, fold, type Combine } from './combiner.ts'
 import { decodeKey } from './key.ts'
 import { Merge } from './merge.ts'
 import { narrow, type SortedRun } from './passes.ts'
-import type { Partitioner } from './partition.ts'
-import type { KeyRanges } from './ranges.ts'
 import { encodeIndex, segmentInFile, type Extent } from './segment.ts'
 import { GrowingBuffer } from './buffer.ts'
 import { decodeValue } from './decode.ts'
+import { SpareArena } from './spare.ts'
 import { encodeValue } from './value.ts'
 import { SegmentWriter } from './writer.ts'
 
-export interface MapOutputOptions {
-  readonly partitions: number
-  readonly partitioner?: Partitioner | undefined
-  /** Partitions are ranges of keys, in order; instead of `partitioner`. */
-  readonly ranges?: KeyRanges | undefined
+export interface MapOutputOptions extends ArenaOptions {
+  /** Memory that the process keeps. Default: the output has its own. */
+  readonly spare?: SpareArena | undefined
   readonly combine?: Combine | undefined
   readonly disk: Disk
   /** REQUIRES: it exists. Files: `<name>.data`, `<name>.index` and, until `finish`, `<name>.spill` and `<name>.merge<n>`. */
@@ -65,6 +62,7 @@ const foldMax = 256
 
 export class MapOutput {
   readonly #options: MapOutputOptions
+  readonly #spare: SpareArena
   readonly #arena: Arena
   readonly #combiner: Combiner | undefined
   readonly #budget: number
@@ -78,7 +76,8 @@ export class MapOutput {
   private constructor(options: MapOutputOptions, spillFile: DiskWriter) {
     this.#options = options
     this.#spillFile = spillFile
-    this.#arena = new Arena(options)
+    this.#spare = options.spare ?? new SpareArena()
+    this.#arena = this.#spare.take(options)
     this.#combiner = options.combine && new Combiner(options.combine)
     // While the table is drained, its aggregates are in memory twice; encoded they take about half the space.
     this.#budget = this.#combiner ? options.memoryBytes * 0.65 : options.memoryBytes
@@ -147,6 +146,7 @@ export class MapOutput {
     } finally {
       await data.close()
     }
+    this.#spare.give(this.#arena)
     await disk.remove(path(this.#options, 'spill'))
     const partitions = this.#runs.at(-1)!
     const indexFile = path(this.#options, 'index')

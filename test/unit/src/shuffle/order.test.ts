@@ -1,7 +1,7 @@
 // Sort of emitted records by partition, key and emission, compared with a plain sort on difficult keys.
 
 import { describe, expect, test } from 'vitest'
-import { sortRecords } from '../../../../src/shuffle/order.ts'
+import { fourBytes, sortRecords } from '../../../../src/shuffle/order.ts'
 import { dice, type Dice } from '../../../kit/dice.ts'
 
 /** Difficult keys: few distinct, long common prefixes, zeros at the end, one a prefix of the other. */
@@ -30,6 +30,14 @@ describe('sorting records', () => {
       const { order, bounds } = sortRecords({ count, bytes: Buffer.concat(keys), places, partitions }, partitionCount)
       const expected = keys.map((_, i) => i).sort((a, b) => partitions[a]! - partitions[b]! || Buffer.compare(keys[a]!, keys[b]!) || a - b)
       expect([...order]).toEqual(expected)
+      // The same keys behind one byte that all of them have, once with what the sort may know of them.
+      const tagged = Buffer.concat(keys.flatMap(key => [Buffer.from([5]), key]))
+      const further = places.map((place, i) => place + Math.ceil(i / 2))
+      const prefixes = Uint32Array.from(keys, (_, i) => fourBytes(tagged, further[i * 2]! + 1, further[i * 2 + 1]!))
+      for (const known of [undefined, prefixes]) {
+        const { order } = sortRecords({ count, bytes: tagged, places: further, partitions, prefixes: known }, partitionCount)
+        expect([...order]).toEqual(expected)
+      }
       for (let p = 0; p < partitionCount; p++)
         expect([...order.subarray(bounds[p], bounds[p + 1])].every(i => partitions[i] === p)).toBe(true)
     }

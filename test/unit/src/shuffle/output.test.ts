@@ -6,6 +6,7 @@ import fs from 'node:fs/promises'
 import { describe, expect, test } from 'vitest'
 import { MapOutput } from '../../../../src/shuffle/mapoutput.ts'
 import { hashKey } from '../../../../src/shuffle/partition.ts'
+import { SpareArena } from '../../../../src/shuffle/spare.ts'
 import { decodeIndex, digestOf } from '../../../../src/shuffle/segment.ts'
 import { encodeKey } from '../../../../src/shuffle/key.ts'
 import { GrowingBuffer } from '../../../../src/shuffle/buffer.ts'
@@ -64,6 +65,30 @@ describe('map outputs and their merge', () => {
     }
     const groups = await groupsOf([await fileSegment(await output.finish(), 0)], directory)
     expect(groups).toEqual(oracle(pairs))
+  })
+
+  test('outputs that take their memory from one place are what they are without it, whatever keys come one after the other', async () => {
+    const random = dice(12)
+    const directory = await scratch()
+    const spare = new SpareArena()
+    const makers: Array<() => Key> = [() => `k${random.below(900)}`, () => random.below(900), () => randomKey(random), () => `k${random.below(5)}`]
+    for (const [i, key] of [...makers, ...makers].entries()) {
+      const pairs = Array.from({ length: 5000 }, (): Pair => [key(), random.pick(['a', 'b'.repeat(random.below(200)), 7])])
+      const partitions = 1 + random.below(3)
+      const memoryBytes = random.pick([1 << 24, 90_000])
+      // One that is given up, and one that is open meanwhile.
+      const left = await MapOutput.open({ partitions, disk: localDisk, directory, name: `left${i}`, memoryBytes, spare })
+      left.emit('left', i)
+      const name = `m${i}`
+      const own = await fs.readFile((await writeOutput(directory, pairs, { name, partitions, memoryBytes })).file)
+      await left.discard()
+      const result = await writeOutput(directory, pairs, { name, partitions, memoryBytes, spare })
+      expect((await fs.readFile(result.file)).equals(own)).toBe(true)
+      for (let p = 0; p < partitions; p++) {
+        expect(await groupsOf([await fileSegment(result, p)], directory))
+          .toEqual(oracle(pairs.filter(([each]) => partitionOf(each, partitions) === p)))
+      }
+    }
   })
 
   test('combining gives the same totals whatever the memory, and one value a key in each output', async () => {
