@@ -46,6 +46,8 @@ export function openOutput(
   session: ExecutorSession, work: TaskWork, stage: Stage, functions: readonly UserFunction[],
 ): Promise<OpenOutput> {
   const { output } = work
+  // Tasks with other outputs need their memory for what they read.
+  if (output.kind !== 'shuffle') session.spareArena.drop()
   switch (output.kind) {
     case 'shuffle': return openShuffle(session, work, stage, output.partitions, functions)
     case 'files': return openFile(session, work, stage, output)
@@ -105,11 +107,9 @@ async function openShuffle(
 }
 
 async function openFile(
-  { disk, files, setup, loadAvro, spareArena }: ExecutorSession, work: TaskWork, { sink: end }: Stage,
+  { disk, files, setup, loadAvro }: ExecutorSession, work: TaskWork, { sink: end }: Stage,
   { format, replication, blockBytes }: Extract<TaskWork['output'], { kind: 'files' }>,
 ): Promise<OpenOutput> {
-  // A task that writes files needs its memory for what it reads.
-  spareArena.drop()
   const options = end.kind === 'write' ? end.output : undefined
   const { schema, codec } = options ?? {}
   const name = `part-${String(work.task).padStart(5, '0')}${extensionOf(format)}`

@@ -50,6 +50,8 @@ export class Arena {
   #headBytes = 1
   #lengthBytes = 1
   count = 0
+  /** Most memory that has been in use, which the process still has. */
+  mostBytes = 0
 
   constructor(options: ArenaOptions) { this.begin(options) }
 
@@ -62,6 +64,7 @@ export class Arena {
   }
 
   #clear(): void {
+    this.mostBytes = Math.max(this.mostBytes, this.usedBytes)
     this.count = 0
     this.#sink.length = 0
   }

@@ -77,7 +77,7 @@ export class MapOutput {
     this.#options = options
     this.#spillFile = spillFile
     this.#spare = options.spare ?? new SpareArena()
-    this.#arena = this.#spare.take(options)
+    this.#arena = this.#spare.take(options, options.memoryBytes)
     this.#combiner = options.combine && new Combiner(options.combine)
     // While the table is drained, its aggregates are in memory twice; encoded they take about half the space.
     this.#budget = this.#combiner ? options.memoryBytes * 0.65 : options.memoryBytes

@@ -13,7 +13,7 @@ export interface Records {
   /** Two positions per record, adjacent in memory for the cache: the start of the record (and of its key), and the end of its key. */
   readonly places: Uint32Array
   readonly partitions: Uint32Array
-  /** Bytes 1 to 4 of each key, padded with zeros, if the first byte of all keys is the same. They are sorted without a look at the records. */
+  /** Bytes 1 to 4 of each key, padded with zeros, if the first byte of all keys is the same. */
   readonly prefixes?: Uint32Array | undefined
 }
 

@@ -6,9 +6,10 @@ import { Arena, type ArenaOptions } from './arena.ts'
 export class SpareArena {
   #arena: Arena | undefined
 
-  /** An empty arena, which is the caller's until `give`. */
-  take(options: ArenaOptions): Arena {
-    const arena = this.#arena ?? new Arena(options)
+  /** An empty arena, which is the caller's until `give`. One that has had more than `bytesMax` in it is not kept for this. */
+  take(options: ArenaOptions, bytesMax: number): Arena {
+    const kept = this.#arena
+    const arena = kept && kept.mostBytes <= bytesMax ? kept : new Arena(options)
     this.#arena = undefined
     arena.begin(options)
     return arena

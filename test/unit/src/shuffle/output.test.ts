@@ -71,7 +71,9 @@ describe('map outputs and their merge', () => {
     const random = dice(12)
     const directory = await scratch()
     const spare = new SpareArena()
-    const makers: Array<() => Key> = [() => `k${random.below(900)}`, () => random.below(900), () => randomKey(random), () => `k${random.below(5)}`]
+    const makers: Array<() => Key> = [
+      () => `k${random.below(900)}`, () => random.below(900), () => randomKey(random), () => `k${random.below(5)}`,
+    ]
     for (const [i, key] of [...makers, ...makers].entries()) {
       const pairs = Array.from({ length: 5000 }, (): Pair => [key(), random.pick(['a', 'b'.repeat(random.below(200)), 7])])
       const partitions = 1 + random.below(3)
@@ -89,6 +91,21 @@ describe('map outputs and their merge', () => {
           .toEqual(oracle(pairs.filter(([each]) => partitionOf(each, partitions) === p)))
       }
     }
+  })
+
+  test('memory that one output has used is kept for others that may use as much', () => {
+    const spare = new SpareArena()
+    const arena = spare.take({ partitions: 1 }, 1 << 20)
+    for (let i = 0; i < 1000; i++) arena.add(`k${i}`, 'x'.repeat(100))
+    const used = arena.usedBytes
+    spare.give(arena)
+    expect(spare.take({ partitions: 2 }, used)).toBe(arena)
+    expect(arena.count).toBe(0)
+    spare.give(arena)
+    expect(spare.take({ partitions: 1 }, used - 1)).not.toBe(arena)
+    spare.give(arena)
+    spare.drop()
+    expect(spare.take({ partitions: 1 }, used)).not.toBe(arena)
   })
 
   test('combining gives the same totals whatever the memory, and one value a key in each output', async () => {
