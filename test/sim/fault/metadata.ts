@@ -47,7 +47,8 @@ const aloneMs = 3_000
 /** Time for which a new datanode is alone with the copy: the other nodes would be dead by then. */
 const freshMs = 11_000
 
-const marks = new WeakMap<MetadataFault, Mark>()
+/** `path`: of the backup. */
+const marks = new WeakMap<MetadataFault, { readonly mark: Mark; readonly path: string }>()
 const copies = new WeakMap<MetadataFault, DiskCopy>()
 
 export const metadataHandlers: Deeds<MetadataFault> = {
@@ -60,20 +61,24 @@ export const metadataHandlers: Deeds<MetadataFault> = {
       const patience = new AbortController()
       void cluster.advance(backupMs).then(() => patience.abort())
       try {
-        await cluster.mill.backup(backups, { signal: patience.signal })
+        const { path } = await cluster.mill.backup(backups, { signal: patience.signal })
+        marks.set(action, { mark, path })
       } catch {
         return false // the namenode has another fault; no backup was made
       }
       acks.markEnds(mark)
-      marks.set(action, mark)
       site.restoring = true
       return true
     },
     async undo(site, action) {
       const namenode = site.simulated('namenode') as SimNameNode
-      const mark = marks.get(action)!
+      const { mark, path } = marks.get(action)!
       await namenode.healDisks()
       await namenode.loseDisk()
+      // A request that has arrived twice has made a second backup, which knows more than the model.
+      await namenode.offline(async ({ disk }) => {
+        for (const { name } of await disk.list(backups)) if (`${backups}/${name}` !== path) await disk.removeTree(`${backups}/${name}`)
+      })
       const { outcome } = await namenode.recover({ backup: backups })
       if (outcome !== 'recovered') throw new Error(`a lost namenode was not rebuilt: ${outcome}`)
       site.acks.restore(mark)
