@@ -2,10 +2,11 @@
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { cache } from './client.ts'
+import { Jars } from './maven.ts'
 
 const exec = promisify(execFile)
 
@@ -17,18 +18,12 @@ export const hadoopVersion = '3.4.2'
 export const hasHadoop = (): boolean => existsSync(jars)
 
 /** Fetches the jars from Maven. */
-export async function installHadoop(): Promise<void> {
-  await mkdir(hadoop, { recursive: true })
-  const dependency = (group: string, artifact: string, version: string): string =>
-    `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
-  await writeFile(join(hadoop, 'pom.xml'), `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>x</groupId><artifactId>x</artifactId><version>1</version><dependencies>${[
-    dependency('org.apache.hadoop', 'hadoop-minicluster', hadoopVersion), dependency('org.apache.hadoop', 'hadoop-distcp', hadoopVersion),
-    dependency('junit', 'junit', '4.13.2'),
-    dependency('org.mockito', 'mockito-core', '4.11.0'),
-  ].join('')}</dependencies></project>`)
-  await exec('mvn', ['-q', '-B', 'dependency:copy-dependencies', '-DoutputDirectory=lib'], { cwd: hadoop })
-}
+export const installHadoop = (): Promise<void> => new Jars('hadoop', [
+  { group: 'org.apache.hadoop', artifact: 'hadoop-minicluster', version: hadoopVersion },
+  { group: 'org.apache.hadoop', artifact: 'hadoop-distcp', version: hadoopVersion },
+  { group: 'junit', artifact: 'junit', version: '4.13.2' },
+  { group: 'org.mockito', artifact: 'mockito-core', version: '4.11.0' },
+]).install()
 
 /** A namenode and datanodes of HDFS in one process, which ends when its stdin does. */
 const miniSource = `import org.apache.hadoop.conf.Configuration;
