@@ -1,5 +1,5 @@
-// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts) and of PostgreSQL (pg.ts); a public suite of
-// tests of S3 (s3tests.ts), and answers of S3 beside those of two other servers (s3compare.ts); and connectors against real servers:
+// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts, s3a.ts) and of PostgreSQL (pg.ts); a public
+// suite of tests of S3 (s3tests.ts), and answers of S3 beside those of two other servers (s3compare.ts); connectors against real servers:
 // PostgreSQL (postgres.ts), Kafka (kafka.ts), and an example from the one to the other (orders.ts).
 // `npm run test:interop [-- --install] [--only NAME,…]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
 // node_modules/.cache/interop, with `--only` those of the named jobs. A client that is not there is skipped, and the table at the end says
@@ -16,6 +16,7 @@ import { pgPeers } from './pg.ts'
 import { postgresPeers } from './postgres.ts'
 import { s3Peers } from './s3.ts'
 import { s3ServerPeers } from './s3compare.ts'
+import { s3aPeers } from './s3a.ts'
 import { s3TestsPeers } from './s3tests.ts'
 import { webHdfsPeers } from './webhdfs.ts'
 
@@ -42,15 +43,17 @@ async function main(words: readonly string[]): Promise<void> {
     const { endpoints } = await gateway.ready() as { endpoints?: Record<string, string> }
     await cluster.ok(['user', 'add', 'ada'])
     const key = JSON.parse(await cluster.ok(['user', 'key', 'ada', '--json'])) as { id: string; secret: string }
+    const [url, dir] = [new URL(endpoints!['webhdfs']!).origin, join(cluster.dir, 's3')]
     const peers = [
-      webHdfsPeers({ url: new URL(endpoints!['webhdfs']!).origin, key }),
+      webHdfsPeers({ url, key }),
       pgPeers({ mill, key, address: new URL(endpoints!['pg']!).host }),
       postgresPeers({ mill }),
       kafkaPeers({ mill }),
       ordersPeers({ mill }),
-      s3Peers({ endpoint: endpoints!['s3']!, key, dir: join(cluster.dir, 's3') }),
+      s3Peers({ endpoint: endpoints!['s3']!, key, dir }),
       s3ServerPeers({ address: new URL(endpoints!['s3']!).host, key }),
       s3TestsPeers({ cluster }, { dir: join(cluster.dir, 's3tests') }),
+      s3aPeers({ endpoint: endpoints!['s3']!, url, key, dir }),
     ]
     if (words.includes('--install')) await installAll(peers, only)
     rows = await runAll(peers, only)

@@ -60,7 +60,13 @@ function noise(bytes: number, seed: string): Buffer {
   return Buffer.concat(pieces).subarray(0, bytes)
 }
 
-async function makeTree(dir: string): Promise<void> {
+/** Files of the tree, and their bytes. */
+export const treeFiles = oddNames.length + 2
+export const treeBytes = 1000 * oddNames.length * (oddNames.length - 1) / 2 + bigBytes
+
+/** Writes the tree, unless it is there. */
+export async function makeTree(dir: string): Promise<void> {
+  if (existsSync(dir)) return
   const files: [string, Buffer][] = [
     ...oddNames.map((name, i): [string, Buffer] => [name, noise(i * 1000, name)]), ['empty', Buffer.alloc(0)],
     ['big.bin', noise(bigBytes, 'big')],
@@ -74,7 +80,7 @@ async function makeTree(dir: string): Promise<void> {
 export function s3Peers({ endpoint, key, dir }: S3PeersOptions): Peers {
   const tree = join(dir, 'tree')
   const prepare = async (name: string): Promise<Record<string, string>> => {
-    if (!existsSync(tree)) await makeTree(tree)
+    await makeTree(tree)
     const out = join(dir, name)
     await rm(out, { recursive: true, force: true })
     await mkdir(out, { recursive: true })
