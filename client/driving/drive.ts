@@ -39,8 +39,9 @@ export async function driveTask(
 ): Promise<AttemptOutcome> {
   try {
     const onWait = (why: string): void => print(`the program waits, because the cluster takes no more from it now: ${why}\n`, 'stderr')
-    const atMs = await drive({ ...toolsOf(world, { work, setup }, onWait), compiler }, work, print)
-    if (atMs !== undefined) return { kind: 'later', atMs, counters: {} }
+    const tools = toolsOf(world, { work, setup }, onWait)
+    const atMs = await drive({ ...tools, compiler }, work, print)
+    if (atMs !== undefined) return { kind: 'later', atMs, nowMs: tools.cluster.clock.now(), counters: {} }
     return { kind: 'done', counters: {}, output: { kind: 'files', files: [] } }
   } catch (error) {
     return outcomeOf(asError(error))
@@ -78,7 +79,7 @@ function toolsOf(
 ): RunTools {
   const { secret, user, cluster: id, node, namenode, host, scratch } = setup
   const { random, disk, log, net, processes, openDatabase, loadAvro } = world
-  const clock = work.dueMs === undefined ? world.clock : namenodeClock(world.clock, setup.nowMs)
+  const clock = work.dueMs === undefined ? world.clock : namenodeClock(world.clock, work.nowMs ?? setup.nowMs)
   const caller = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, id)), who: node, patient: true })
   const background = new Background()
   const own = patient(clusterOf({ caller, namenode: () => namenode, clock, random, user, background }), onWait)

@@ -203,11 +203,13 @@ export class Engine {
     const { nodes, store } = this.#deps
     switch (effect.kind) {
       case 'run': {
+        const { clock } = this.#deps
         const job = this.scheduler.jobs.get(attemptParts(effect.attempt).job)
         if (!job) return
         const params = store.params(job.id)
         assert(params, 'the parameters of a job that runs are in the store')
-        return nodes.order(effect.node, { kind: 'run', work: workFor(job, effect.attempt, effect.node, { ...this.#deps, params }) })
+        const work = workFor(job, effect.attempt, effect.node, { ...this.#deps, params, nowMs: clock.now() })
+        return nodes.order(effect.node, { kind: 'run', work })
       }
       case 'kill':
         this.#kills.get(effect.node)?.push(effect.attempt)

@@ -16,9 +16,13 @@ type BlockPlaces = Extract<TaskWork['input'], { kind: 'split' }>['places']
 /** Directory of a job's attempts: `<staging>/<attempt>/part-00000…`. */
 const stagingOf = (job: JobId): string => join(join(systemDirectory, 'jobs'), job)
 
-interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> { readonly params: TaskWork['params'] }
+interface WorkDeps extends Pick<JobsDeps, 'nodes' | 'blocks'> {
+  readonly params: TaskWork['params']
+  /** Wall clock. */
+  readonly nowMs: number
+}
 
-export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, blocks, params }: WorkDeps): TaskWork {
+export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, blocks, params, nowMs }: WorkDeps): TaskWork {
   const { stage, task } = attemptParts(id)
   const { spec } = job
   const attempt = job.stages[stage]!.tasks[task]!.attempts.find(each => each.id === id)
@@ -29,7 +33,7 @@ export function workFor(job: RunningJob, id: AttemptId, node: NodeId, { nodes, b
     attempt: id, job: job.id, stage, task, user: job.user, program: spec.program, params, ...(spec.env && { env: spec.env }),
     seed: spec.seed, submittedMs: job.submittedMs, fingerprint: spec.fingerprint, ...spec.plan && { plan: spec.plan },
     ...spec.driver && { driver: spec.driver },
-    ...isSchedule(spec) && { dueMs: job.stages[stage]!.tasks[task]!.dueMs ?? job.submittedMs },
+    ...isSchedule(spec) && { dueMs: job.stages[stage]!.tasks[task]!.dueMs ?? job.submittedMs, nowMs: Math.floor(nowMs) },
     input: made ? partsOf(input, made.tasks[task]!) : inputOf(input, index), ...sums && { sizes: true }, ...branch > 0 && { branch },
     ...broadcasts && { broadcasts }, output,
     staging: stagingOf(job.id), memoryBytes: attempt?.memoryBytes ?? spec.memoryBytes, deadlineMs: spec.taskDeadlineMs,

@@ -135,6 +135,8 @@ export const taskWork = Type.Object({
    * with the outcome `later`; it waits itself if this is missing, from a namenode of an earlier version.
    */
   dueMs: Type.Optional(instant),
+  /** With `dueMs`: the wall clock of the namenode, by which schedules go, when it sent this. Missing: from one of an earlier version. */
+  nowMs: Type.Optional(instant),
   /** Set for steps of programs over Datasets. */
   driver: Type.Optional(driver),
   /** Fingerprint of the plan that the submitter built; the executor builds the plan again and refuses to run another one. */
@@ -204,8 +206,13 @@ export const finished = message('task.finished', {
           Type.Object({ kind: Type.Literal('check') }),
         ]),
       }),
-      /** The task of a schedule has done what was due, and runs again at this time of the namenode's clock; only for work with `dueMs`. */
-      Type.Object({ kind: Type.Literal('later'), atMs: instant, counters }),
+      Type.Object({
+        /** The task of a schedule has done what was due, and runs again at this time of the namenode; only for work with `dueMs`. */
+        kind: Type.Literal('later'), atMs: instant,
+        /** That clock, as the task knows it, when it reports. Missing: from a datanode of an earlier version. */
+        nowMs: Type.Optional(instant),
+        counters,
+      }),
       Type.Object({
         kind: Type.Literal('failed'),
         /**

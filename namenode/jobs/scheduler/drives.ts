@@ -43,13 +43,22 @@ const isWaiting = ({ at }: SchedulerState, job: RunningJob): boolean => {
   return isDrive(spec) && state === 'running' && stage!.state === 'running' && stage!.tasks[0]!.state === 'waiting' && !isEarly(job, at)
 }
 
-/** A wall clock that is set back by more than this since the wait began was wrong then: so may be the time that is waited for. */
-const setBackMs = 3_600_000
+/** A wall clock that is set back by more than this was wrong before: so may be the times that were computed by it. */
+const setBackMs = 60_000
+
+/**
+ * When the task of a schedule runs again that has reported this. One that took the clock to be ahead has left out all times since then: it
+ * runs again now.
+ */
+export const dueOf = ({ atMs, nowMs: toldMs = 0 }: { readonly atMs: number; readonly nowMs?: number }, { nowMs }: Moment): number =>
+  (toldMs - nowMs > setBackMs ? nowMs : atMs)
 
 /** It waits for a time of its schedule that has not come. */
-export function isEarly({ stages: [stage] }: RunningJob, { nowMs }: Moment): boolean {
-  const { dueMs = 0, attempts } = stage!.tasks[0]!
-  return dueMs > nowMs && (attempts.at(-1)?.finishedMs ?? 0) - nowMs <= setBackMs
+export function isEarly({ stages: [stage] }: RunningJob, { nowMs, monoMs }: Moment): boolean {
+  const { dueMs = 0, waitsSince, attempts } = stage!.tasks[0]!
+  if (dueMs <= nowMs) return false
+  const wouldBeMs = waitsSince ? waitsSince.nowMs + monoMs - waitsSince.monoMs : attempts.at(-1)?.finishedMs ?? nowMs
+  return wouldBeMs - nowMs <= setBackMs
 }
 
 function placeOf(state: SchedulerState, job: RunningJob): WorkerNode | undefined {

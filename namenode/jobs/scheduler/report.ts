@@ -6,6 +6,7 @@
 import { unreachable } from '../../../src/base/assert.ts'
 import { adopt, join } from './adopt.ts'
 import { endAttempt, killAttempts, orderKill, overturn, release, runningOf } from './attempts.ts'
+import { dueOf } from './drives.ts'
 import type { Event } from './event.ts'
 import { advance, fail } from './lifecycle.ts'
 import { rerunStaleOutputs, loseOutput } from './loss.ts'
@@ -133,7 +134,7 @@ function failed(state: SchedulerState, place: TaskRef, event: Finished, outcome:
 }
 
 /** The task of a schedule has built, and waits for its next time. What has gone wrong before does not count any more. */
-function later(state: SchedulerState, place: TaskRef, event: Finished, { atMs, counters }: Later): void {
+function later(state: SchedulerState, place: TaskRef, event: Finished, outcome: Later): void {
   const { job, stage, task } = place
   answer(state, event, false)
   const node = state.nodes.get(event.node)
@@ -146,13 +147,14 @@ function later(state: SchedulerState, place: TaskRef, event: Finished, { atMs, c
   if (!attempt || attempt.state !== 'running') return
   endAttempt(state, place, attempt, 'done')
   attempt.fraction = 1
-  attempt.counters = counters
+  attempt.counters = outcome.counters
   task.failures = task.losses = 0
   task.avoid = undefined
   stage.loss = undefined
   job.nodeFailures.clear()
   job.avoid.clear()
-  task.dueMs = atMs
+  task.dueMs = dueOf(outcome, state.at)
+  task.waitsSince = state.at
   requeue(state, place)
   tried(state, place)
   changed(state, job, true)

@@ -86,6 +86,8 @@ export interface TaskState {
   won: TaskRecord['won'] | undefined
   /** Wall-clock time before which it does not start: that of a schedule for which it builds. */
   dueMs: number | undefined
+  /** When this process has learned `dueMs`. */
+  waitsSince: Moment | undefined
 }
 
 export interface StageState {
@@ -253,7 +255,7 @@ function sumsOf(specs: readonly StageSpec[], index: number): PartitionSums | und
 function newTask(index: number, nextAttempt: number): TaskState {
   return {
     index, state: 'waiting', attempts: [], nextAttempt, failures: 0, losses: 0, avoid: undefined, alone: false, committing: undefined,
-    won: undefined, dueMs: undefined,
+    won: undefined, dueMs: undefined, waitsSince: undefined,
   }
 }
 

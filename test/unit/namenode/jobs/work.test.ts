@@ -25,7 +25,7 @@ test('a task gets its blocks with their holders, the nearest first: this node, t
     far: { rack: 's', host: 'h3' }, rack: { rack: 'r', host: 'h2' }, host: { rack: 'x', host: 'h1' }, own: { rack: 'r', host: 'h1' },
   }
   const work = workFor(job, idOf(job, 0, 0, 0), nodeId('own'), {
-    params: {},
+    params: {}, nowMs: 0,
     nodes: { order: () => {}, place: node => places[node] && { node, address: address(`${node}:1`), alive: true, ...places[node] } },
     blocks: { holders: () => ['far', 'gone', 'rack', 'host', 'own'].map(nodeId), token: block => `t${block}` },
   })

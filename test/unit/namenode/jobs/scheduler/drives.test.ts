@@ -255,6 +255,33 @@ test('a wall clock that was years ahead and is set back does not hold a schedule
   expect([driving.running, driving.stages[0]!.tasks[0]!.dueMs]).toEqual([1, play.at.nowMs])
 })
 
+test('a build that ends when the wall clock that it knows was set back is done again at once', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  const driving = play.start(1, { driver: schedule })
+  play.later(a, idOf(driving, 0, 0, 0), 60_000, 1_000)
+  play.pass(0)
+  expect(driving.running).toBe(0)
+  play.pass(61_000)
+  expect(driving.running).toBe(1)
+  play.later(a, idOf(driving, 0, 0, 1), 60_000, 3_600_000)
+  play.pass(0)
+  expect([driving.running, driving.stages[0]!.tasks[0]!.dueMs]).toEqual([1, play.at.nowMs])
+})
+
+test('a wait for the next time ends when the wall clock is set back by more than a minute, though hours of the wait are over', () => {
+  for (const [backMs, running] of [[3_600_000, 1], [59_000, 0]] as const) {
+    const play = new Play([])
+    play.joinDriving(a, 1)
+    const driving = play.start(1, { driver: schedule })
+    play.later(a, idOf(driving, 0, 0, 0), 24 * 3_600_000)
+    play.pass(7_200_000)
+    play.at = { ...play.at, nowMs: play.at.nowMs - backMs }
+    play.pass(0)
+    expect(driving.running, `${backMs} ms`).toBe(running)
+  }
+})
+
 test('the jobs of a schedule end with it; those of a process that is replaced go on, except for steps whose results no program reads', () => {
   const play = new Play([], 1)
   play.joinDriving(a, 1)

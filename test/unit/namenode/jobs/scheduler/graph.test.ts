@@ -45,7 +45,7 @@ test('a task of a branch is told its input and its place in it', () => {
   const running = bench.scheduler.jobs.get(job)!
   const inputOf = (stage: number, task: number) => {
     const { input, branch, broadcasts } = workFor(running, idOf(running, stage, task, 0), a, {
-      params: {}, nodes: { place: () => undefined } as never, blocks: { holders: () => [], token: () => '' } as never,
+      params: {}, nowMs: 0, nodes: { place: () => undefined } as never, blocks: { holders: () => [], token: () => '' } as never,
     })
     return { input, branch, broadcasts }
   }

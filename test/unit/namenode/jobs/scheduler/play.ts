@@ -52,9 +52,10 @@ export class Play extends Bench {
       outcome: { kind: 'failed', cause: 'program', failure: { code: 'TASK_FAILED', message: 'no' }, counters: {}, ...more },
     } as Event)
   }
-  /** The task of a schedule has built, and is due again in this time. */
-  later(node: NodeId, attempt: AttemptId, ms: number): Effect[] {
-    return this.apply({ kind: 'finished', node, attempt, outcome: { kind: 'later', atMs: this.at.nowMs + ms, counters: {} } })
+  /** The task of a schedule has built, and is due again in this time; `aheadMs`: of the clock that it knows. */
+  later(node: NodeId, attempt: AttemptId, ms: number, aheadMs = 0): Effect[] {
+    const nowMs = this.at.nowMs + aheadMs
+    return this.apply({ kind: 'finished', node, attempt, outcome: { kind: 'later', atMs: nowMs + ms, nowMs, counters: {} } })
   }
   pass(ms: number): Effect[] {
     this.at = { nowMs: this.at.nowMs + ms, monoMs: this.at.monoMs + ms }

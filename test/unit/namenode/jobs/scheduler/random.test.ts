@@ -85,7 +85,7 @@ class World {
     const running = this.bench.scheduler.jobs.get(job)!
     if (!running.spec.stages[stage]!.adapt) return
     const { input } = workFor(running, attempt, nodeId('n0'), {
-      params: {}, nodes: { place: () => undefined } as never, blocks: { holders: () => [], token: () => '' } as never,
+      params: {}, nowMs: 0, nodes: { place: () => undefined } as never, blocks: { holders: () => [], token: () => '' } as never,
     })
     this.reads.set(attempt, input)
   }
