@@ -73,7 +73,8 @@ export async function runPlan(cluster: Cluster, plan: Plan, onFinding?: (finding
     })
   }
   const late = Symbol('late')
-  if ((await Promise.race([clients, cluster.advance(clientsMs).then(() => late)])) === late)
+  const longestMs = Math.max(0, ...plan.ops.map(({ action }) => (action.kind === 'follow' ? action.ms : 0)))
+  if ((await Promise.race([clients, cluster.advance(clientsMs + longestMs).then(() => late)])) === late)
     findings.add(
       `clients still wait for answers long after all was healed: ${[...waiting].map(([client, { kind, path }]) => `client ${client} in ${kind} ${path}`).join(', ')}`,
     )
