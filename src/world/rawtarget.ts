@@ -1,13 +1,26 @@
 // Requests whose target has bytes beyond ASCII. Hadoop's client sends names over `webhdfs://` as their UTF-8 bytes, and HDFS's server takes
 // them; Node's parser refuses such a request. It is parsed again with these bytes as %XX, and its connection ends with the answer.
 // INVARIANT: one such request of a connection is answered, with no other request before it that has no answer yet: answers would mix. It
-// has no body: clients send bodies to addresses that the gateway has made.
+// has no body: clients send bodies to addresses that the gateway has made. Only a packet that begins with the refused request is parsed
+// again: the bytes before it may be the end of a body, which its sender chose.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 
-interface ParseError extends Error { readonly code?: string; readonly rawPacket?: Buffer }
+interface ParseError extends Error {
+  readonly code?: string
+  readonly rawPacket?: Buffer
+  /** Offset of the refused byte in `rawPacket`. */
+  readonly bytesParsed?: number
+}
+
+/**
+ * The bytes of a packet before the first one beyond ASCII, if the refused request begins with the packet. The parser was in the target of a
+ * request then, and no target has a space in it: the space here is the one before the target, so that the method of the request ends here.
+ * No method that the parser knows ends with one of these or is the end of one: the method is this one, and its first byte is the packet's.
+ */
+const beginning = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT) \/[!-~]*$/
 
 /**
  * `spoke` is told of a connection that has carried such a request. Other errors go to the listeners that `server` has. REQUIRES: they are
@@ -18,6 +31,7 @@ export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void
   const parser = createServer()
   parser.removeAllListeners('request')
   parser.on('request', (request: IncomingMessage, response: ServerResponse) => server.emit('request', request, response))
+  const failed = new WeakSet<Socket>()
   const taken = new WeakSet<Socket>()
   const answering = new WeakSet<Socket>()
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
@@ -28,13 +42,20 @@ export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void
   server.on('clientError', (error: ParseError, socket: Socket) => {
     // The first parser fails for whatever comes next, and waits in vain for the rest of its head.
     if (taken.has(socket)) return
-    const isRaw = error.code === 'HPE_INVALID_URL' && error.rawPacket !== undefined && !answering.has(socket)
+    const isRaw = !failed.has(socket) && !answering.has(socket) && beginsRefused(error)
     const head = isRaw ? asciiHead(error.rawPacket!) : undefined
+    failed.add(socket)
     if (head === undefined) return void refuse.forEach(listener => listener.call(server, error, socket))
     taken.add(socket)
     spoke(socket)
     parser.emit('connection', new Parsed(socket, head))
   })
+}
+
+/** True if the packet begins with a request that the parser has refused for a byte beyond ASCII in its target. */
+function beginsRefused({ code, rawPacket: packet, bytesParsed: end }: ParseError): boolean {
+  if (code !== 'HPE_INVALID_URL' || packet === undefined || end === undefined) return false
+  return (packet[end] ?? 0) > 0x7f && beginning.test(packet.toString('latin1', 0, end))
 }
 
 /** Head with a target in ASCII, which asks for the end of the connection; undefined: it is incomplete, or has a body. */
