@@ -4,7 +4,7 @@ import { policyName } from './attributes.ts'
 import { S3Error } from './errors.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { dropSetting, putSetting, settingOf } from './setting.ts'
-import { isPublic, policyIn } from './statements.ts'
+import { checkActions, isPublic, policyIn } from './statements.ts'
 import { document } from './xml.ts'
 
 async function policyOf(call: S3Call): Promise<string> {
@@ -19,7 +19,7 @@ async function getPolicy(call: S3Call): Promise<S3Answer> {
 
 async function putPolicy(call: S3Call): Promise<S3Answer> {
   const text = await call.payload({ bytesMax: 64 * 1024 }).text()
-  policyIn(text, call.bucket)
+  checkActions(policyIn(text, call.bucket))
   await putSetting(call, policyName, text)
   return { status: 204 }
 }

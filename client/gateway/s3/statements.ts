@@ -49,7 +49,10 @@ const malformed = (why: string): S3Error => new S3Error('MalformedPolicy', why)
 const unsupported = (what: string): S3Error =>
   new S3Error('NotImplemented', `A policy you provided implies functionality that is not implemented: ${what.slice(0, 100)}`)
 
-/** Reads the policy of a bucket. Throws MalformedPolicy, NotImplemented. */
+/**
+ * Reads the policy of a bucket. Actions of any name are read: a policy that was stored keeps its meaning when the list of names changes.
+ * Throws MalformedPolicy, NotImplemented.
+ */
 export function policyIn(text: string, bucket: string): BucketPolicy {
   let document: unknown
   try {
@@ -70,6 +73,13 @@ export function policyIn(text: string, bucket: string): BucketPolicy {
     + resources.length + conditions.reduce((all, each) => all + each.texts.length, 0), 0)
   if (texts > textsMax) throw malformed(`A policy names at most ${textsMax} users, actions, resources and values`)
   return read
+}
+
+/** For a policy that is to be stored. Throws MalformedPolicy for an action that S3 does not have. */
+export function checkActions(policy: BucketPolicy): void {
+  const isKnown = (action: string): boolean => action === '*' || policyActions.some(one => matches(one, action))
+  const unknown = policy.flatMap(({ actions }) => actions).find(action => !isKnown(action))
+  if (unknown !== undefined) throw invalidAction(unknown)
 }
 
 function fieldsOf(given: unknown, what: string): Record<string, unknown> {
@@ -120,11 +130,11 @@ function usersOf(given: unknown): Statement['users'] {
   }))
 }
 
+const invalidAction = (text: string): S3Error => malformed(`Policy has invalid action: ${text.slice(0, 100)}`)
+
 function actionOf(text: string): string {
-  const action = text.toLowerCase()
-  if (action !== '*' && !(/^s3:[a-z*?]+$/.test(action) && policyActions.some(one => matches(one, action))))
-    throw malformed(`Policy has invalid action: ${text.slice(0, 100)}`)
-  return action
+  if (text !== '*' && !/^s3:[a-z*?]+$/i.test(text)) throw invalidAction(text)
+  return text.toLowerCase()
 }
 
 const arn = 'arn:aws:s3:::'

@@ -28,6 +28,7 @@ test('a policy lets others do what the owner of the bucket may do, and no more, 
   // Neither another user of S3 nor one who may write to the directory sets what its owner may do.
   await bad('PUT', '/shared', 403, 'AccessDenied', { query, body: policy(statement({ Resource: 'arn:aws:s3:::shared/*' })) }, grete)
   await bad('PUT', '/shared', 400, 'MalformedPolicy', { query, body: policy(statement({ Resource: 'arn:aws:s3:::other/*' })) })
+  await bad('PUT', '/shared', 400, 'MalformedPolicy', { query, body: policy(statement({ Action: 's3:GetObjekt' })) })
   await bad('PUT', '/shared', 501, 'NotImplemented', { query, body: policy(statement({ NotAction: 's3:GetObject' })) })
   await ok('PUT', '/shared', { query, body: policy(...grants) })
   expect((await ok('GET', '/shared', { query })).text).toBe(policy(...grants))
