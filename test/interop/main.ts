@@ -1,5 +1,5 @@
-// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts, s3a.ts), Spark with both (spark.ts), and of
-// PostgreSQL (pg.ts); a public suite of tests of S3 (s3tests.ts), and answers of S3 beside those of two other servers
+// Real clients, unchanged, against a gateway: those of WebHDFS (webhdfs.ts), of S3 (s3.ts, s3a.ts), Spark and fetch with both (spark.ts,
+// fetch.ts), and of PostgreSQL (pg.ts); a public suite of tests of S3 (s3tests.ts), and answers of S3 beside those of two other servers
 // (s3compare.ts); connectors against real servers: PostgreSQL (postgres.ts), Kafka (kafka.ts), and an example from the one to the
 // other (orders.ts).
 // `npm run test:interop [-- --install] [--only NAME,…]`: `--install` fetches the clients from PyPI, npm, Maven and the Go proxy into
@@ -11,6 +11,7 @@ import { connect } from '../../client/index.ts'
 import { startCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import type { Peers, Row } from './client.ts'
+import { fetchPeers } from './fetch.ts'
 import { kafkaPeers } from './kafka.ts'
 import { ordersPeers } from './orders.ts'
 import { pgPeers } from './pg.ts'
@@ -56,6 +57,7 @@ async function main(words: readonly string[]): Promise<void> {
       s3ServerPeers({ address: new URL(endpoints!['s3']!).host, key }),
       s3TestsPeers({ cluster }, { dir: join(cluster.dir, 's3tests') }),
       s3aPeers({ endpoint: endpoints!['s3']!, url, key, dir }),
+      fetchPeers({ endpoint: endpoints!['s3']!, url, key }),
       sparkPeers({ mill, endpoint: endpoints!['s3']!, url, key, dir }),
     ]
     if (words.includes('--install')) await installAll(peers, only)
