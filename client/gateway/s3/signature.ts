@@ -1,6 +1,7 @@
 // Verifies signatures of version 4, in the Authorization header or in the query of a presigned URL, and makes the signatures of the chunks
 // of a body. The canonical forms and the signing key are those of AWS's own library.
-// INVARIANT: a signature covers the host and every `x-amz-` header of the request, so that none of them can be added by another party.
+// INVARIANT: a signature covers the host, with its port or without it, and every `x-amz-` header of the request, so that none of
+// them can be added by another party.
 
 import { createScope, getCanonicalHeaders, getCanonicalQuery, getSigningKey } from '@smithy/signature-v4'
 import { createHash, createHmac, createSecretKey, hash, timingSafeEqual, type Hash, type Hmac, type KeyObject } from 'node:crypto'
@@ -57,6 +58,8 @@ export interface Verified {
   readonly chunks?: ChunkSigner
 }
 
+type SignedRequest = Pick<Exchange, 'method' | 'headers'>
+
 interface VerifyDeps { readonly nowMs: number; readonly find: (id: string) => Promise<UserKey | undefined> }
 
 /**
@@ -80,10 +83,17 @@ export async function verify(exchange: Exchange, target: S3Target, { nowMs, find
   if (!key) throw unknownKey()
   const signing = await signingKeyOf(key, claim)
   const scope = createScope(claim.date, claim.region, 's3')
-  const text = `${algorithm}\n${claim.time}\n${scope}\n${sha256(canonicalRequest(exchange, target, claim))}`
-  const expected = createHmac('sha256', signing).update(text).digest()
   const given = Buffer.from(claim.signature, 'hex')
-  if (given.length !== expected.length || !timingSafeEqual(given, expected)) throw mismatch()
+  const matches = (request: SignedRequest): boolean => {
+    const text = `${algorithm}\n${claim.time}\n${scope}\n${sha256(canonicalRequest(request, target, claim))}`
+    const expected = createHmac('sha256', signing).update(text).digest()
+    return given.length === expected.length && timingSafeEqual(given, expected)
+  }
+  if (!matches(exchange)) {
+    // Clients that were written for Amazon's ports sign the host without its port (the library of git-annex).
+    const host = exchange.headers.host?.replace(/^([^:]+|\[[^\]]+\]):\d+$/, '$1')
+    if (host === exchange.headers.host || !matches({ method: exchange.method, headers: { ...exchange.headers, host } })) throw mismatch()
+  }
   return { user: key.user, payload: claim.payload, chunks: new ChunkSigner(signing, `${claim.time}\n${scope}`, claim.signature) }
 }
 
@@ -254,7 +264,7 @@ const strict = (text: string): string =>
 const plainPath = /^[\w.~/-]*$/
 const plainValue = /^[!-~]*$/
 
-function canonicalRequest({ method, headers }: Exchange, { rawPath, query }: S3Target, { signedHeaders, payload }: Claim): string {
+function canonicalRequest({ method, headers }: SignedRequest, { rawPath, query }: S3Target, { signedHeaders, payload }: Claim): string {
   // Clients encode more or fewer characters of the path than they sign: what they mean is the decoded path.
   const path = plainPath.test(rawPath) ? rawPath : rawPath.split('/').map(part => strict(decodeURIComponent(part))).join('/')
   const names = signedHeaders.toSorted()

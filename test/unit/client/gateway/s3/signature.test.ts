@@ -51,6 +51,16 @@ test('clients may encode more or fewer characters of the path than they sign', a
   expect((await checked({ ...sent, target: '/%62/a%281%29~' })).user).toBe('ada')
 })
 
+test('a client may sign the host without its port', async () => {
+  const sent = await signed('/b/k', { headers: { host: 'h' } })
+  expect((await checked({ ...sent, headers: { ...sent.headers, host: 'h:9000' } })).user).toBe('ada')
+  const wrong = { name3: 'SignatureDoesNotMatch' }
+  await expect(checked({ ...sent, headers: { ...sent.headers, host: 'other:9000' } })).rejects.toMatchObject(wrong)
+  const { headers } = await signed('/b/k')
+  for (const host of ['h', 'h:9001', 'h:9000:9000'])
+    await expect(checked({ ...sent, headers: { ...headers, host } }), host).rejects.toMatchObject(wrong)
+})
+
 test('no part of a signed request can be changed', async () => {
   const sent = await signed('/b/k', { method: 'PUT', query: { x: '1' }, headers: { 'x-amz-meta-a': 'b' } })
   const wrong = { name3: 'SignatureDoesNotMatch' }
