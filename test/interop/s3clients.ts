@@ -102,6 +102,51 @@ same "$(restic snapshots --json | grep -o short_id | wc -l)" 1 "snapshots that a
 restic -q check --read-data
 `,
   },
+  annex: {
+    version: 'git annex version | sed -n "s/^git-annex version: //p"',
+    script: `${shellPrelude}
+cp -r "$TREE" "$OUT/work"
+cd "$OUT/work"
+git config --global user.name ada
+git config --global user.email ada@example.org
+git config --global init.defaultBranch main
+git config --global annex.dotfiles true
+git config --global annex.security.allowed-ip-addresses 127.0.0.1
+git init -q
+git annex init -q work
+git annex add -q .
+git commit -qm tree
+at="type=S3 host=\${ENDPOINT_HOST%:*} port=\${ENDPOINT_HOST##*:} protocol=http requeststyle=path signature=v4"
+git annex initremote -q sealed $at bucket="$BUCKET" encryption=shared chunk=5MiB
+git annex initremote -q plain $at bucket="$BUCKET" fileprefix=plain/ encryption=none partsize=6MiB
+for remote in sealed plain; do
+  git annex copy -q --to $remote
+  git annex fsck -q --from $remote
+  git annex drop -q
+  [ ! -e plain.txt ] || fail "plain.txt was not dropped"
+  git annex get -q --from $remote
+  diff -r --exclude=.git "$TREE" .
+done
+git annex testremote -q --fast --size=6MiB plain > "$OUT/log" 2>&1 || { tail -40 "$OUT/log"; fail testremote; }
+git annex initremote -q tree $at bucket="$BUCKET-tree" encryption=none exporttree=yes partsize=6MiB
+git annex export -q main --to tree
+git mv 'a b+c%.txt' moved.txt
+git rm -q empty
+git commit -qm moved
+git annex export -q main --to tree
+git clone -q "$OUT/work" "$OUT/other"
+cd "$OUT/other"
+git annex init -q other
+git remote remove origin
+git annex enableremote -q tree
+git annex enableremote -q sealed
+git annex get -q --from tree
+diff -r --exclude=.git "$OUT/work" .
+git annex drop -q --force --from sealed
+git annex whereis --in sealed | grep -q . && fail "files in sealed after they were dropped"
+git annex get -q --from tree --in sealed
+`,
+  },
   rclone: {
     version: 'rclone version | sed -n "s/^rclone v//p"',
     script: `${shellPrelude}
