@@ -2,9 +2,11 @@
 // with the fourth, the user's combine function reduces them to one. Few values per entry keep the table small: cache misses dominate
 // the cost of aggregation.
 // Invariant: the program has no reference to an object in the table. Emitted values, results of combine and the keys passed to combine
-// are copies, so a program that reuses an object cannot change a value that it has emitted.
+// are copies, so a program that reuses an object cannot change a value that it has emitted. A text in it keeps no longer one in memory that
+// it was cut from: its memory is that which is counted.
 
 import { assertKept } from '../base/assert.ts'
+import { ownText } from '../base/owntext.ts'
 import type { Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
 import { wrongUse } from '../base/wronguse.ts'
@@ -35,8 +37,6 @@ class Entry {
 
 /** Measured on 64-bit V8: the entry, its place in the table, the key's own header. */
 const entryBytes = 150
-/** V8 copies shorter substrings; longer ones keep their whole source string in memory. */
-const slicedFrom = 13
 
 export class Combiner {
   readonly #combine: Combine
@@ -56,7 +56,7 @@ export class Combiner {
   /** Throws EINVAL for a key or value that cannot be serialised; the table is then unchanged. */
   add(key: Key, given: unknown): void {
     if (given === undefined) throw undefinedValue()
-    const value = typeof given === 'number' || typeof given === 'string' ? given : copyValue(given, 'emit was given')
+    const value = typeof given === 'number' ? given : typeof given === 'string' ? ownText(given) : copyValue(given, 'emit was given')
     const entry = typeof key === 'object' && key !== null ? this.#composite(key) : this.#entries.get(key)
     if (entry === undefined) return this.#insert(key, value)
     if (entry.count === 1) {
@@ -97,17 +97,11 @@ export class Combiner {
       this.#bytes += entryBytes + nameBytes(name)
       this.#composites.set(name, new Entry(copyKey(key), value))
     } else {
-      const own = typeof key === 'string' && key.length >= slicedFrom ? this.#ownText(key) : key
+      const own = typeof key === 'string' ? ownText(key) : key
       this.#bytes += entryBytes + scratch.length
       this.#entries.set(own, new Entry(own, value))
     }
     this.#bytes += bytesOf(value)
-  }
-
-  /** A copy that does not keep the key's source string in memory. REQUIRES: the key's encoding is in the scratch buffer. */
-  #ownText(key: string): string {
-    const { bytes, length } = this.#scratch
-    return length === key.length + 1 ? bytes.toString('latin1', 1, length) : Buffer.from(key, 'utf16le').toString('utf16le')
   }
 
   /** Combines the values of the entry, and a further one if there is one behind them. */
@@ -160,10 +154,14 @@ const nameBytes = (name: string): number => name.length * 3
 /** Bytes that a value adds to its entry, which has room for numbers. */
 const bytesOf = (value: unknown): number => (typeof value === 'number' ? 0 : sizeOf(value))
 
+/** Longer texts that combine returns are not copied: one that grows with each call would be copied as often. */
+const copiedTextMax = 1000
+
 /** Calls the user's function, validates its result, and copies it: the function may keep the object and change it later. */
 export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
   const result = combine(copyKey(key) as never, values as never)
-  if (typeof result === 'number' || typeof result === 'string') return result
+  if (typeof result === 'number') return result
+  if (typeof result === 'string') return result.length > copiedTextMax || values.includes(result) ? result : ownText(result)
   const wrong = noValue(result)
   if (wrong !== undefined)
     throw wrongUse(`combine returned ${wrong} for the key ${showValue(key)}; it must return one value, at once`)

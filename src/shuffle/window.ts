@@ -1,14 +1,17 @@
 // Decoding of short texts that lie near each other in one buffer. A call that decodes 88 bytes takes 70 ns, a slice of a text that is there
-// already 20: bytes are decoded for many texts at once if they are ASCII, where positions in the bytes are positions in the text.
+// already 20: bytes are decoded for several texts at once if they are ASCII, where positions in the bytes are positions in the text.
+// A slice keeps the whole window in memory, except for short ones, which V8 copies.
+// INVARIANT: a text that a program keeps takes at most `keptTimes` as much memory as its bytes.
 
 import { isAscii } from 'node:buffer'
+import { slicedFrom } from '../base/owntext.ts'
 import { KiB } from '../base/units.ts'
 import { readText } from './text.ts'
 
-/** A program that keeps one text keeps the whole window. */
-const windowBytes = 4 * KiB
+const keptTimes = 4
+const windowBytesMax = 2 * KiB
 /** Longer texts are decoded alone. */
-const shortBytesMax = 512
+const shortBytesMax = windowBytesMax / keptTimes
 
 export class TextWindow {
   #bytes: Buffer | undefined
@@ -16,19 +19,24 @@ export class TextWindow {
   #to = 0
   /** Undefined: the window is not ASCII. */
   #text: string | undefined
+  /** Length of the last text that a window was made for, of those that V8 slices. */
+  #length = slicedFrom
 
   /** The text whose UTF-8 is bytes[start, end). REQUIRES: bytes of one buffer object do not change between calls. */
   read(bytes: Buffer, start: number, end: number): string {
-    if (end - start > shortBytesMax) return readText(bytes, start, end)
-    if (start < this.#from || end > this.#to || bytes !== this.#bytes) this.#fill(bytes, start)
+    const length = end - start
+    if (length > shortBytesMax) return readText(bytes, start, end)
+    if (start < this.#from || end > this.#to || bytes !== this.#bytes) this.#fill(bytes, start, length)
     const text = this.#text
-    return text === undefined ? readText(bytes, start, end) : text.slice(start - this.#from, end - this.#from)
+    if (text === undefined || (length >= slicedFrom && length * keptTimes < text.length)) return readText(bytes, start, end)
+    return text.slice(start - this.#from, end - this.#from)
   }
 
-  #fill(bytes: Buffer, from: number): void {
+  #fill(bytes: Buffer, from: number, length: number): void {
+    if (length >= slicedFrom) this.#length = length
     this.#bytes = bytes
     this.#from = from
-    this.#to = Math.min(bytes.length, from + windowBytes)
+    this.#to = Math.min(bytes.length, from + this.#length * keptTimes)
     const part = bytes.subarray(from, this.#to)
     this.#text = isAscii(part) ? part.toString('latin1') : undefined
   }

@@ -1,16 +1,9 @@
 // Values that tasks share: every change in place is found, and nothing else is taken for one.
 
 import { setImmediate } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { WatchedValues, bytesIn } from '../../../../src/plan/watched.ts'
-
-/** The collector of a process that was started without `--expose-gc`. */
-function exposed(): () => void {
-  setFlagsFromString('--expose-gc')
-  return runInNewContext('gc') as () => void
-}
+import { exposedCollector } from '../../collector.ts'
 
 const made = () => ({
   n: NaN, list: [{ word: 'rye' }, undefined, null, -0] as [{ word: string }, ...unknown[]],
@@ -139,7 +132,7 @@ test('results and values that the program has dropped are not held while a task 
   })()
   const changed = watched.begin()
   await setImmediate()
-  exposed()()
+  exposedCollector()()
   expect(dropped.map(ref => ref.deref())).toEqual([undefined, undefined])
   expect(changed()).toBe(undefined)
   expect(watched.begin()()).toBe(undefined)

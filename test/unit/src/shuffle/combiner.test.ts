@@ -4,6 +4,7 @@
 import { expect, test } from 'vitest'
 import { Combiner } from '../../../../src/shuffle/combiner.ts'
 import { dice } from '../../../kit/dice.ts'
+import { keptBytes } from '../../collector.ts'
 import { randomKey } from './kit.ts'
 
 interface Total { sum: number; texts: string[] }
@@ -65,4 +66,19 @@ test('a combine function that fails, and whose error the program catches, leaves
   expect(() => combiner.add('k', 'dddd')).toThrow('no')
   expect(combiner.usedBytes).toBe(before)
   combiner.checkState()
+})
+
+test('texts that were cut from longer ones keep these no longer in memory', () => {
+  const table = new Combiner((_: never, values: never) => (values as unknown[])[0])
+  const cutting = new Combiner((_: never, values: never) => (values as string[])[0]!.slice(0, 30))
+  const bytes = keptBytes(() => {
+    for (let i = 0; i < 4_000; i++) {
+      const line = `${String(i).padStart(24, 'k')} ${String(i).padStart(24, 'v')} ${'x'.repeat(8_000)}${i}`
+      table.add(line.slice(0, 24), line.slice(25, 49))
+      for (let j = 0; j < 4; j++) cutting.add(i, line.slice(j, 500 + j))
+    }
+    return [table, cutting]
+  })
+  expect(bytes).toBeLessThan(4_000_000)
+  expect(table.usedBytes).toBeLessThan(4_000_000)
 })
