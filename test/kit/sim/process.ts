@@ -117,6 +117,9 @@ export class Process implements Subject {
  */
 const leastMs = 0.001
 
+/** Time services correct what the rate of a wall clock adds up to: two of them stay within a minute, as signatures need it. */
+const driftMaxMs = 5_000
+
 function clockOf(process: Process): Clock {
   const { kernel } = process
   const startMs = kernel.now
@@ -124,7 +127,7 @@ function clockOf(process: Process): Clock {
   const after = (ms: number, work: () => void): (() => void) =>
     process.alive ? kernel.schedule(Math.max(leastMs, ms / time.rate), process, 'timer', work) : () => {}
   return {
-    now: () => epochMs + Math.floor(time.offsetMs + kernel.now * time.rate),
+    now: () => epochMs + Math.floor(kernel.now + time.offsetMs + Math.max(-driftMaxMs, Math.min(kernel.now * (time.rate - 1), driftMaxMs))),
     mono: () => (kernel.now - startMs) * time.rate + 1,
     after,
     sleep: (ms, signal) => new Promise((resolve, reject) => {
