@@ -8,6 +8,7 @@ import { asError, GristmillError, hasCode, type ErrorCode } from '../../src/base
 import { isOfMachine } from '../../src/base/exhaustion.ts'
 import { Background } from '../../src/base/background.ts'
 import { FileClient } from '../../src/file/client.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Failure } from '../../src/protocol/fields.ts'
 import { isSchedule, type TaskWork } from '../../src/protocol/task.ts'
@@ -39,17 +40,19 @@ export async function driveTask(
 ): Promise<AttemptOutcome> {
   try {
     const onWait = (why: string): void => print(`the program waits, because the cluster takes no more from it now: ${why}\n`, 'stderr')
-    const tools = toolsOf(world, { work, setup }, onWait)
-    const atMs = await drive({ ...tools, compiler }, work, print)
-    if (atMs !== undefined) return { kind: 'later', atMs, nowMs: tools.cluster.clock.now(), counters: {} }
+    const wall = namenodeClock(world.clock, work.nowMs ?? setup.nowMs)
+    const atMs = await drive({ ...toolsOf(world, { work, setup }, onWait), compiler }, { work, wall }, print)
+    if (atMs !== undefined) return { kind: 'later', atMs, nowMs: wall.now(), counters: {} }
     return { kind: 'done', counters: {}, output: { kind: 'files', files: [] } }
   } catch (error) {
     return outcomeOf(asError(error))
   }
 }
 
-/** Resolves to the time at which a schedule builds next; undefined: the program has ended. */
-async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print']): Promise<number | undefined> {
+/** `wall`: wall clock of the namenode. Resolves to the time at which a schedule builds next; undefined: the program has ended. */
+async function drive(
+  tools: RunTools, { work, wall }: { readonly work: TaskWork; readonly wall: Clock }, print: DriveOptions['print'],
+): Promise<number | undefined> {
   const { program, env = {}, job } = work
   const { id: run, nowMs } = work.driver!
   const pieces: Buffer[] = []
@@ -57,7 +60,7 @@ async function drive(tools: RunTools, work: TaskWork, print: DriveOptions['print
   const bytes = Buffer.concat(pieces)
   if (idOf(bytes) !== program.id)
     throw new GristmillError('CORRUPT', `the stored program ${program.path} is not the one that ${job} drives`)
-  if (isSchedule(work)) return followStored(tools, { params: work.params, dueMs: work.dueMs, stored: bytes }, print)
+  if (isSchedule(work)) return followStored(tools, { params: work.params, dueMs: work.dueMs, wall, stored: bytes }, print)
   const log = await DriveLog.open({ ...tools, ask: tools.cluster.ask, clock: tools.cluster.clock }, { job, run })
   if (log.end) {
     const { failure } = log.end
@@ -79,7 +82,7 @@ function toolsOf(
 ): RunTools {
   const { secret, user, cluster: id, node, namenode, host, scratch } = setup
   const { random, disk, log, net, processes, openDatabase, loadAvro } = world
-  const clock = work.dueMs === undefined ? world.clock : namenodeClock(world.clock, work.nowMs ?? setup.nowMs)
+  const clock = work.dueMs === undefined ? world.clock : namenodeClock(world.clock, setup.nowMs)
   const caller = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, id)), who: node, patient: true })
   const background = new Background()
   const own = patient(clusterOf({ caller, namenode: () => namenode, clock, random, user, background }), onWait)

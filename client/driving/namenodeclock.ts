@@ -1,5 +1,6 @@
 // Clock of a process that builds for a time of a schedule: the wall-clock time is that of the namenode, which starts the process then. The
-// clock of this machine may be wrong, and another machine follows the schedule next.
+// clock of this machine may be wrong, and another machine follows the schedule next. The namenode has two: calls are signed by the one that
+// datanodes know, which does not follow its wall clock when that is set.
 
 import type { Clock } from '../../src/ports/clock.ts'
 

@@ -12,6 +12,7 @@ import { isOfMachine } from '../../src/base/exhaustion.ts'
 import type { JobId } from '../../src/base/ids.ts'
 import { retry } from '../../src/base/retry.ts'
 import { formatDuration } from '../../src/base/units.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import * as protocol from '../../src/protocol/job.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { isSchedule, scheduleRun, type TaskWork } from '../../src/protocol/task.ts'
@@ -101,19 +102,24 @@ async function running(
   return found
 }
 
-interface FollowGiven extends Pick<TaskWork, 'params'> { readonly dueMs: TaskWork['dueMs'] | undefined; readonly stored: Buffer }
+interface FollowGiven extends Pick<TaskWork, 'params'> {
+  readonly dueMs: TaskWork['dueMs'] | undefined
+  /** By which the schedule goes. */
+  readonly wall: Clock
+  readonly stored: Buffer
+}
 
 /**
  * Builds a stored workflow for the time `dueMs` of its schedule, and resolves to the next one. For a namenode of an earlier version, which
  * tells no time, it stays and follows the schedule itself. Rejects for a failure of this machine, or if the workflow is wrong.
  */
 export async function followStored(
-  tools: RunTools, { params, dueMs, stored }: FollowGiven, print: (text: string, stream: 'stdout' | 'stderr') => void,
+  tools: RunTools, { params, dueMs, wall, stored }: FollowGiven, print: (text: string, stream: 'stdout' | 'stderr') => void,
 ): Promise<number | undefined> {
   const { build } = params as unknown as ScheduleParams
   const { declaration, programsOf } = await readStored(tools, stored)
   const { clock, random } = tools.cluster
-  const say = (text: string): void => print(`${new Date(clock.now()).toISOString()} ${text}\n`, 'stdout')
+  const say = (text: string): void => print(`${new Date(wall.now()).toISOString()} ${text}\n`, 'stdout')
   const options: BuildOptions = {
     ...build, onOutput: print, onNote: say,
     onDataset: dataset => {
@@ -122,7 +128,7 @@ export async function followStored(
     },
   }
   const builds = followSchedule({
-    clock, signal: undefined, dueMs, read: async () => declaration,
+    clock: wall, signal: undefined, dueMs, read: async () => declaration,
     build: () => retry(async () => {
       say('a build begins')
       return buildDeclared(tools, declaration, options, programsOf)
