@@ -87,7 +87,10 @@ interface MkdirOptions extends CallOptions {
 interface RemoveOptions extends CallOptions {
   /** True to remove an empty directory, false for a file; the other kind is ENOENT. Default: false. */
   readonly directory?: boolean | undefined
-  /** Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. */
+  /**
+   * Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. With a file, the content of the key
+   * that its directory is, that directory loses them.
+   */
   readonly attributes?: readonly string[] | undefined
   /** Directory above the object that stays; default: the object's own. */
   readonly keep?: string | undefined

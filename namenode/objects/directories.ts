@@ -2,9 +2,10 @@
 // its end. Each is one operation, attributes included: no crash leaves an upload that belongs to no key, or a key that is half described.
 
 import { GristmillError } from '../../src/base/errors.ts'
-import { nameOf, parentOf } from '../../src/base/paths.ts'
+import { join, nameOf, parentOf } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { uploadsDirectory } from '../../src/protocol/object.ts'
+import type { Draft } from '../journal/draft.ts'
 import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, checkSticky, mayWrite } from '../namespace/access.ts'
@@ -12,6 +13,8 @@ import { keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace
 import { child, directoryAt, lowestAt, placeAt } from '../namespace/resolve.ts'
 import { addDirectory, detach, makeDirectories } from '../namespace/tree.ts'
 import { putAttributes, removeAttribute, type GivenAttributes } from '../xattrs/rows.ts'
+import { dropEmptyShelf, setAside, versioningAt } from './shelf.ts'
+import { contentName, contentOf } from './walk.ts'
 
 interface BeginAsked extends UserOperation {
   readonly upload: string
@@ -53,22 +56,44 @@ interface DirectoryAsked extends UserOperation {
   readonly base?: string | undefined
   readonly attributes: GivenAttributes
   readonly replaces: readonly string[]
+  /** Content that the key had is replaced. Missing in operations of earlier versions, which left it. */
+  readonly replacesContent?: true | undefined
 }
 
 export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
   kind: 'object.directory',
   keep: keepStatus,
   recall: recallStatus,
-  mutate(draft, { path, base, attributes, replaces, nowMs, user, root }) {
+  mutate(draft, { path, base, attributes, replaces, replacesContent, nowMs, user, root }) {
     const actor = { user, root }
     if (base !== undefined) directoryAt(draft, actor, base)
     const { directory: { entry }, adder } = makeDirectories(draft, actor, path, { nowMs, searched: false })
     checkMay(adder, entry, mayWrite, path)
+    if (replacesContent) replaceContent(draft, { path, base, entry, nowMs }, actor)
     for (const name of replaces) removeAttribute(draft, entry.id, name)
     putAttributes(draft, entry.id, attributes, path)
     return statusOf(path, entry)
   },
 })
+
+interface ReplacedContent extends Pick<DirectoryAsked, 'path' | 'base' | 'nowMs'> { readonly entry: NameEntry }
+
+/**
+ * The key has no content from now on, and is the version `null`: content with an id is an older version, where the bucket has versioning.
+ */
+function replaceContent(draft: Draft, { path, base, entry, nowMs }: ReplacedContent, actor: Actor): void {
+  const file = contentOf(draft, entry.id)
+  const at = join(path, contentName)
+  if (file) {
+    checkMay(actor, file, mayWrite, at)
+    checkSticky(actor, entry, file, at)
+  }
+  const place = { directory: entry, name: contentName }
+  if (versioningAt(draft, base, path)) {
+    setAside(draft, place, file, { state: 'Suspended', nowMs })
+    dropEmptyShelf(draft, place)
+  } else if (file) detach(draft, entry.id, contentName, file)
+}
 
 /** Names of uploads; each that was begun before the time is removed with its parts. */
 export const expire = mutation<Requested & { readonly names: readonly string[]; readonly beforeMs: number }, undefined>({

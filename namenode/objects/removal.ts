@@ -25,6 +25,7 @@ import { writerOf } from '../writing/lease.ts'
 import {
   addMarker, dropEmptyShelf, dropNull, isCovering, isOnly, removeOlder, restoreCovered, restoreNewest, setAside, versioningAt,
 } from './shelf.ts'
+import { contentName } from './walk.ts'
 
 /** Throws EEXIST, ENOENT, ESTALE unless the path has what the caller has seen. */
 export function checkExpected(expect: Expected | undefined, there: NameEntry | undefined, path: string): void {
@@ -41,6 +42,7 @@ interface RemoveAsked extends UserOperation {
   /** Directory that stays, above the path. */
   readonly keep: string
   readonly directory: boolean
+  /** Names of attributes that make a directory a key. */
   readonly attributes?: readonly string[] | undefined
   readonly expect?: Expected | undefined
   /** Directories above that have a list go too, if they have inherited it. Missing in operations of earlier versions. */
@@ -66,6 +68,8 @@ export const remove = mutation<RemoveAsked, Removed>({
     const { parent, name, entry } = removable(draft, actor, path, { recursive: false, searched: true })
     checkExpected(expect, entry, path)
     drop(draft, { path, directory: parent.entry, name }, entry)
+    // Content of a key that was stored as a directory before: none of the two is left.
+    if (name === contentName && !directory) for (const each of attributes ?? []) removeAttribute(draft, parent.entry.id, each)
     forgetAbove(draft, actor, parent, { keep, forgetsLists })
     return undefined
   },

@@ -78,7 +78,7 @@ export function objectRoutes(options: ObjectOptions): Route[] {
     route(protocol.directory, ({ requestId, path, base, attributes, replaces }, { user }) => {
       checkTarget({ to: path, attributes })
       checkNotOwned(path, [...attributes.map(({ name }) => name), ...replaces])
-      return journal.submit(storeDirectory, { requestId, path, base, attributes, replaces, ...by(user) })
+      return journal.submit(storeDirectory, { requestId, path, base, attributes, replaces, replacesContent: true, ...by(user) })
     }),
     route(protocol.publish, async ({ requestId, lease, blocks, content, ...asked }, { user }) => {
       checkTarget(asked)

@@ -16,6 +16,9 @@ import { olderOf, versionedNames } from '../namespace/keyversions.ts'
 import { child, isShelf, rootId } from '../namespace/resolve.ts'
 import { isEmpty } from '../namespace/tree.ts'
 
+/** Name in a directory under which the key of that directory, with a slash at its end, has its content. */
+export const contentName = nameOfPart('')
+
 export interface WalkedKey {
   readonly key: string
   readonly path: string
@@ -93,11 +96,20 @@ export function isReached<T extends KeyWalkOptions>(
   }
 }
 
-/** True for a directory that is a key itself: it is empty, or was stored as one. */
+/**
+ * True for a directory that is a key itself: it is empty, or was stored as one and the key has no content since, which would be a file in
+ * it. A directory of the name of that file is the key with one more slash.
+ */
 export function isKey({ view, attributes }: Pick<KeyWalkOptions, 'view' | 'attributes'>, directory: InodeId): boolean {
   if (isEmpty(view, directory)) return true
   return view.counters.attributes > 0 && attributes.some(name => view.get('attributes', childKey(directory, name)) !== undefined)
-    && child(view, directory, nameOfPart('')) === undefined
+    && contentOf(view, directory) === undefined
+}
+
+/** File with the content of the key that a directory is, with a slash at its end; undefined: that key has none. */
+export function contentOf(view: View, directory: InodeId): NameEntry | undefined {
+  const entry = child(view, directory, contentName)
+  return entry?.directory ? undefined : entry
 }
 
 interface OrderOptions extends Pick<KeyWalkOptions, 'view' | 'prefix' | 'after'> {

@@ -270,7 +270,10 @@ export const remove = message('object.remove', {
     requestId, path, keep: path, expect: Type.Optional(expect),
     /** Whether the path is expected to be a directory; one of the other kind is ENOENT. */
     directory: Type.Boolean(),
-    /** Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. */
+    /**
+     * Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. With a file, the content of the key
+     * that its directory is, that directory loses them.
+     */
     attributes: Type.Optional(attributeNames),
   }),
   /** `marker`: version of the delete marker that the key has got. */

@@ -15,7 +15,7 @@ import type { Users } from '../users.ts'
 import { etagName, lifecycleName, objectNames, tagsName } from './attributes.ts'
 import { hasExpired, isAbandoned, lifecycleIn, type LifecycleRule } from './lifecyclerules.ts'
 import { isAboutVersions, VersionExpiry, type ExpiredVersion } from './noncurrent.ts'
-import { directoryOf, fileOf } from './paths.ts'
+import { directoryOf, fileOf, isDirectoryKey } from './paths.ts'
 import { isBucketName } from './target.ts'
 import { openUploads } from './uploads.ts'
 
@@ -191,5 +191,6 @@ function remove(
 ): Promise<unknown> {
   if (status?.type === 'directory')
     return mill.objects.rm(directoryOf(bucket, key), { keep: bucket, directory: true, attributes: objectNames, signal })
-  return mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect: { id: status!.id }, signal })
+  const asked = { keep: bucket, expect: { id: status!.id }, ...isDirectoryKey(key) && { attributes: objectNames }, signal }
+  return mill.objects.rm(fileOf(bucket, key), asked)
 }

@@ -54,7 +54,7 @@ async function remove(call: Removing, removal: Removal): Promise<Removed> {
     return { was: found !== undefined, marker: found?.marker ? version : undefined }
   }
   const file = await ifThere<{ readonly marker?: string | boolean | undefined }>(() => (version === undefined
-    ? mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect, signal })
+    ? mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect, ...isDirectoryKey(key) && { attributes: objectNames }, signal })
     : mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, signal })))
   // The same answer as a moment later: of several deletions with one condition one succeeds.
   if (!file && expect) throw new S3Error('NoSuchKey', 'The specified key does not exist.')

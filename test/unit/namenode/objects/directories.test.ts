@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { begin, expire, storeDirectory } from '../../../../namenode/objects/directories.ts'
 import { expiring } from '../../../../namenode/objects/expiry.ts'
 import { publish } from '../../../../namenode/objects/mutations.ts'
+import { remove } from '../../../../namenode/objects/removal.ts'
 import { mkdir, setAttributes, touch } from '../../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../../namenode/namespace/read.ts'
 import { attributesOf } from '../../../../namenode/xattrs/rows.ts'
@@ -97,6 +98,41 @@ test('uploads that were begun long ago are removed with their parts, whatever th
   expect(uploadsIn(bench)).toEqual(['stray', 'young'])
   expect(told).toBe(1)
   expect(await codeOf(bench.do(setAttributes, { path: `${uploadsDirectory}/old`, mode: 0o700 }))).toBe('ENOENT')
+  await sound(bench)
+})
+
+const stored = (bench: Bench, path: string, more: object = {}) =>
+  bench.do(storeDirectory, { path, base: '/b', attributes: [attribute('user.a', 'x')], replaces: [], ...more })
+const namesIn = ({ journal }: Bench, path: string): string[] =>
+  list(journal.view, root, { path }).entries.map(entry => entry.path.slice(path.length + 1))
+
+test('a key that was stored with content and then without has none; an operation of an earlier version has left it', async () => {
+  const bench = await openObjects()
+  await bench.do(mkdir, { path: '/b', mode: 0o777 })
+  for (const key of ['new', 'old', 'private']) await put(bench, `/b/${key}/%empty`)
+  for (const key of ['new', 'old', 'private']) await bench.do(setAttributes, { path: `/b/${key}`, mode: 0o777 })
+  await bench.do(setAttributes, { path: '/b/new/%empty', mode: 0o666 })
+  await stored(bench, '/b/new', { replacesContent: true, ...as('ada') })
+  await stored(bench, '/b/old', as('ada'))
+  expect(await codeOf(stored(bench, '/b/private', { replacesContent: true, ...as('ada') }))).toBe('EACCES')
+  expect(['new', 'old', 'private'].map(key => namesIn(bench, `/b/${key}`))).toEqual([[], ['%empty'], ['%empty']])
+  // A directory of that name is the key with one more slash.
+  await put(bench, '/b/two/%empty/k')
+  await stored(bench, '/b/two', { replacesContent: true })
+  expect(namesIn(bench, '/b/two')).toEqual(['%empty'])
+  await sound(bench)
+})
+
+test('with the content of a key goes the directory that was stored under it before, and no other directory loses its attributes', async () => {
+  const bench = await openObjects()
+  await bench.do(mkdir, { path: '/b' })
+  for (const name of ['%empty', 'k']) {
+    await stored(bench, '/b/d')
+    await put(bench, `/b/d/${name}`)
+    await bench.do(remove, { path: `/b/d/${name}`, keep: '/b', directory: false, attributes: ['user.a'] })
+    expect(namesIn(bench, '/b')).toEqual(name === 'k' ? ['d'] : [])
+  }
+  expect(attributesAt(bench, '/b/d')).toEqual({ 'user.a': 'x' })
   await sound(bench)
 })
 
