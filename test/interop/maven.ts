@@ -1,11 +1,11 @@
 // Jars of Maven for programs of the JVM, in a directory of the cache, and runs of these programs.
 
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
-import { cache } from './client.ts'
+import { cache, skipped } from './client.ts'
 
 const exec = promisify(execFile)
 
@@ -39,7 +39,12 @@ export class Jars {
 
   get #lib(): string { return join(this.dir, 'lib') }
 
-  get installed(): boolean { return existsSync(this.#lib) && readdirSync(this.#lib).length > 0 }
+  /** Result of a job whose programs cannot be run here; undefined: they can. */
+  get missing(): string | undefined {
+    if (!existsSync(this.#lib) || readdirSync(this.#lib).length === 0) return skipped
+    return spawnSync('javac', ['-version'], { stdio: 'ignore' }).status === 0 ? undefined
+      : 'SKIPPED: no Java; apt-get install openjdk-17-jdk-headless'
+  }
 
   async install(): Promise<void> {
     await rm(this.#lib, { recursive: true, force: true })

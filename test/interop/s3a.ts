@@ -5,7 +5,7 @@ import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { skipped, type Peers, type Row } from './client.ts'
+import type { Peers, Row } from './client.ts'
 import { hadoopVersion } from './hadoop.ts'
 import { Jars, type Dependency } from './maven.ts'
 import { makeTree, treeBytes, treeFiles } from './s3.ts'
@@ -105,7 +105,8 @@ async function runClass(words: readonly [main: string, ...args: string[]], env: 
 
 async function runS3a({ endpoint, url, key, dir }: S3aOptions): Promise<Row> {
   const client = `hadoop-client with s3a ${hadoopVersion}`
-  if (!jars.installed) return { client, result: skipped }
+  const { missing } = jars
+  if (missing !== undefined) return { client, result: missing }
   const [tree, out] = [join(dir, 's3a-tree'), join(dir, 's3a')]
   await rm(out, { recursive: true, force: true })
   await mkdir(out, { recursive: true })

@@ -6,7 +6,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Mill } from '../../client/index.ts'
 import { root } from '../tidy/source.ts'
-import { skipped, type Peers, type Row } from './client.ts'
+import type { Peers, Row } from './client.ts'
 import { Jars } from './maven.ts'
 import { s3aDependencies, s3aProperties, type S3aOptions } from './s3a.ts'
 
@@ -109,7 +109,8 @@ async function check({ mill, endpoint, url, key, dir }: SparkOptions): Promise<v
 
 async function run(given: SparkOptions): Promise<Row> {
   const client = `Spark ${version}`
-  if (!jars.installed) return { client, result: skipped }
+  const { missing } = jars
+  if (missing !== undefined) return { client, result: missing }
   try {
     await check(given)
     return { client, result: 'passed' }
