@@ -1,6 +1,6 @@
 // Walk over all versions of the keys of a directory: keys in byte order, the versions of each from the newest to the oldest. A page starts
 // behind any version of any key; nothing before it is read but the file of that key and its version `null`.
-// INVARIANT: at most one version of a key is the latest one: its file, or the delete marker that stands in its place.
+// INVARIANT: at most one version of a key is the latest one: its file, the directory that is the key, or the delete marker in its place.
 
 import { compareKeys } from '../../src/protocol/objectkey.ts'
 import { join } from '../../src/base/paths.ts'
@@ -9,7 +9,7 @@ import type { NameEntry } from '../namespace/entry.ts'
 import { nullVersion, olderVersions, versionOf } from '../namespace/keyversions.ts'
 import { snapshotsName } from '../namespace/reserved.ts'
 import { child, objectsName } from '../namespace/resolve.ts'
-import { entriesInOrder, isKey, isReached, type KeyWalkOptions, type WalkedKey, type WalkPlace } from './walk.ts'
+import { contentName, entriesInOrder, isKey, isReached, type KeyWalkOptions, type WalkedKey, type WalkPlace } from './walk.ts'
 
 interface WalkedVersion extends WalkedKey {
   /** undefined for a common prefix. */
@@ -64,15 +64,16 @@ interface OlderPlace {
 
 /** A path of a version is the one under which it is read. */
 function* olderOfKey(
-  { key, place, name, entry }: OlderPlace, { view, after, afterVersion }: VersionWalkOptions,
+  { key, place, name, entry }: OlderPlace, { view, attributes, after, afterVersion }: VersionWalkOptions,
 ): Iterable<WalkedVersion> {
   const file = child(view, place.entry.id, name)
-  const current = file && !file.directory ? versionOf(view, file) : undefined
+  const isDirectoryKey = name === contentName && isKey({ view, attributes }, place.entry.id)
+  const current = file && !file.directory ? versionOf(view, file) : isDirectoryKey ? nullVersion : undefined
   // Behind the file itself all older ones follow.
   const from = key === after && afterVersion !== current ? afterVersion : undefined
   let isFirst = from === undefined
   for (const { version, entry: found } of olderVersions(view, entry, from)) {
-    // A file that other means have written is the version `null` now.
+    // A file that other means have written is the version `null` now, and so is a directory that is the key.
     if (version !== nullVersion || current !== nullVersion) {
       const path = `${join(place.path, snapshotsName)}/${objectsName}/${name}/${version}`
       const marker = found.directory

@@ -32,6 +32,10 @@ const foundNames = [...objectNames, versionName]
 
 type Finding = Pick<S3Call, 'mill' | 'signal' | 'versioning'>
 
+function unlessMissing(error: unknown): undefined {
+  if (!hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
+}
+
 interface FindOptions {
   /** Also the bytes of a small object. */
   readonly content?: boolean
@@ -56,7 +60,11 @@ export async function findObject(call: Finding, bucket: string, key: string, opt
     }
   }
   const file = fileOf(bucket, key)
-  if (version !== undefined && !(version === nullVersion && isDirectoryKey(key))) {
+  const directory = isDirectoryKey(key) ? directoryOf(bucket, key) : undefined
+  if (version !== undefined) {
+    const isNull = directory !== undefined && version === nullVersion
+    const current = isNull ? await get(directory).catch(unlessMissing) : undefined
+    if (current?.isKey) return described(directory!, current)
     const path = objectVersionPath(file, version)
     const found = await get(path).catch((error: unknown) => { throw hasCode(error, 'ENOENT', 'ENOTDIR') ? noVersion(error) : error })
     if (found.status.type === 'directory') throw isMarker(version, found.status.mtimeMs)
@@ -66,10 +74,10 @@ export async function findObject(call: Finding, bucket: string, key: string, opt
     const found = await get(file)
     if (found.status.type === 'file') return described(file, found)
   } catch (error) {
-    if (!isDirectoryKey(key) || !hasCode(error, 'ENOENT', 'ENOTDIR')) throw error
+    if (directory === undefined) throw error
+    unlessMissing(error)
   }
-  if (!isDirectoryKey(key)) throw noDirectoryKey()
-  const directory = directoryOf(bucket, key)
+  if (directory === undefined) throw noDirectoryKey()
   const found = await get(directory)
   if (!found.isKey) throw noDirectoryKey()
   return described(directory, found)
