@@ -16,13 +16,20 @@ const named: Readonly<Record<string, string>> = {
 }
 
 /** Actions on one version have names of their own: GetObjectVersion, GetObjectVersionTagging. */
-const versioned = (name: string): string => name.replace(/^(Get|Put|Delete)Object(|Tagging|Acl)$/, '$1ObjectVersion$2')
+const versioned = (name: string): string => name.replace(/^(Get|Put|Delete)Object(|Tagging|Acl|Attributes)$/, '$1ObjectVersion$2')
+
+/** Second action of an operation, for what else it reads or writes. */
+function beside(name: string, headers: Headers): string | undefined {
+  if (name === 'GetObjectAttributes') return 'GetObject'
+  return name === 'PutObject' && headers['x-amz-tagging'] !== undefined ? 'PutObjectTagging' : undefined
+}
 
 /** All of them must be allowed. None for an operation whose keys are decided about one by one, or that has no bucket. */
 export function actionsOf({ name, on }: Pick<S3Operation, 'name' | 'on'>, headers: Headers, ofVersion = false): readonly string[] {
   if (on === 'service' || name === 'DeleteObjects' || name === 'CreateBucket') return []
-  const action = `s3:${ofVersion && on === 'object' ? versioned(named[name] ?? name) : named[name] ?? name}`
-  return action === 's3:PutObject' && headers['x-amz-tagging'] !== undefined ? [action, 's3:PutObjectTagging'] : [action]
+  const action = named[name] ?? name
+  const second = beside(action, headers)
+  return [action, ...second === undefined ? [] : [second]].map(each => `s3:${ofVersion && on === 'object' ? versioned(each) : each}`)
 }
 
 /** Operations by which the owner of a bucket gets rid of a policy that denies everything. */

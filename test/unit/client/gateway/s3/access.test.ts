@@ -97,6 +97,22 @@ test('an older state is lent only by a policy that allows the key and its versio
   expect(await doneBy(named, '/b/.snapshot/s1/private/k')).toBe('AccessDenied')
 })
 
+test.each([
+  ['', ['GetObjectAttributes', 'GetObject']], ['&versionId=1', ['GetObjectVersionAttributes', 'GetObjectVersion']],
+])('attributes of an object are read where its bytes may be read, too: ?attributes%s', async (version, names) => {
+  const actions = names.map(name => `s3:${name}`)
+  const asked = `/b/k?attributes${version}`
+  expect(await doneBy([statement('Allow', actions, '/*')], asked)).toBe('ada')
+  for (const action of actions) {
+    expect([action, await doneBy([statement('Allow', action, '/*')], asked)]).toEqual([action, 'AccessDenied'])
+    const denied = [statement('Allow', 's3:*', '/*'), statement('Deny', action, '/*')]
+    expect([action, await doneBy(denied, asked, { user: 'bob' })]).toEqual([action, 'AccessDenied'])
+  }
+  const others = ['s3:GetObject', 's3:GetObjectAttributes', 's3:GetObjectVersion', 's3:GetObjectVersionAttributes']
+    .filter(action => !actions.includes(action))
+  expect(await doneBy([statement('Allow', others, '/*')], asked)).toBe('AccessDenied')
+})
+
 test('the prefix of a list is decided as that of the keys that it lists', async () => {
   const lists = [
     statement('Allow', ['s3:ListBucket', 's3:ListBucketVersions'], ''),
