@@ -2,11 +2,14 @@
 // them; Node's parser refuses such a request. It is parsed again with these bytes as %XX, and its connection ends with the answer.
 // INVARIANT: one such request of a connection is answered, with no other request before it that has no answer yet: answers would mix. It
 // has no body: clients send bodies to addresses that the gateway has made. Only a packet that begins with the refused request is parsed
-// again: the bytes before it may be the end of a body, which its sender chose.
+// again: the bytes before it may be the end of a body, which its sender chose. Packets with the rest of its head are held with it, as many
+// bytes as a head may have.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, maxHeaderSize, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
+
+const invalidTarget = 'HPE_INVALID_URL'
 
 interface ParseError extends Error {
   readonly code?: string
@@ -32,6 +35,7 @@ export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void
   parser.removeAllListeners('request')
   parser.on('request', (request: IncomingMessage, response: ServerResponse) => server.emit('request', request, response))
   const failed = new WeakSet<Socket>()
+  const held = new WeakMap<Socket, Held>()
   const taken = new WeakSet<Socket>()
   const answering = new WeakSet<Socket>()
   server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
@@ -42,9 +46,14 @@ export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void
   server.on('clientError', (error: ParseError, socket: Socket) => {
     // The first parser fails for whatever comes next, and waits in vain for the rest of its head.
     if (taken.has(socket)) return
-    const isRaw = !failed.has(socket) && !answering.has(socket) && beginsRefused(error)
-    const head = isRaw ? asciiHead(error.rawPacket!) : undefined
+    const before = held.get(socket)
+    const isRaw = before ? follows(before, error, socket) : !failed.has(socket) && !answering.has(socket) && beginsRefused(error)
+    const bytes = isRaw ? Buffer.concat([before?.bytes ?? Buffer.alloc(0), error.rawPacket!]) : undefined
     failed.add(socket)
+    held.delete(socket)
+    if (bytes && bytes.length <= maxHeaderSize && !bytes.includes('\r\n\r\n'))
+      return void held.set(socket, { bytes, readBytes: socket.bytesRead })
+    const head = bytes ? asciiHead(bytes) : undefined
     if (head === undefined) return void refuse.forEach(listener => listener.call(server, error, socket))
     taken.add(socket)
     spoke(socket)
@@ -54,9 +63,20 @@ export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void
 
 /** True if the packet begins with a request that the parser has refused for a byte beyond ASCII in its target. */
 function beginsRefused({ code, rawPacket: packet, bytesParsed: end }: ParseError): boolean {
-  if (code !== 'HPE_INVALID_URL' || packet === undefined || end === undefined) return false
+  if (code !== invalidTarget || packet === undefined || end === undefined) return false
   return (packet[end] ?? 0) > 0x7f && beginning.test(packet.toString('latin1', 0, end))
 }
+
+/** Packets that begin with the refused request and have a part of its head. The time for the rest is the server's `headersTimeout`. */
+interface Held {
+  readonly bytes: Buffer
+  /** Bytes that the connection has brought with them. */
+  readonly readBytes: number
+}
+
+/** True if the packet is the next one of the connection. The parser fails for each that comes. */
+const follows = ({ readBytes }: Held, { code, rawPacket: packet }: ParseError, { bytesRead }: Socket): boolean =>
+  code === invalidTarget && packet !== undefined && packet.length > 0 && bytesRead === readBytes + packet.length
 
 /** Head with a target in ASCII, which asks for the end of the connection; undefined: it is incomplete, or has a body. */
 function asciiHead(packet: Buffer): string | undefined {

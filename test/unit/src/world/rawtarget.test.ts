@@ -11,9 +11,9 @@ const cleanup: (() => unknown)[] = []
 afterEach(async () => { for (const end of cleanup.splice(0).reverse()) await end() })
 
 /** Requests that are answered when the packets have come, and whether the connection has ended. The answer waits for no body. */
-async function sent(...packets: readonly string[]) {
+async function sent(packets: readonly string[], headersTimeout = 60_000) {
   const requests: string[] = []
-  const server = createServer((request, response) => {
+  const server = createServer({ headersTimeout, connectionsCheckingInterval: 50 }, (request, response) => {
     requests.push(`${request.method} ${request.url}`)
     request.resume()
     response.end()
@@ -39,7 +39,7 @@ async function sent(...packets: readonly string[]) {
     await until('the packet', async () => (accepted[0]?.bytesRead ?? 0) >= bytes || seen.ended)
     if (isHead) await until('an answer', async () => seen.text.split('HTTP/1.1 ').length > answers || seen.ended)
   }
-  return { requests, statuses: [...seen.text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status), seen }
+  return { requests, seen }
 }
 
 const raw = '\u00c3\u00bc'
@@ -47,10 +47,29 @@ const rest = ' HTTP/1.1\r\nhost: x\r\n\r\n'
 const upload = (length: number): string => `PUT /up HTTP/1.1\r\nhost: x\r\ncontent-length: ${length}\r\n\r\n`
 
 test('a raw target in a packet of its own is answered, also behind requests that are answered', async () => {
-  expect((await sent(`GET /${raw}${rest}`)).requests).toEqual(['GET /%C3%BC'])
-  expect((await sent(`GET /1${rest}`, `DELETE /a?b=${raw}${rest}`)).requests).toEqual(['GET /1', 'DELETE /a?b=%C3%BC'])
+  expect((await sent([`GET /${raw}${rest}`])).requests).toEqual(['GET /%C3%BC'])
+  expect((await sent([`GET /1${rest}`, `DELETE /a?b=${raw}${rest}`])).requests).toEqual(['GET /1', 'DELETE /a?b=%C3%BC'])
   // The body is read whole, and its end is that of a packet.
-  expect((await sent(upload(3), 'abc', `GET /${raw}${rest}`)).requests).toEqual(['PUT /up', 'GET /%C3%BC'])
+  expect((await sent([upload(3), 'abc', `GET /${raw}${rest}`])).requests).toEqual(['PUT /up', 'GET /%C3%BC'])
+})
+
+test.each([
+  ['behind a byte of its target', [`GET /${raw[0]}`, `${raw[1]}${rest}`]], ['in its version', [`GET /${raw} HT`, rest.slice(3)]],
+  ['in its headers', [`GET /${raw}${rest.slice(0, 15)}`, rest.slice(15)]], ['anywhere', [`GET /${raw[0]}`, ...`${raw[1]}${rest}`]],
+  ['in its end', [`GET /${raw}${rest.slice(0, -1)}`, rest.slice(-1)]],
+])('a request with a raw target that is cut %s is answered', async (_, packets) => {
+  const { requests, seen } = await sent(packets)
+  await until('the answer', async () => seen.ended)
+  expect(requests).toEqual(['GET /%C3%BC'])
+})
+
+test('the head of a request with a raw target is held up to its bound, and for the time that a head may take', async () => {
+  const long = await sent([`GET /${raw}`, ...Array.from({ length: 20 }, () => 'y'.repeat(1000))])
+  const late = await sent([`GET /${raw} HTTP/1.1\r\n`, 'x-a: b\r\n'], 100)
+  for (const { requests, seen } of [long, late]) {
+    await until('the end', async () => seen.ended)
+    expect([requests, seen.text]).toEqual([[], 'HTTP/1.1 400 Bad Request\r\n\r\n'])
+  }
 })
 
 const inner = `DELETE /smuggled${rest}`
@@ -63,7 +82,7 @@ test.each([
   ['the end of a body in chunks', ['PUT /up HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n', `0\r\n\r\nGET /${raw}${rest}`]],
   ['a request in the same packet', [`GET /1${rest}GET /${raw}${rest}`]],
 ])('a raw target behind %s is refused', async (_, packets) => {
-  const { requests, seen } = await sent(...packets)
+  const { requests, seen } = await sent(packets)
   await until('the end', async () => seen.ended)
   expect(requests).toEqual([packets[0]!.startsWith('GET') ? 'GET /1' : 'PUT /up'])
 })
@@ -73,10 +92,9 @@ test.each([
   ['method', ['UN', `LOCK /${raw}${rest}`]], ['method that is none', ['X', `DELETE /${raw}${rest}`]],
   ['target, in the middle of a character', [`GET /${raw[0]}`, `DELETE /${raw}${rest}`]],
 ])('a packet that begins inside a request is not taken for one: %s', async (_, packets) => {
-  const { requests, statuses, seen } = await sent(...packets)
+  const { requests, seen } = await sent(packets)
   await until('the end', async () => seen.ended)
-  expect(requests).toEqual([])
-  expect(statuses).toEqual(['400'])
+  expect([requests, seen.text.slice(0, 12)]).toEqual([[], 'HTTP/1.1 400'])
 })
 
 test('no method whose targets may be raw is the end of another one, and none ends with another', () => {
