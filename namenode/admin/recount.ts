@@ -1,8 +1,9 @@
 // Recount: counts the whole state and compares it with what the namenode keeps by hand: its counters, the length and number of blocks in
-// each entry, and the usage of quotas. Counters decide more than what is shown (safe mode waits for `blocks`, history is kept while
-// `snapshots` is not 0), so a wrong one is a finding. Pure; it yields between slices. REQUIRES: a view of one state (a snapshot).
+// each entry, also of those that only snapshots see, and the usage of quotas. Counters decide more than what is shown (safe mode waits for
+// `blocks`, history is kept while `snapshots` is not 0), so a wrong one is a finding. Pure; it yields between slices. REQUIRES: a view of
+// one state (a snapshot).
 
-import { inodeId } from '../../src/base/ids.ts'
+import { inodeId, type InodeId } from '../../src/base/ids.ts'
 import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
 import type { RecountDifference, RecountResult } from '../../src/protocol/safety.ts'
 import { decodeValue, Unpacker } from '../journal/codec.ts'
@@ -12,7 +13,7 @@ import type { Row, View } from '../journal/view.ts'
 import { decodeContent } from '../namespace/content.ts'
 import { decodeEntry, isInlined, type NameEntry } from '../namespace/entry.ts'
 import { blocksIn, blocksOf } from '../namespace/file.ts'
-import { decodeVersion } from '../snapshots/history.ts'
+import { decodeVersion, nameOfHistory } from '../snapshots/history.ts'
 import { hookOf, pathOf, rootId } from '../namespace/resolve.ts'
 import { ownerOfKey } from '../users/tokenrows.ts'
 import type { VersionRecord } from '../versions/rows.ts'
@@ -99,8 +100,9 @@ class Recount {
     if (unpacker.u8() === 1) this.#orphans.add(readId(key))
   }
 
-  version({ value }: Row): void {
+  version({ key, value }: Row): void {
     const { entry } = decodeVersion(value)
+    if (!entry.directory) this.#old(readId(key), nameOfHistory(key), entry)
     if (!this.#orphans.delete(entry.id)) return
     this.inode(entry.directory)
     if (isInlined(entry)) this.#inlined++
@@ -137,17 +139,30 @@ class Recount {
 
   #file(parent: number, name: string, { id, blocks, length }: NameEntry): void {
     if (blocks === 0 && length === 0) return
-    let count = 0
+    const found = this.#stored(id, blocks)
+    this.#compare('blocks of a file', blocks, found.blocks, () => this.#pathOf(parent, name))
+    this.#compare('bytes of a file', length, found.bytes, () => this.#pathOf(parent, name))
+  }
+
+  /** A file as a snapshot sees it: it may have been appended to since, and has lost nothing. */
+  #old(parent: number, name: string, { id, blocks, length }: NameEntry): void {
+    if (blocks === 0 && length === 0) return
+    const found = this.#stored(id, blocks)
+    this.#compare('blocks of a file in a snapshot', blocks, Math.min(blocks, found.blocks), () => this.#pathOf(parent, name))
+    this.#compare('bytes of a file in a snapshot', length, Math.min(length, found.bytes), () => this.#pathOf(parent, name))
+  }
+
+  #stored(id: InodeId, blocks: number): { readonly blocks: number; readonly bytes: number } {
     // Whatever the counter of these rows says.
     const inlined = blocks === 0 ? this.#view.get('contents', idKey(id)) : undefined
+    let count = 0
     let bytes = inlined ? decodeContent(inlined).bytes.length : 0
     for (const chunk of blocksOf(this.#view, id)) {
       this.steps++
       count += chunk.length
       for (const block of chunk) bytes += block.length
     }
-    this.#compare('blocks of a file', blocks, count, () => this.#pathOf(parent, name))
-    this.#compare('bytes of a file', length, bytes, () => this.#pathOf(parent, name))
+    return { blocks: count, bytes }
   }
 
   chunk({ value }: Row): void { this.#chunkBlocks += blocksIn(value) }

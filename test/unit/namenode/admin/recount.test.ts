@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 import { Recounts } from '../../../../namenode/admin/recounts.ts'
 import { seal, unseal } from '../../../../namenode/journal/codec.ts'
 import { counterNames, countersKey, decodeCounters, encodeCounters, type CounterName } from '../../../../namenode/journal/counters.ts'
-import { childKey, readId, type TableName } from '../../../../namenode/journal/keys.ts'
+import { childKey, idKey, readId, type TableName } from '../../../../namenode/journal/keys.ts'
 import { decodeEntry, encodeEntry } from '../../../../namenode/namespace/entry.ts'
 import { usageAt } from '../../../../namenode/quotas/usage.ts'
 import { encodeValue } from '../../../../namenode/journal/codec.ts'
@@ -15,6 +15,7 @@ import { JournalJobStore } from '../../../../namenode/jobs/store/store.ts'
 import { mkdir, remove, rename } from '../../../../namenode/namespace/names.ts'
 import { stat } from '../../../../namenode/namespace/read.ts'
 import { setQuota } from '../../../../namenode/quotas/mutations.ts'
+import { decodeVersion, nameOfHistory } from '../../../../namenode/snapshots/history.ts'
 import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { discard } from '../../../../namenode/trash/mutations.ts'
 import { issueToken } from '../../../../namenode/users/tokenmutations.ts'
@@ -108,6 +109,17 @@ test('a file whose length or blocks are not those of its entry is named', async 
   expect(differencesIn(bench)).toEqual([
     { what: 'blocks of a file', kept: 1, found: 2, path: '/d/four' }, { what: 'bytes of a file', kept: 21, found: 20, path: '/d/four' },
   ])
+})
+
+test('a file that only a snapshot sees, and whose blocks have gone to another one, is named', async () => {
+  const bench = await lived()
+  const { key,
+    value } = [...bench.journal.view.range('history',
+    {})].find(row => nameOfHistory(row.key) === 'two' || nameOfHistory(row.key) === 'one')!
+  const { entry: { id, length } } = decodeVersion(value)
+  bend(bench, 'files', [...bench.journal.view.range('files', { start: idKey(id), end: idKey(id + 1) })][0]!.key, () => undefined)
+  expect(differencesIn(bench)).toContainEqual(
+    { what: 'bytes of a file in a snapshot', kept: length, found: 0, path: expect.stringContaining(nameOfHistory(key)) as string })
 })
 
 test('usage of a quota that is not what is there is named with its directory', async () => {
