@@ -9,8 +9,6 @@ import { createServer, maxHeaderSize, type IncomingMessage, type Server, type Se
 import { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
 
-const invalidTarget = 'HPE_INVALID_URL'
-
 interface ParseError extends Error {
   readonly code?: string
   readonly rawPacket?: Buffer
@@ -63,7 +61,7 @@ export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void
 
 /** True if the packet begins with a request that the parser has refused for a byte beyond ASCII in its target. */
 function beginsRefused({ code, rawPacket: packet, bytesParsed: end }: ParseError): boolean {
-  if (code !== invalidTarget || packet === undefined || end === undefined) return false
+  if (code !== 'HPE_INVALID_URL' || packet === undefined || end === undefined) return false
   return (packet[end] ?? 0) > 0x7f && beginning.test(packet.toString('latin1', 0, end))
 }
 
@@ -75,8 +73,8 @@ interface Held {
 }
 
 /** True if the packet is the next one of the connection. The parser fails for each that comes. */
-const follows = ({ readBytes }: Held, { code, rawPacket: packet }: ParseError, { bytesRead }: Socket): boolean =>
-  code === invalidTarget && packet !== undefined && packet.length > 0 && bytesRead === readBytes + packet.length
+const follows = ({ readBytes }: Held, { rawPacket: packet }: ParseError, { bytesRead }: Socket): boolean =>
+  packet !== undefined && packet.length > 0 && bytesRead === readBytes + packet.length
 
 /** Head with a target in ASCII, which asks for the end of the connection; undefined: it is incomplete, or has a body. */
 function asciiHead(packet: Buffer): string | undefined {

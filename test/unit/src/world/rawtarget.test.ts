@@ -18,7 +18,11 @@ async function sent(packets: readonly string[], headersTimeout = 60_000) {
     request.resume()
     response.end()
   })
-  server.on('clientError', (_error, socket) => { socket.end('HTTP/1.1 400 Bad Request\r\n\r\n') })
+  const refused: unknown[] = []
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    refused.push(error.code)
+    socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
+  })
   acceptRawTargets(server, () => {})
   const accepted: net.Socket[] = []
   server.on('connection', socket => { accepted.push(socket) })
@@ -39,7 +43,7 @@ async function sent(packets: readonly string[], headersTimeout = 60_000) {
     await until('the packet', async () => (accepted[0]?.bytesRead ?? 0) >= bytes || seen.ended)
     if (isHead) await until('an answer', async () => seen.text.split('HTTP/1.1 ').length > answers || seen.ended)
   }
-  return { requests, seen }
+  return { requests, refused, seen, server, accepted: accepted[0] }
 }
 
 const raw = '\u00c3\u00bc'
@@ -66,10 +70,16 @@ test.each([
 test('the head of a request with a raw target is held up to its bound, and for the time that a head may take', async () => {
   const long = await sent([`GET /${raw}`, ...Array.from({ length: 20 }, () => 'y'.repeat(1000))])
   const late = await sent([`GET /${raw} HTTP/1.1\r\n`, 'x-a: b\r\n'], 100)
-  for (const { requests, seen } of [long, late]) {
-    await until('the end', async () => seen.ended)
-    expect([requests, seen.text]).toEqual([[], 'HTTP/1.1 400 Bad Request\r\n\r\n'])
-  }
+  for (const { seen } of [long, late]) await until('the end', async () => seen.ended)
+  expect([long.requests, long.refused[0], late.requests, late.refused[0]]).toEqual([[], 'HPE_INVALID_URL', [], 'ERR_HTTP_REQUEST_TIMEOUT'])
+})
+
+test('a packet that does not follow the held ones without a gap is not joined to them', async () => {
+  const { requests, seen, server, accepted } = await sent([`GET /${raw}`])
+  const error = Object.assign(new Error('of another packet'), { code: 'HPE_INVALID_URL', rawPacket: Buffer.from(rest) })
+  server.emit('clientError', error, accepted!)
+  await until('the end', async () => seen.ended)
+  expect([requests, seen.text]).toEqual([[], 'HTTP/1.1 400 Bad Request\r\n\r\n'])
 })
 
 const inner = `DELETE /smuggled${rest}`
