@@ -8,6 +8,7 @@ import type { Failure } from '../../../src/protocol/fields.ts'
 import { isDrive } from '../../../src/protocol/task.ts'
 import type { Locality } from '../store/record.ts'
 import type { TaskRecord } from '../store/record.ts'
+import type { Moment } from './event.ts'
 import { needOf } from './fit.ts'
 import type { Attempt, Need, RunningJob, SchedulerState, StageState, TaskRef, TaskState, WorkerNode } from './state.ts'
 
@@ -83,10 +84,11 @@ export function overturn(attempt: Attempt, end: 'failed' | 'lost', failure?: Fai
 }
 
 /** Attempts of an earlier process, from the journal. Those that still run are adopted when their nodes report them (adopt.ts). */
-export function restoreAttempts({ job, stage, task }: TaskRef, { others, won, failures = 0, dueMs }: TaskRecord): void {
+export function restoreAttempts({ job, stage, task }: TaskRef, at: Moment, { others, won, failures = 0, dueMs }: TaskRecord): void {
   const past = { startedMonoMs: 0, seenMonoMs: 0, speculative: false, memoryBytes: 0, alone: false }
   task.failures = failures
   task.dueMs = dueMs
+  task.waitsSince = dueMs === undefined ? undefined : at
   task.attempts = others.map(other => ({
     ...other, ...past, id: other.attempt, state: other.state === 'running' ? ('lost' as const) : other.state,
     finishedMs: other.finishedMs, failure: other.failure,

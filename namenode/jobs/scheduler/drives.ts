@@ -57,7 +57,8 @@ export const dueOf = ({ atMs, nowMs: toldMs = 0 }: { readonly atMs: number; read
 export function isEarly({ stages: [stage] }: RunningJob, { nowMs, monoMs }: Moment): boolean {
   const { dueMs = 0, waitsSince, attempts } = stage!.tasks[0]!
   if (dueMs <= nowMs) return false
-  const wouldBeMs = waitsSince ? waitsSince.nowMs + monoMs - waitsSince.monoMs : attempts.at(-1)?.finishedMs ?? nowMs
+  const leastMs = attempts.at(-1)?.finishedMs ?? nowMs
+  const wouldBeMs = waitsSince ? Math.max(leastMs, waitsSince.nowMs + monoMs - waitsSince.monoMs) : leastMs
   return wouldBeMs - nowMs <= setBackMs
 }
 

@@ -50,7 +50,7 @@ export function resumed(state: SchedulerState, event: Event & { kind: 'resumed' 
     if (!stage || !task) continue
     // It has begun without a rewrite.
     fix(stage)
-    restoreAttempts({ job, stage, task }, record)
+    restoreAttempts({ job, stage, task }, state.at, record)
     if (record.won) restore(state, { job, stage, task }, record.won)
   }
   advance(state, job)

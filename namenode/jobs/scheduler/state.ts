@@ -86,7 +86,7 @@ export interface TaskState {
   won: TaskRecord['won'] | undefined
   /** Wall-clock time before which it does not start: that of a schedule for which it builds. */
   dueMs: number | undefined
-  /** When this process has learned `dueMs`. */
+  /** When this process has learned `dueMs`, from the task or from the journal. */
   waitsSince: Moment | undefined
 }
 
