@@ -45,6 +45,8 @@ interface RemoveVersionOptions extends CallOptions {
   readonly keep?: string | undefined
   /** Refuses (ESTALE) the object itself: `older`; or a version that is not all that the key has: `marker`. Default: any version. */
   readonly only?: 'older' | 'marker' | undefined
+  /** Names of attributes that make a directory a key: no older version of its content becomes the object while it has one. */
+  readonly attributes?: readonly string[] | undefined
 }
 
 interface DescribeOptions extends CallOptions {
@@ -101,14 +103,14 @@ export class ObjectVersions {
    * EACCES.
    */
   rmVersion(path: Path, version: string, options?: RemoveVersionOptions | null): Promise<{ readonly marker: boolean }> {
-    const read = () => optionsOf<RemoveVersionOptions>(options, 'rmVersion', { keep: true, only: true, signal: true })
-    return perform('rm', path, read, async ({ keep, only, signal }) => {
+    const read = () => optionsOf<RemoveVersionOptions>(options, 'rmVersion', { keep: true, only: true, attributes: true, signal: true })
+    return perform('rm', path, read, async ({ keep, only, attributes, signal }) => {
       const at = pathOf(path)
       if (only !== undefined && only !== 'older' && only !== 'marker')
         throw new GristmillError('EINVAL', `a version is removed only if it is "older" or a "marker", not ${shown(only)}`)
       return this.#ask(protocol.removeVersion, {
         path: at, version: checkedVersion(version), keep: keep === undefined ? aboveOf(at) : pathOf(keep),
-        ...only !== undefined && { only },
+        ...only !== undefined && { only }, ...attributes !== undefined && { attributes: namesOf(attributes) },
       }, signal)
     })
   }

@@ -79,7 +79,8 @@ export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
 interface ReplacedContent extends Pick<DirectoryAsked, 'path' | 'base' | 'nowMs'> { readonly entry: NameEntry }
 
 /**
- * The key has no content from now on, and is the version `null`: content with an id is an older version, where the bucket has versioning.
+ * The key has no content from now on, and is the version `null`: content is an older version, where the bucket has versioning. Content that
+ * is a version `null`, too, is kept and not seen until the key is removed as this version.
  */
 function replaceContent(draft: Draft, { path, base, entry, nowMs }: ReplacedContent, actor: Actor): void {
   const file = contentOf(draft, entry.id)
@@ -89,8 +90,9 @@ function replaceContent(draft: Draft, { path, base, entry, nowMs }: ReplacedCont
     checkSticky(actor, entry, file, at)
   }
   const place = { directory: entry, name: contentName }
-  if (versioningAt(draft, base, path)) {
-    setAside(draft, place, file, { state: 'Suspended', nowMs })
+  const state = versioningAt(draft, base, path)
+  if (state) {
+    setAside(draft, place, file, { state, nowMs })
     dropEmptyShelf(draft, place)
   } else if (file) detach(draft, entry.id, contentName, file)
 }

@@ -3,6 +3,7 @@
 
 import { aclText } from '../../src/base/acl.ts'
 import { GristmillError } from '../../src/base/errors.ts'
+import type { InodeId } from '../../src/base/ids.ts'
 import { isWithin, nameOf, parentOf } from '../../src/base/paths.ts'
 import type { Expected } from '../../src/protocol/object.ts'
 import type { Draft } from '../journal/draft.ts'
@@ -12,7 +13,7 @@ import type { View } from '../journal/view.ts'
 import { outputs } from '../jobs/store/rows.ts'
 import { checkMay, checkNotSystem, checkSticky, may, mayWrite, stickyBit } from '../namespace/access.ts'
 import type { NameEntry } from '../namespace/entry.ts'
-import { findVersion, nullVersion, type Versioning } from '../namespace/keyversions.ts'
+import { findVersion, nullVersion, olderOf, type Versioning } from '../namespace/keyversions.ts'
 import { directoryIn, directoryMode } from '../namespace/inherit.ts'
 import { removable } from '../namespace/names.ts'
 import { child, entryAt, missingName, placeAt, type Directory } from '../namespace/resolve.ts'
@@ -48,6 +49,10 @@ interface RemoveAsked extends UserOperation {
   /** Directories above that have a list go too, if they have inherited it. Missing in operations of earlier versions. */
   readonly forgetsLists?: true | undefined
 }
+
+/** True if the directory has one of the attributes that make it a key. */
+const isKeyBy = (view: View, directory: InodeId, attributes: readonly string[]): boolean =>
+  view.counters.attributes > 0 && attributes.some(each => view.get('attributes', childKey(directory, each)) !== undefined)
 
 /** Set if the key got a delete marker: its version. */
 type Removed = { readonly marker: string } | undefined
@@ -105,6 +110,11 @@ interface RemoveVersionAsked extends UserOperation {
   readonly keep: string
   readonly version: string
   readonly only?: 'older' | 'marker' | undefined
+  /**
+   * Names of attributes that make a directory a key, whose content the path may be: then the directory is the version `null`, and no older
+   * version becomes the object while it is. Missing in operations of earlier versions.
+   */
+  readonly attributes?: readonly string[] | undefined
   /** With the version `null`, one behind it goes that another door's write has hidden. Missing in operations of earlier versions. */
   readonly oneNull?: true | undefined
   /** A version that cannot become the object now becomes it later, or the removal is refused. Missing in operations of earlier versions. */
@@ -115,14 +125,23 @@ interface RemoveVersionAsked extends UserOperation {
 /** Removes one version for good; `marker`: it was a delete marker. */
 export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boolean }>({
   kind: 'object.removeVersion',
-  mutate(draft, { path, keep, version, only, oneNull, isOwed = false, forgetsLists, nowMs: _, ...actor }) {
+  mutate(draft, { path, keep, version, only, attributes = [], oneNull, isOwed = false, forgetsLists, nowMs: _, ...actor }) {
     checkNotSystem(path, 'remove')
     const { parent, name } = placeAt(draft, actor, path)
+    const isKey = name === contentName && isKeyBy(draft, parent.entry.id, attributes)
+    const place = { directory: parent.entry, name }
+    if (isKey && version === nullVersion && only === undefined) {
+      checkMay(actor, parent.entry, mayWrite, parent.path)
+      for (const each of attributes) removeAttribute(draft, parent.entry.id, each)
+      restoreNewest(draft, place, { path, isOwed })
+      dropEmptyShelf(draft, place)
+      forgetAbove(draft, actor, parent, { keep, forgetsLists })
+      return { marker: false }
+    }
     const found = findVersion(draft, parent.entry.id, name, version)
     if (!found) throw missingName(path, path)
     checkMay(actor, parent.entry, mayWrite, parent.path)
     checkSticky(actor, parent.entry, found, path)
-    const place = { directory: parent.entry, name }
     const isObject = child(draft, parent.entry.id, name)?.id === found.id
     if (only && (only === 'older' ? isObject : !found.directory || !isOnly(draft, place, found)))
       throw new GristmillError('ESTALE', `the version ${version} of ${path} is no longer what it was; nothing was removed`,
@@ -131,7 +150,8 @@ export const removeVersion = mutation<RemoveVersionAsked, { readonly marker: boo
       detach(draft, parent.entry.id, name, found)
       if (oneNull && version === nullVersion) dropNull(draft, place)
       restoreNewest(draft, place, { path, isOwed })
-    } else removeOlder(draft, place, { path, isOwed, version, entry: found })
+    } else if (isKey) detach(draft, olderOf(draft, parent.entry.id, name)!.id, version, found)
+    else removeOlder(draft, place, { path, isOwed, version, entry: found })
     dropEmptyShelf(draft, place)
     forgetAbove(draft, actor, parent, { keep, forgetsLists })
     return { marker: found.directory }

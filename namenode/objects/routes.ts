@@ -123,10 +123,10 @@ function removalRoutes({ journal, clock, actor }: Pick<ObjectOptions, 'journal' 
       checkNotOwned(path, attributes ?? [])
       return await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, forgetsLists: true, ...by(user) }) ?? {}
     }),
-    route(protocol.removeVersion, ({ requestId, path, keep, version, only }, { user }) => {
+    route(protocol.removeVersion, ({ requestId, path, keep, version, only, attributes }, { user }) => {
       checkFree(path)
       return journal.submit(removeVersion, {
-        requestId, path, keep, version, only, oneNull: true, isOwed: true, forgetsLists: true, ...by(user),
+        requestId, path, keep, version, only, attributes, oneNull: true, isOwed: true, forgetsLists: true, ...by(user),
       })
     }),
     route(protocol.versions, (request, { user }) => listVersions(view, actor(user), request)),

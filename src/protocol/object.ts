@@ -243,7 +243,9 @@ export const removeVersion = message('object.removeVersion', {
   mutation: true, paths: 'checked',
   request: Type.Object({ requestId, path, keep: path, version,
     /** `older`: not the object itself; `marker`: only a delete marker that is all that the key has. Otherwise ESTALE. */
-    only: Type.Optional(Type.Union([Type.Literal('older'), Type.Literal('marker')])) }),
+    only: Type.Optional(Type.Union([Type.Literal('older'), Type.Literal('marker')])),
+    /** Attributes that make a directory a key. If the path is the content of one that has them, that is its version `null`. */
+    attributes: Type.Optional(attributeNames) }),
   /** `marker`: it was a delete marker. */
   reply: Type.Object({ marker: Type.Boolean() }),
 })

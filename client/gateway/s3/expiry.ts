@@ -65,7 +65,8 @@ export class Expiry {
       try {
         await work()
       } catch (error) {
-        if (!this.#ending.signal.aborted) this.#deps.log.warn('the lifecycle of buckets could not be applied; it is tried again in an hour', { error })
+        if (!this.#ending.signal.aborted) this.#deps.log.warn('the lifecycle of buckets could not be applied; it is tried again in an hour',
+          { error })
       }
     })
   }
@@ -159,7 +160,9 @@ async function expireVersions(mill: Mill, { bucket, rules, nowMs, signal }: Expi
   const removeAll = async (expired: readonly ExpiredVersion[]): Promise<void> => {
     for (const { key, version, isOlder } of expired) {
       try {
-        await mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, only: isOlder ? 'older' : 'marker', signal })
+        const only = isOlder ? 'older' : 'marker'
+        const keys = isDirectoryKey(key) && { attributes: objectNames }
+        await mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, only, ...keys, signal })
         objects++
       } catch (error) {
         if (signal.aborted) throw error

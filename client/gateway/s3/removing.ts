@@ -50,12 +50,13 @@ async function remove(call: Removing, removal: Removal): Promise<Removed> {
   const { mill, signal } = call
   const { bucket, key, expect, version } = removal
   if (version !== undefined && !(version === nullVersion && isDirectoryKey(key))) {
-    const found = await ifThere(() => mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, signal }))
+    const options = { keep: bucket, signal, ...isDirectoryKey(key) && { attributes: objectNames } }
+    const found = await ifThere(() => mill.objects.rmVersion(fileOf(bucket, key), version, options))
     return { was: found !== undefined, marker: found?.marker ? version : undefined }
   }
   const file = await ifThere<{ readonly marker?: string | boolean | undefined }>(() => (version === undefined
     ? mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect, ...isDirectoryKey(key) && { attributes: objectNames }, signal })
-    : mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, signal })))
+    : mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, attributes: objectNames, signal })))
   // The same answer as a moment later: of several deletions with one condition one succeeds.
   if (!file && expect) throw new S3Error('NoSuchKey', 'The specified key does not exist.')
   const marker = typeof file?.marker === 'string' ? file.marker : undefined

@@ -67,3 +67,43 @@ test.each([
     expect([name, id, status, headers['x-amz-version-id']], context).toEqual([name, id, kind === 'Version' ? 200 : 405, id])
   }
 })
+
+test('versions of a key with a slash at its end go one by one, and what is the object stays it', async () => {
+  const bucket = '/slash-versions'
+  await ok('PUT', bucket)
+  await ok('PUT', `${bucket}/before/`, { body: 'old' })
+  const body = '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>'
+  await ok('PUT', bucket, { query: { versioning: '' }, body })
+  const versionsOf = async (key: string): Promise<string[]> =>
+    versionsIn((await ok('GET', bucket, { query: { versions: '', prefix: key } })).text).map(text => text.replace(`${key} `, ''))
+  const contentOf = async (key: string): Promise<string | number> => {
+    const { status, text } = await ada.ask('GET', `${bucket}/${key}`)
+    return status === 200 ? text : status
+  }
+  const put = async (key: string, content: string): Promise<string> =>
+    (await ok('PUT', `${bucket}/${key}`, { body: content, headers: { 'x-amz-meta-n': '1' } })).headers['x-amz-version-id'] as string
+  const remove = async (key: string, versionId?: string): Promise<string> =>
+    (await ok('DELETE', `${bucket}/${key}`, { query: versionId === undefined ? {} : { versionId } })).headers['x-amz-version-id'] as string
+
+  // An old delete marker behind a key that is a directory.
+  const first = await put('a/', 'content')
+  const marker = await remove('a/')
+  await put('a/', '')
+  expect(await versionsOf('a/')).toEqual(expect.arrayContaining(['null true Version', `${first} false Version`,
+    `${marker} false DeleteMarker`]))
+  await remove('a/', marker)
+  expect([await versionsOf('a/'), await contentOf('a/')]).toEqual([['null true Version', `${first} false Version`], ''])
+  expect((await ada.ask('HEAD', `${bucket}/a/`)).headers['x-amz-meta-n']).toBe('1')
+
+  // The directory is the version null, behind which the content is the object again.
+  await remove('a/', 'null')
+  expect([await versionsOf('a/'), await contentOf('a/')]).toEqual([[`${first} true Version`], 'content'])
+  await remove('a/', first)
+  expect([await versionsOf('a/'), await contentOf('a/')]).toEqual([[], 404])
+
+  // Content from before versioning has the id null, as the directory: it is kept until it can be the object again.
+  await put('before/', '')
+  expect([await versionsOf('before/'), await contentOf('before/')]).toEqual([['null true Version'], ''])
+  await remove('before/', 'null')
+  expect([await versionsOf('before/'), await contentOf('before/')]).toEqual([['null true Version'], 'old'])
+})
