@@ -20,6 +20,10 @@ import { processHandshakes, type Handshakes } from './handshakes.ts'
 import { acceptRawTargets } from './rawtarget.ts'
 import { SocketWire } from './wire.ts'
 
+/** True if a known user has asked by the connection, or by its second parser. */
+const carries = (known: Pick<WeakSet<object>, 'has'> | undefined, again: WeakMap<object, object>, socket: object): boolean =>
+  known !== undefined && (known.has(socket) || known.has(again.get(socket) ?? socket))
+
 /** Interval of checks for idle connections while closing. */
 const closingTickMs = 20
 
@@ -38,9 +42,14 @@ export async function listen(
   /** Connections (the sockets of requests) that have carried one. */
   const spoken = new WeakSet<object>()
   server.prependListener('request', ({ socket }) => { spoken.add(socket) })
-  if (rawTargets) acceptRawTargets(server, socket => { spoken.add(socket) })
+  /** Sockets of requests that were parsed again, by those of their connections. */
+  const again = new WeakMap<object, object>()
+  if (rawTargets) acceptRawTargets(server, (socket, asked) => {
+    spoken.add(socket)
+    again.set(socket, asked)
+  })
   server.prependListener('connection', (socket: net.Socket) => {
-    const ticket = connections.enter({ socket, server, log, known: () => known?.has(encryptedOf?.(socket) ?? socket) ?? false })
+    const ticket = connections.enter({ socket, server, log, known: () => carries(known, again, encryptedOf?.(socket) ?? socket) })
     if (!ticket) return
     tickets.set(socket, ticket)
     open.add(socket)

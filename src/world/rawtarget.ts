@@ -24,10 +24,11 @@ interface ParseError extends Error {
 const beginning = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT) \/[!-~]*$/
 
 /**
- * `spoke` is told of a connection that has carried such a request. Other errors go to the listeners that `server` has. REQUIRES: they are
+ * `spoke` is told of a connection that has carried such a request,
+ and of the socket that this request has. Other errors go to the listeners that `server` has. REQUIRES: they are
  * all there.
  */
-export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void): void {
+export function acceptRawTargets(server: Server, spoke: (socket: Socket, asked: Duplex) => void): void {
   const refuse = server.listeners('clientError') as Array<(error: ParseError, socket: Socket) => void>
   const parser = createServer()
   parser.removeAllListeners('request')
@@ -54,8 +55,9 @@ export function acceptRawTargets(server: Server, spoke: (socket: Socket) => void
     const head = bytes ? asciiHead(bytes) : undefined
     if (head === undefined) return void refuse.forEach(listener => listener.call(server, error, socket))
     taken.add(socket)
-    spoke(socket)
-    parser.emit('connection', new Parsed(socket, head))
+    const parsed = new Parsed(socket, head)
+    spoke(socket, parsed)
+    parser.emit('connection', parsed)
   })
 }
 
@@ -102,7 +104,12 @@ class Parsed extends Duplex {
 
   override _read(): void {}
   override _write(bytes: Buffer, _encoding: BufferEncoding, done: (error?: Error | null) => void): void { this.#socket.write(bytes, done) }
-  override _final(done: (error?: Error | null) => void): void { this.#socket.end(done) }
+
+  /** Called when the answer is written: the connection ends with it, also if the client leaves its half open. */
+  override _final(done: (error?: Error | null) => void): void {
+    this.#socket.destroySoon()
+    done()
+  }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#socket.destroy()

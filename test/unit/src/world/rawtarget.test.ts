@@ -11,7 +11,7 @@ const cleanup: (() => unknown)[] = []
 afterEach(async () => { for (const end of cleanup.splice(0).reverse()) await end() })
 
 /** Requests that are answered when the packets have come, and whether the connection has ended. The answer waits for no body. */
-async function sent(packets: readonly string[], headersTimeout = 60_000) {
+async function sent(packets: readonly string[], headersTimeout = 60_000, allowHalfOpen = false) {
   const requests: string[] = []
   const server = createServer({ headersTimeout, connectionsCheckingInterval: 50 }, (request, response) => {
     requests.push(`${request.method} ${request.url}`)
@@ -28,7 +28,7 @@ async function sent(packets: readonly string[], headersTimeout = 60_000) {
   server.on('connection', socket => { accepted.push(socket) })
   await new Promise<void>(resolve => { server.listen(0, '127.0.0.1', resolve) })
   cleanup.push(() => new Promise(resolve => { server.close(resolve) }))
-  const client = net.connect({ host: '127.0.0.1', port: (server.address() as net.AddressInfo).port, noDelay: true })
+  const client = net.connect({ host: '127.0.0.1', port: (server.address() as net.AddressInfo).port, noDelay: true, allowHalfOpen })
   cleanup.push(() => { client.destroy() })
   const seen = { text: '', ended: false }
   client.on('data', bytes => { seen.text += bytes.toString('latin1') })
@@ -55,6 +55,11 @@ test('a raw target in a packet of its own is answered, also behind requests that
   expect((await sent([`GET /1${rest}`, `DELETE /a?b=${raw}${rest}`])).requests).toEqual(['GET /1', 'DELETE /a?b=%C3%BC'])
   // The body is read whole, and its end is that of a packet.
   expect((await sent([upload(3), 'abc', `GET /${raw}${rest}`])).requests).toEqual(['PUT /up', 'GET /%C3%BC'])
+})
+
+test('the connection ends with the answer, also if its client leaves its own half open', async () => {
+  const { accepted } = await sent([`GET /${raw}${rest}`], 60_000, true)
+  await until('the end of the connection', async () => accepted!.destroyed)
 })
 
 test.each([
