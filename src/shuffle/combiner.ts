@@ -3,10 +3,10 @@
 // the cost of aggregation.
 // Invariant: the program has no reference to an object in the table. Emitted values, results of combine and the keys passed to combine
 // are copies, so a program that reuses an object cannot change a value that it has emitted. A text in it keeps no longer one in memory that
-// it was cut from: its memory is that which is counted.
+// it was cut from, except for texts of more than a thousand characters that combine returns: its memory is that which is counted.
 
 import { assertKept } from '../base/assert.ts'
-import { ownText } from '../base/owntext.ts'
+import { ownText, ownTexts } from '../base/owntext.ts'
 import type { Key } from '../base/pair.ts'
 import { showValue } from '../base/show.ts'
 import { wrongUse } from '../base/wronguse.ts'
@@ -56,7 +56,8 @@ export class Combiner {
   /** Throws EINVAL for a key or value that cannot be serialised; the table is then unchanged. */
   add(key: Key, given: unknown): void {
     if (given === undefined) throw undefinedValue()
-    const value = typeof given === 'number' ? given : typeof given === 'string' ? ownText(given) : copyValue(given, 'emit was given')
+    const value = typeof given === 'number' ? given : typeof given === 'string' ? ownText(given) : ownTexts(copyValue(given,
+      'emit was given'))
     const entry = typeof key === 'object' && key !== null ? this.#composite(key) : this.#entries.get(key)
     if (entry === undefined) return this.#insert(key, value)
     if (entry.count === 1) {
@@ -95,7 +96,7 @@ export class Combiner {
     if (typeof key === 'object' && key !== null) {
       const name = scratch.bytes.toString('latin1', 0, scratch.length)
       this.#bytes += entryBytes + nameBytes(name)
-      this.#composites.set(name, new Entry(copyKey(key), value))
+      this.#composites.set(name, new Entry(ownTexts(copyKey(key)) as Key, value))
     } else {
       const own = typeof key === 'string' ? ownText(key) : key
       this.#bytes += entryBytes + scratch.length
@@ -165,7 +166,7 @@ export function fold(combine: Combine, key: Key, values: unknown[]): unknown {
   const wrong = noValue(result)
   if (wrong !== undefined)
     throw wrongUse(`combine returned ${wrong} for the key ${showValue(key)}; it must return one value, at once`)
-  return copyValue(result, 'combine returned')
+  return ownTexts(copyValue(result, 'combine returned'))
 }
 
 function noValue(result: unknown): string | undefined {

@@ -70,15 +70,17 @@ test('a combine function that fails, and whose error the program catches, leaves
 
 test('texts that were cut from longer ones keep these no longer in memory', () => {
   const table = new Combiner((_: never, values: never) => (values as unknown[])[0])
+  const parts = new Combiner(() => 0)
   const cutting = new Combiner((_: never, values: never) => (values as string[])[0]!.slice(0, 30))
   const bytes = keptBytes(() => {
     for (let i = 0; i < 4_000; i++) {
       const line = `${String(i).padStart(24, 'k')} ${String(i).padStart(24, 'v')} ${'x'.repeat(8_000)}${i}`
       table.add(line.slice(0, 24), line.slice(25, 49))
       for (let j = 0; j < 4; j++) cutting.add(i, line.slice(j, 500 + j))
+      parts.add([line.slice(0, 24), i], { list: [line.slice(25, 49), { text: line.slice(1, 30) }], map: new Map([[line.slice(2, 30), i]]) })
     }
-    return [table, cutting]
+    return [table, cutting, parts]
   })
-  expect(bytes).toBeLessThan(4_000_000)
+  expect(bytes).toBeLessThan(8_000_000)
   expect(table.usedBytes).toBeLessThan(4_000_000)
 })
