@@ -82,7 +82,8 @@ describe.skipIf(process.platform !== 'linux')('with a limit of open files', () =
     }
     for (const each of crowds) each.leave()
     expect(await cluster.ok(['cat', '/before'])).toBe('before')
-    await cluster.ok(['fsck', '/'])
+    // A connection between datanodes that is not known yet may be closed for one of the crowd: the block has one replica less for a moment.
+    await until('every block has its replicas', async () => (await cluster.run(['fsck', '/'])).code === 0)
   })
 
   test('idle connections to a gateway end no upload of a user, at each of its ports', async () => {
