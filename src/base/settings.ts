@@ -333,7 +333,7 @@ export const settings = {
   }),
   s3: count(0, 65_535, {
     fallback: 'none: no S3', usedBy: ['gateway', 'up'],
-    about: 'Port of S3 on a gateway; 0: any free port. A gateway with this port and none of WebHDFS answers S3 only.',
+    about: 'Port of S3 on a gateway; 0: any free port. `gristmill gateway` with this port and none of WebHDFS answers S3 only; the gateway of `up` answers WebHDFS, too.',
   }),
   console: count(0, 65_535, {
     fallback: 'none: no console', usedBy: ['gateway', 'up'],
