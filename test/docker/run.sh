@@ -36,6 +36,11 @@ say "up"
 three_live
 mill status
 
+say "a gateway answers S3"
+mill user add ada
+[ "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:${GRISTMILL_S3_PORT:-9000}/")" = 403 ]
+mill user key ada > /dev/null
+
 say "put"
 input=$(mktemp); output=$(mktemp)
 seq 1 400000 | sed 's/$/ the quick brown fox/' > "$input"
