@@ -25,6 +25,13 @@ export function askedPorts(settings: Pick<Settings, PortSetting>, names: readonl
   return asked
 }
 
+/** Throws CONFIG_INVALID for an option of `up` that names a port of a gateway, if it starts none. */
+export function checkGatewayPorts(flags: Readonly<Record<string, unknown>>, gateway: boolean): void {
+  const name = gateway ? undefined : gatewayPorts.find(each => flags[each] !== undefined)
+  if (name !== undefined)
+    throw new GristmillError('CONFIG_INVALID', `${flagOf(name)} names a port of a gateway, and "up" starts none; give --gateway, too`)
+}
+
 /** Those of `up`: of its namenode, and of its gateway if it starts one. */
 export const askedOfUp = (settings: Settings, gateway: boolean): Map<number, PortSetting> =>
   askedPorts(settings, ['port', ...gateway ? gatewayPorts : []])

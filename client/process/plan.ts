@@ -10,7 +10,7 @@ import {
   awayCluster, awayEarlier, clusterDirectory, earlierMax, isSameDirectory, readRemembered, whyAway, type Remembered,
 } from '../discovery/remembered.ts'
 import type { Running } from '../discovery/running.ts'
-import { askedOfUp } from './askedports.ts'
+import { askedOfUp, checkGatewayPorts } from './askedports.ts'
 import { replicationDefault } from './namenode.ts'
 import { refuseLostNamenode } from '../discovery/lostnamenode.ts'
 import { oneDirectory } from './run.ts'
@@ -70,6 +70,7 @@ export async function planUp(
     ...asked,
     ...Object.fromEntries(again.map(([name, text]) => [name, (table[name as SettingName] as Setting<unknown>).parse(text)])),
   }
+  checkGatewayPorts(flags, settings.gateway ?? false)
   askedOfUp(settings, settings.gateway ?? false)
   const datanodes = await datanodesOf(disk, dir, { asked: asked.datanodes, before: before?.datanodes })
   if (datanodes.more.length > 0) {

@@ -202,6 +202,8 @@ test('no default port is one that `up` gives to its datanodes', async () => {
 test('two servers of one command with the same port are refused before `up` remembers them', async () => {
   const twice = { home, gateway: true, s3: 9_000, console: 9_000 }
   await expect(planUp({ disk, cores: 2 }, twice, {})).rejects.toThrow('--s3 and --console name the same port, 9000')
+  const alone = { ...twice, gateway: false, console: undefined }
+  await expect(planUp({ disk, cores: 2 }, alone, { s3: '9000' })).rejects.toThrow('--s3 names a port of a gateway, and "up" starts none; give --gateway, too')
   await expect(planUp({ disk, cores: 2 }, { ...twice, gateway: false }, {})).resolves.toBeDefined()
 })
 
