@@ -16,6 +16,8 @@ export interface RunningProcess {
   /** `Machine.born` of the process: identifies it among those that reuse its pid. */
   readonly born: string
   readonly dir: string
+  /** A gateway has a URL for each dialect, by its name. Missing: recorded by an earlier version. */
+  readonly endpoints?: Readonly<Record<string, string>>
 }
 
 export interface Running {

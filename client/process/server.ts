@@ -91,8 +91,8 @@ export class ServerProcess {
       const why = await this.#warning()
       throw new GristmillError('TIMEOUT', `${this.name} was not ready within ${readyMs / 1000} s${why}; its log: ${this.log}`)
     }
-    const { id, address: where } = JSON.parse(line) as Ready
-    this.#process = { ...this.#process, id, address: where }
+    const { id, address: where, endpoints } = JSON.parse(line) as Ready
+    this.#process = { ...this.#process, id, address: where, ...endpoints && { endpoints } }
   }
 
   assertAlive(): void {

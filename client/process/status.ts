@@ -20,6 +20,8 @@ interface ProcessState {
   readonly dir: string
   /** `gone`: the process of `up` has ended. All other states of datanodes are the namenode's. */
   readonly state: 'live' | 'stale' | 'dead' | 'left' | 'away' | 'gone'
+  /** A gateway has a URL for each dialect, by its name. */
+  readonly endpoints?: Readonly<Record<string, string>>
 }
 
 interface StatusReport {
@@ -98,6 +100,7 @@ function processesOf(found: ClusterStatus, running: Running | undefined, machine
     if (processes.some(known => known.id === one.id) || one.role === 'namenode') continue
     processes.push({
       role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir, state: isAlive(machine, one) ? 'live' : 'gone',
+      ...one.endpoints && { endpoints: one.endpoints },
     })
   }
   return processes

@@ -43,7 +43,8 @@ async function runUp(
         await printer.json(
           {
             namenode, cluster, secretFile, dir, ...console !== undefined && { console },
-            processes: processes.map(({ role, id, address, pid, dir: data }) => ({ role, id, address, pid, dir: data })),
+            processes: processes.map(({ role, id, address, pid, dir: data, endpoints }) =>
+              ({ role, id, address, pid, dir: data, ...endpoints && { endpoints } })),
           },
           { compact: true },
         )

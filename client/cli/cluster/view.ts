@@ -12,6 +12,7 @@ interface ProcessFacts {
   readonly pid: number
   readonly dir: string
   readonly state?: string
+  readonly endpoints?: Readonly<Record<string, string>>
 }
 
 const processColumns: readonly Column[] = [
@@ -24,10 +25,12 @@ const nodeColumns: readonly Column[] = [
 ]
 
 /** `width`: of a terminal. */
-export const processLines = (processes: readonly ProcessFacts[], width?: number): string[] =>
-  tableLines(
+export const processLines = (processes: readonly ProcessFacts[], width?: number): string[] => [
+  ...tableLines(
     processColumns, processes.map(one => [one.role, one.address, String(one.pid), one.id, one.state ?? 'live', one.dir]), width,
-  )
+  ),
+  ...processes.flatMap(({ endpoints = {} }) => Object.entries(endpoints)).map(([name, url]) => `${name} is at ${url}`),
+]
 
 /** Problems that need attention, as sentences; empty if there are none. */
 export function troubles(status: ClusterStatus): string[] {

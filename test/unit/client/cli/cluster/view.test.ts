@@ -102,3 +102,9 @@ test('processes have a row each', () => {
     /^namenode +127\.0\.0\.1:8620 +77 +nn +live +\/x$/,
   )
 })
+
+test('the addresses of a gateway are told behind the table of processes, each with its dialect', () => {
+  const endpoints = { webhdfs: 'http://127.0.0.1:9870/webhdfs/v1', s3: 'http://127.0.0.1:9000' }
+  const lines = processLines([{ role: 'gateway', id: 'gateway', address: '127.0.0.1:9870', pid: 78, dir: '/x', endpoints }])
+  expect(lines.slice(2)).toEqual(['webhdfs is at http://127.0.0.1:9870/webhdfs/v1', 's3 is at http://127.0.0.1:9000'])
+})
