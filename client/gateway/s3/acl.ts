@@ -43,7 +43,10 @@ function checkOwnList(text: string, owner: string): void {
 const limits = 'only lists that give others no right'
 
 export const aclOperations: readonly S3Operation[] = [
-  { name: 'GetObjectAcl', method: 'GET', on: 'object', with: ['acl'], missing: 'NoSuchKey', limits: 'always `private`', answer: getAcl },
+  {
+    name: 'GetObjectAcl', method: 'GET', on: 'object', with: ['acl'], missing: 'NoSuchKey',
+    limits: 'always `private`, though rights are those of the file', answer: getAcl,
+  },
   { name: 'PutObjectAcl', method: 'PUT', on: 'object', with: ['acl'], missing: 'NoSuchKey', limits, answer: putAcl },
   { name: 'PutBucketAcl', method: 'PUT', on: 'bucket', with: ['acl'], limits, answer: putAcl },
 ]

@@ -138,7 +138,7 @@ export const bucketOperations: readonly S3Operation[] = [
   { name: 'HeadBucket', method: 'HEAD', on: 'bucket', answer: headBucket },
   { name: 'DeleteBucket', method: 'DELETE', on: 'bucket', answer: deleteBucket },
   setting('GetBucketLocation', 'location', { xml: document('LocationConstraint', {}) }),
-  { name: 'GetBucketAcl', method: 'GET', on: 'bucket', with: ['acl'], limits: 'always `private`: rights are those of the directory',
+  { name: 'GetBucketAcl', method: 'GET', on: 'bucket', with: ['acl'], limits: 'always `private`, though rights are those of the directory',
     answer: bucketAcl },
   setting('GetBucketAccelerateConfiguration', 'accelerate', { xml: document('AccelerateConfiguration', {}) }),
   setting('GetBucketLogging', 'logging', { xml: document('BucketLoggingStatus', {}) }),
