@@ -45,7 +45,7 @@ interface RemoveVersionOptions extends CallOptions {
   readonly keep?: string | undefined
   /** Refuses (ESTALE) the object itself: `older`; or a version that is not all that the key has: `marker`. Default: any version. */
   readonly only?: 'older' | 'marker' | undefined
-  /** Names of attributes that make a directory a key: no older version of its content becomes the object while it has one. */
+  /** Names of attributes that make a directory a key: the directory is the version `null` of the path. */
   readonly attributes?: readonly string[] | undefined
 }
 

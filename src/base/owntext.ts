@@ -19,8 +19,10 @@ export function ownText(text: string): string {
   return Buffer.from(text, 'utf16le').toString('utf16le')
 }
 
-/** The value,
-in which each text has memory of its own. Changes arrays and objects in place. REQUIRES: a tree of plain data that is the caller's. */
+/**
+ * The value, in which each text has memory of its own. Arrays and objects are changed in place. REQUIRES: a tree of plain data that is the
+ * caller's.
+ */
 export function ownTexts(value: unknown): unknown {
   if (typeof value === 'string') return ownText(value)
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array || value instanceof Date) return value

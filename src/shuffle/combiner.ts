@@ -56,8 +56,7 @@ export class Combiner {
   /** Throws EINVAL for a key or value that cannot be serialised; the table is then unchanged. */
   add(key: Key, given: unknown): void {
     if (given === undefined) throw undefinedValue()
-    const value = typeof given === 'number' ? given : typeof given === 'string' ? ownText(given) : ownTexts(copyValue(given,
-      'emit was given'))
+    const value = typeof given === 'number' || typeof given === 'string' ? ownTexts(given) : ownTexts(copyValue(given, 'emit was given'))
     const entry = typeof key === 'object' && key !== null ? this.#composite(key) : this.#entries.get(key)
     if (entry === undefined) return this.#insert(key, value)
     if (entry.count === 1) {

@@ -24,9 +24,8 @@ interface ParseError extends Error {
 const beginning = /^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT) \/[!-~]*$/
 
 /**
- * `spoke` is told of a connection that has carried such a request,
- and of the socket that this request has. Other errors go to the listeners that `server` has. REQUIRES: they are
- * all there.
+ * `spoke` is told of a connection that has carried such a request, and of the socket that this request has. Other errors go to the
+ * listeners that `server` has. REQUIRES: they are all there.
  */
 export function acceptRawTargets(server: Server, spoke: (socket: Socket, asked: Duplex) => void): void {
   const refuse = server.listeners('clientError') as Array<(error: ParseError, socket: Socket) => void>

@@ -65,8 +65,7 @@ export class Expiry {
       try {
         await work()
       } catch (error) {
-        if (!this.#ending.signal.aborted) this.#deps.log.warn('the lifecycle of buckets could not be applied; it is tried again in an hour',
-          { error })
+        if (!this.#ending.signal.aborted) this.#deps.log.warn('the lifecycle of buckets could not be applied; it is tried again in an hour', { error })
       }
     })
   }
