@@ -37,33 +37,51 @@ export class Queue<T> {
 
 type Release = () => void
 
-/** Runs at most `max` pieces of work at a time; the rest waits in order. */
+interface Waiting { readonly resolve: (release: Release) => void; readonly reject: (reason: unknown) => void; readonly signal: AbortSignal | undefined }
+
+/** What waits with one signal. */
+interface Abortable { count: number; readonly onAbort: () => void }
+
+/**
+ * Runs at most `max` pieces of work at a time; the rest waits in order. Each step takes the same time, however much waits: a hundred thousand
+ * pieces with one signal have one listener.
+ */
 export class Semaphore {
   readonly #max: number
   /** A place is taken until its function has been called. */
   readonly #taken = new Set<Release>()
-  readonly #waiting: Array<{
-    resolve: (release: Release) => void
-    signal: AbortSignal | undefined
-    onAbort: () => void
-  }> = []
+  /** Those before `#first` have their place. */
+  #line: Waiting[] = []
+  #first = 0
+  readonly #abortable = new Map<AbortSignal, Abortable>()
 
   constructor(max: number) { this.#max = max }
 
-  get waiting(): number { return this.#waiting.length }
+  get waiting(): number { return this.#line.length - this.#first }
 
   /** Waits for a place. REQUIRES: the caller calls the returned function exactly once. */
   async acquire(signal?: AbortSignal): Promise<Release> {
     signal?.throwIfAborted()
     if (this.#taken.size < this.#max) return this.#take()
     return await new Promise<Release>((resolve, reject) => {
-      const entry = { resolve, signal, onAbort: () => {
-        this.#waiting.splice(this.#waiting.indexOf(entry), 1)
-        reject(signal!.reason as Error)
-      } }
-      signal?.addEventListener('abort', entry.onAbort, { once: true })
-      this.#waiting.push(entry)
+      this.#line.push({ resolve, reject, signal })
+      if (signal) this.#abortableBy(signal).count++
     })
+  }
+
+  #abortableBy(signal: AbortSignal): Abortable {
+    const known = this.#abortable.get(signal)
+    if (known) return known
+    const added: Abortable = { count: 0, onAbort: () => {
+      const waiting = this.#line.slice(this.#first)
+      this.#line = waiting.filter(one => one.signal !== signal)
+      this.#first = 0
+      this.#abortable.delete(signal)
+      for (const one of waiting) if (one.signal === signal) one.reject(signal.reason)
+    } }
+    signal.addEventListener('abort', added.onAbort, { once: true })
+    this.#abortable.set(signal, added)
+    return added
   }
 
   /** A place, if one is free. REQUIRES: as `acquire`. */
@@ -72,21 +90,37 @@ export class Semaphore {
   #take(): Release {
     const release = (): void => {
       if (!this.#taken.delete(release)) return
-      const next = this.#waiting.shift()
-      if (!next) return
-      next.signal?.removeEventListener('abort', next.onAbort)
-      next.resolve(this.#take())
+      this.#next()?.resolve(this.#take())
     }
     this.#taken.add(release)
     return release
+  }
+
+  /** Leaves the line. */
+  #next(): Waiting | undefined {
+    if (this.waiting === 0) return undefined
+    const next = this.#line[this.#first++]!
+    if (this.#first * 2 >= this.#line.length) {
+      this.#line.splice(0, this.#first)
+      this.#first = 0
+    }
+    const abortable = next.signal && this.#abortable.get(next.signal)
+    if (abortable && --abortable.count === 0) {
+      this.#abortable.delete(next.signal!)
+      next.signal!.removeEventListener('abort', abortable.onAbort)
+    }
+    return next
   }
 
   /** Throws AssertionFailed if too many places are taken, or if work waits that could run. For tests and simulations. */
   checkState(): void {
     const { size } = this.#taken
     assert(size <= this.#max, `${size} places are taken, there are ${this.#max}`)
-    assert(this.#waiting.length === 0 || size === this.#max, `${this.#waiting.length} wait, and ${size} of ${this.#max} places are taken`)
-    assert(!this.#waiting.some(({ signal }) => signal?.aborted), 'work waits whose signal has aborted')
+    assert(this.waiting === 0 || size === this.#max, `${this.waiting} wait, and ${size} of ${this.#max} places are taken`)
+    assert(![...this.#abortable.keys()].some(({ aborted }) => aborted), 'work waits whose signal has aborted')
+    const withSignals = this.#line.slice(this.#first).filter(({ signal }) => signal).length
+    const counted = [...this.#abortable.values()].reduce((sum, { count }) => sum + count, 0)
+    assert(counted === withSignals, `${counted} are counted as abortable, and ${withSignals} wait with a signal`)
   }
 
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {

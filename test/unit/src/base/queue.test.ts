@@ -1,5 +1,6 @@
 // Semaphore: random work with aborts, counted from outside. Its state is looked at after each call.
 
+import { getEventListeners } from 'node:events'
 import { expect, test } from 'vitest'
 import { Semaphore } from '../../../../src/base/queue.ts'
 import { dice } from '../../../kit/dice.ts'
@@ -17,7 +18,9 @@ test('at most so many pieces of work run at a time, in order, whatever is aborte
   for (let i = 0; i < 500; i++) {
     const action = random.below(5)
     if (action < 2) {
-      const controller = new AbortController()
+      // A third of them wait with a signal that others wait with as well.
+      const controller = random.below(3) === 0 ? [...aborts.values()].at(-1) ?? new AbortController() : new AbortController()
+      if (controller.signal.aborted) continue
       aborts.set(i, controller)
       waiting.push(i)
       ends.push(places.run(() => new Promise<void>((resolve, reject) => {
@@ -30,9 +33,9 @@ test('at most so many pieces of work run at a time, in order, whatever is aborte
       running.delete(each)
       end()
     } else if (waiting.length > 0) {
-      const each = random.pick(waiting)
-      waiting.splice(waiting.indexOf(each), 1)
-      aborts.get(each)!.abort(new Error('enough'))
+      const ended = aborts.get(random.pick(waiting))!
+      waiting.splice(0, waiting.length, ...waiting.filter(each => aborts.get(each) !== ended))
+      ended.abort(new Error('enough'))
     }
     await settle()
     expect(places.waiting).toBe(waiting.length)
@@ -45,6 +48,28 @@ test('at most so many pieces of work run at a time, in order, whatever is aborte
   expect(new Set(await Promise.all(ends))).toEqual(new Set([undefined, 'it failed', 'enough']))
   expect(most).toBe(3)
   expect(places.waiting).toBe(0)
+})
+
+test('a hundred thousand that wait with one signal have one listener, get their places in order, or are all refused at once', async () => {
+  const places = new Semaphore(2)
+  const controller = new AbortController()
+  const { signal } = controller
+  const started: number[] = []
+  const all = Array.from({ length: 100_000 }, (_, i) => places.run(async () => { started.push(i) }, signal))
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+  await Promise.all(all)
+  expect(started).toEqual(all.map((_, i) => i))
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  const [first, second] = [await places.acquire(signal), await places.acquire(signal)]
+  const refused = Array.from({ length: 100_000 }, () => places.acquire(signal).catch((error: unknown) => (error as Error).message))
+  const other = places.acquire()
+  controller.abort(new Error('enough'))
+  expect(new Set(await Promise.all(refused))).toEqual(new Set(['enough']))
+  expect(places.waiting).toBe(1)
+  first()
+  ;(await other)()
+  second()
+  places.checkState()
 })
 
 test('a place is taken at once if it is free, and before no one who waits', async () => {
