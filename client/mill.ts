@@ -18,6 +18,7 @@ import { checkInteger } from './call/integers.ts'
 import { perform } from './call/perform.ts'
 import { clusterOf, type Cluster } from './call/cluster.ts'
 import { Plans } from './load/plans.ts'
+import { programsIn, type Prepared } from './load/prepared.ts'
 import { frameOver, type DataFrame } from './frame/dataframe.ts'
 import type { Expr } from './frame/expr.ts'
 import type { Patient } from './operations.ts'
@@ -58,6 +59,8 @@ interface MillParts {
   readonly inlineBytes?: number | undefined
   /** Compiler of programs; default: the one of the product. */
   readonly compiler?: Compiler | undefined
+  /** Program of a command that was begun before the cluster was reached. */
+  readonly prepared?: Prepared | undefined
   /** Its servers run only while a process has it open. */
   readonly isEmbedded?: boolean | undefined
   /** Closes what belongs to this connection alone. */
@@ -114,7 +117,8 @@ export class Mill extends Programs {
       openOutside: parts.isServing ? undefined : outsideOpener(world, caller),
     })
     const local: Omit<RunTools, 'cluster' | 'files'> = {
-      disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: `${scratchDir}/programs`, compiler,
+      disk, log, processes: world.processes, plans: new Plans(), workingDirectory, programDir: programsIn(scratchDir), compiler,
+      prepared: parts.prepared,
       drivers: new Set(), queries: (...given) => this.#stepQuery(...given),
       places: parts.isServing ? undefined : {
         copy: (...given) => this.#places.copy(...given), write: (...given) => this.#places.write(...given),

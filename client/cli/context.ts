@@ -2,6 +2,7 @@
 // several operands failed.
 // REQUIRES: the creator of a CommandContext closes it.
 
+import type { Prepared } from '../load/prepared.ts'
 import type { Mill } from '../mill.ts'
 import { asError } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
@@ -27,7 +28,7 @@ export interface CommandContextParts {
   readonly settings: (flags: Options) => Promise<Settings>
   readonly machine: () => Promise<Machine>
   readonly world: (name: string, settings: Settings) => Promise<World>
-  readonly open: (context: CommandContext) => Promise<Mill>
+  readonly open: (context: CommandContext, prepared?: Prepared) => Promise<Mill>
 }
 
 export class CommandContext {
@@ -79,10 +80,10 @@ export class CommandContext {
     return this.#world ??= this.settings().then(settings => this.#parts.world(this.command, settings))
   }
 
-  /** The selected cluster, or the embedded one. */
-  mill(): Promise<Mill> {
+  /** The selected cluster, or the embedded one. `prepared`: a program that the command will run there. */
+  mill(prepared?: Prepared): Promise<Mill> {
     if (this.#mill) return this.#mill
-    const opening = this.#parts.open(this)
+    const opening = this.#parts.open(this, prepared)
     this.#mill = opening
     // A failed opening is not cached: callers that wait for a namenode try again.
     opening.catch(() => { if (this.#mill === opening) this.#mill = undefined })

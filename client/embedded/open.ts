@@ -12,6 +12,7 @@ import { Caller } from '../../src/rpc/call.ts'
 import { callerParts, connectTo, credentialsFor, type ConnectTo } from '../connect.ts'
 import { endedNamenode, locate, stoppedCluster, type ClusterLocation } from '../discovery/locate.ts'
 import type { Mills } from '../gateway/users.ts'
+import { programsIn, type Prepared } from '../load/prepared.ts'
 import { Mill } from '../mill.ts'
 import { EmbeddedCaller, embeddedNamenode } from './caller.ts'
 import { Embedded } from './embedded.ts'
@@ -25,6 +26,8 @@ interface OpenParts {
   readonly onMade?: ((dir: string) => void) | undefined
   /** Called while a call waits for the namenode, with the reason. */
   readonly onWait?: ((why: GristmillError) => void) | undefined
+  /** Program of a command, begun when it is known where its cluster is. */
+  readonly prepared?: Prepared | undefined
 }
 
 /** Opens the cluster that the settings select. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
@@ -33,14 +36,20 @@ export async function openMeant(parts: OpenParts): Promise<Mill> {
 }
 
 export async function openPlace(parts: OpenParts, place: ClusterLocation): Promise<Mill> {
-  if (place.kind === 'embedded') return openEmbedded(parts, place.dir, parts.settings.home)
+  if (place.kind === 'embedded') {
+    // A new cluster takes an empty directory only.
+    const isNew = await parts.world.disk.stat(`${place.dir}/secret`).catch(() => undefined) === undefined
+    parts.prepared?.begin(parts.world, isNew ? undefined : programsIn(scratchIn(place.dir)))
+    return openEmbedded(parts, place.dir, parts.settings.home)
+  }
   if (place.kind === 'stopped') throw stoppedCluster(place.dir)
+  parts.prepared?.begin(parts.world, programsIn(scratchIn(parts.settings.home)))
   const ended = endedNamenode(parts.machine, place.running, parts.settings.cluster !== undefined)
   return openCluster({ ...parts, ended }, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
 }
 
 export async function openCluster(
-  { world, machine, settings, signal, onWait, ended }: OpenParts & Pick<ConnectTo, 'ended'>, address: Address, secret: Uint8Array,
+  { world, machine, settings, signal, onWait, prepared, ended }: OpenParts & Pick<ConnectTo, 'ended'>, address: Address, secret: Uint8Array,
 ): Promise<Mill> {
   const host = settings.hostName ?? machine.hostName
   const { caller, namenode, cluster } = await connectTo(world, {
@@ -48,7 +57,7 @@ export async function openCluster(
   })
   return new Mill({
     world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory,
-    machine, inlineBytes: settings.inlineBytes,
+    machine, inlineBytes: settings.inlineBytes, prepared,
     end: () => world.net.close(),
   })
 }
@@ -129,7 +138,7 @@ const millParts = ({ world, machine, settings }: OpenParts, dir: string) => ({
 })
 
 /** `home`: records the cluster as its embedded one. */
-export async function openEmbedded({ world, machine, settings, onMade, onWait }: OpenParts, dir: string, home?: string): Promise<Mill> {
+export async function openEmbedded({ world, machine, settings, onMade, onWait, prepared }: OpenParts, dir: string, home?: string): Promise<Mill> {
   const embedded = new Embedded({ world, machine, dir, home, settings, onMade })
   try {
     await embedded.address()
@@ -142,7 +151,7 @@ export async function openEmbedded({ world, machine, settings, onMade, onWait }:
     }
     return new Mill({
       world, caller, namenode: embeddedNamenode, cluster, host: settings.hostName ?? machine.hostName, scratchDir: scratchIn(dir),
-      workingDirectory: machine.workingDirectory, machine, inlineBytes: settings.inlineBytes, isEmbedded: true, end,
+      workingDirectory: machine.workingDirectory, machine, inlineBytes: settings.inlineBytes, isEmbedded: true, prepared, end,
     })
   } catch (error) {
     await embedded.close()

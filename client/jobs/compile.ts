@@ -18,6 +18,7 @@ import { ProgramDrive, type LoadEvent, type Peeked, type PlannedProgramStep, typ
 import { Loader, type Loading } from '../load/loader.ts'
 import type { Planned, PlanRequest } from '../load/planning.ts'
 import type { Plans } from '../load/plans.ts'
+import type { Prepared } from '../load/prepared.ts'
 
 export interface CompileTools {
   readonly clock: Clock
@@ -29,6 +30,8 @@ export interface CompileTools {
   readonly plans: Plans
   /** Directory of bundles on this machine. */
   readonly programDir: string
+  /** Begun before the cluster was reached. */
+  readonly prepared?: Prepared | undefined
   /** Bundles a local file and loads the bundle; default: those of the product. */
   readonly compiler?: Compiler | undefined
 }
@@ -73,9 +76,10 @@ export async function loadLocal(tools: CompileTools, given: ToLoad, onEvent: (ev
     })
   const start = (): Loading => (compiler ? new LoadingHere(tools, compiler.modules) : startLoader(tools, given))
   // Bundling and starting the process take about the same time, so they run concurrently.
-  let loading = plans.knows(local) || compiler ? undefined : start()
+  const begun = stored || compiler ? undefined : await tools.prepared?.take(local)
+  let loading: Loading | undefined = begun?.loading ?? (plans.knows(local) || compiler ? undefined : start())
   try {
-    const bundle = stored ?? (compiler ? await compiler.bundle(local) : await bundleProgram({ disk }, local))
+    const bundle = stored ?? (compiler ? await compiler.bundle(local) : await (begun?.bundle ?? bundleProgram({ disk }, local)))
     const { anyPaths, ownPaths } = planKeys(bundle, given)
     const load = (one: Loading, events: typeof onEvent, peek?: true): ReturnType<Loading['load']> => plans.using(bundle.id, async () => {
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: tools.random.id(), fetch: async () => bundle.bytes })

@@ -11,10 +11,11 @@ import { isUrl } from '../../../src/connector/location.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { isDrive } from '../../../src/protocol/task.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
-import { builtins, isBuiltin } from '../../jobs/builtins.ts'
+import { builtinFile, builtins, isBuiltin } from '../../jobs/builtins.ts'
 import { explanationLines } from '../../jobs/explaintext.ts'
 import type { RunOptions } from '../../jobs/options.ts'
 import type { Run } from '../../jobs/running.ts'
+import { Prepared } from '../../load/prepared.ts'
 import { checkedEnvironment } from '../../jobs/environment.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
@@ -130,7 +131,6 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
   const { printer, signal } = context
   const program = operands[0]!
   checkForce(options)
-  const mill = await context.mill()
   const output = new ProgramOutput(context)
   const file = isBuiltin(program) || isAbsolute(program) ? program : join(context.cwd, program)
   const given: RunOptions = {
@@ -157,14 +157,19 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     ...(options.detach ? { detach: true } : { signal, onOutput: output.take }),
   }
   if (options.explain) {
-    const explanation = await advised(mill.explain(file, given), file)
+    const explanation = await advised((await context.mill()).explain(file, given), file)
     if (context.json) return printer.json(explanation)
     for (const line of explanationLines(explanation)) await printer.line(line)
     return
   }
+  const prepared = new Prepared({
+    file: isBuiltin(file) ? builtinFile(file) : file, env: given.env ?? {}, memoryBytes: given.memoryBytes, onOutput: given.onOutput,
+  })
   try {
+    const mill = await context.mill(prepared)
     await follow(context, await advised(mill.run(file, given), file), 'run', options)
   } finally {
+    await prepared.end()
     output.end()
   }
 }

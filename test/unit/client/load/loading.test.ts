@@ -9,6 +9,7 @@ import type { RunOptions } from '../../../../client/jobs/options.ts'
 import { loadLocal } from '../../../../client/jobs/compile.ts'
 import { runProgram, type RunTools } from '../../../../client/jobs/run.ts'
 import { Plans } from '../../../../client/load/plans.ts'
+import { Prepared } from '../../../../client/load/prepared.ts'
 import type { Child, ChildOptions } from '../../../../src/ports/process.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
@@ -185,4 +186,48 @@ test.each([
   await first.loading.end()
   expect(event).toEqual({ ended: true, atOnce })
   expect([output === printed, first.loading.hasPrinted]).toEqual([true, printed !== ''])
+})
+
+/** A program that was begun before its cluster was reached. */
+function begun(file: string, where: string | undefined): Prepared {
+  const prepared = new Prepared({ file: join(dir, file), env: {}, memoryBytes: undefined, onOutput: undefined })
+  prepared.begin({ ...tools, ...tools.cluster }, where)
+  return prepared
+}
+
+test('a program that was begun before is not begun again, and its process loads no other program and no second run', async () => {
+  await writeFile(join(dir, 'job.ts'), `import { mapReduce } from 'gristmill'\n\nexport default mapReduce({ map() {} })\n`)
+  const prepared = begun('job.ts', join(dir, 'programs'))
+  await expect.poll(() => started.length).toBe(1)
+  tools = { ...tools, prepared }
+  await writeFile(join(dir, 'other.ts'), `import { mapReduce } from 'gristmill'\nexport default mapReduce({ map() {} })\n`)
+  const other = await runProgram(tools, 'other.ts', { input: '/in', output: '/out' }).catch((error: unknown) => error)
+  expect([other, started.length]).toEqual([asked, 2])
+  // The file has changed since: the run is of what was bundled.
+  expect(await submitting('throw new Error("changed")')).toEqual(asked)
+  expect(started.length).toBe(2)
+  expect(await submitting('throw new Error("changed")')).toMatchObject({ code: 'PROGRAM_INVALID' })
+  expect(started.length).toBe(3)
+  await prepared.end()
+})
+
+test.each([['a directory that is there', 'programs', 4], ['no directory yet', undefined, 2]])('what was begun in vain is ended: %s', async (_, name, count) => {
+  await writeFile(join(dir, 'wrong.ts'), 'export default {')
+  for (const file of ['wrong.ts', 'missing.ts']) {
+    const prepared = begun(file, name && join(dir, name))
+    await prepared.end()
+    await prepared.end()
+    tools = { ...tools, prepared: begun(file, name && join(dir, name)) }
+    const error = await runProgram(tools, file, { input: '/in', output: '/out' }).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: file === 'wrong.ts' ? 'PROGRAM_INVALID' : 'ENOENT' })
+  }
+  // `afterEach` waits for the end of all processes.
+  expect(started.length).toBe(count)
+})
+
+test('where no process can be begun, the run tells why', async () => {
+  await writeFile(join(dir, 'file'), '')
+  tools = { ...tools, programDir: join(dir, 'file/programs'), prepared: begun('job.ts', join(dir, 'file/programs')) }
+  expect(await submitting('')).toMatchObject({ code: 'ENOTDIR' })
+  expect(started).toEqual([])
 })
