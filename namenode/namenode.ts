@@ -19,6 +19,7 @@ import { Chores } from './chores.ts'
 import type { NamenodeConfig } from './config.ts'
 import type { Journal } from './journal/journal.ts'
 import { actors } from './journal/actors.ts'
+import { tables } from './journal/keys.ts'
 import { identify, inspect, openJournal } from './open.ts'
 import { rooms as allRooms, type Rooms } from './rooms.ts'
 import { timesFrom, type NamenodeTimes } from './times.ts'
@@ -48,7 +49,7 @@ export class Namenode {
       const home = await openHome(world, config.dir, { role: 'namenode' })
       ends.push(() => home.release())
       await inspect(world, config.dir)
-      const store = await world.openStore(`${config.dir}/store`, { ...config.sync === false && { sync: false } })
+      const store = await world.openStore(`${config.dir}/store`, { tables, ...config.sync === false && { sync: false } })
       ends.push(() => store.close())
       const journal = await openJournal(world, config, store)
       ends.push(() => journal.close())

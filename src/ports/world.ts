@@ -29,7 +29,8 @@ export interface World {
    */
   readonly checked?: boolean
   /** Opens (or creates) a store in a directory. */
-  openStore(directory: string, options?: { mapBytes?: number; sync?: boolean }): Promise<Store>
+  /** `tables`: those that it will have; new ones are made together, in place of a sync for each. */
+  openStore(directory: string, options?: { mapBytes?: number; sync?: boolean; tables?: readonly string[] }): Promise<Store>
   /**
    * Checks a closed store completely, without trusting its file: its structure, and each row in key order. Throws CORRUPT with the
    * first problem, or the error of `row`. A missing store has no rows.

@@ -63,9 +63,11 @@ interface StoreOptions {
   readonly mapBytes?: number
   /** false: commits are not synced. Only for the test profile: a power cut loses acknowledged data. */
   readonly sync?: boolean
+  /** Tables that are made at once, by one transaction; others are made one by one when they are asked for. */
+  readonly tables?: readonly string[]
 }
 
-export async function openStore(directory: string, { mapBytes = mapBytesDefault, sync = true }: StoreOptions = {}): Promise<Store> {
+export async function openStore(directory: string, { mapBytes = mapBytesDefault, sync = true, tables = [] }: StoreOptions = {}): Promise<Store> {
   makeDirectoriesSync(directory, 0o700)
   const store = new LmdbStore(directory, () => open({
     path: directory,
@@ -81,6 +83,12 @@ export async function openStore(directory: string, { mapBytes = mapBytesDefault,
     // Random reads over a map larger than memory: read-ahead would evict hot pages. (Known to the binding, not to its types.)
     ...{ noReadAhead: true },
   }))
+  try {
+    store.open(tables)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
   // LMDB syncs the content of its files, but not their names.
   if (sync) for (const each of [directory, path.dirname(path.resolve(directory))]) syncPath(each)
   return store
@@ -96,7 +104,7 @@ function syncPath(target: string): void {
 }
 
 class LmdbStore implements Store {
-  readonly #open: () => Root
+  readonly #openRoot: () => Root
   readonly #directory: string
   readonly #tables = new Map<string, LmdbTable>()
   #root: Root
@@ -108,8 +116,18 @@ class LmdbStore implements Store {
 
   constructor(directory: string, open: () => Root) {
     this.#directory = directory
-    this.#open = open
+    this.#openRoot = open
     this.#root = open()
+  }
+
+  /** Tables that are new are made by one transaction; one that is made by itself costs a sync of its own. */
+  open(tables: readonly string[]): void {
+    if (tables.length === 0) return
+    try {
+      this.#root.transactionSync(() => { for (const name of tables) this.table(name) })
+    } catch (error) {
+      throw translated(error, this.#directory)
+    }
   }
 
   table(name: string): Table {
@@ -139,7 +157,7 @@ class LmdbStore implements Store {
     if (!canOpenMore()) return
     // Nothing is pending, since every write is durable when it returns: the environment is closed when this call returns.
     void this.#root.close()
-    this.#root = this.#open()
+    this.#root = this.#openRoot()
     for (const [name, table] of this.#tables) table.reopen(this.#database(name))
   }
 

@@ -208,6 +208,32 @@ test.runIf(fs.existsSync('/usr/bin/strace'))('each transaction is on the disk (f
   }
 })
 
+test.runIf(fs.existsSync('/usr/bin/strace'))('tables that are named when a store is opened are made by one transaction, and are there after a kill', async () => {
+  const url = new URL('../../../../src/world/store.ts', import.meta.url).href
+  const names = Array.from({ length: 25 }, (_, i) => `t${i}`)
+  const syncs = async (at: string, tables: readonly string[]): Promise<number> => {
+    const trace = path.join(directory, 'trace')
+    const script = `const { openStore } = await import(${JSON.stringify(url)})
+      const store = await openStore(${JSON.stringify(at)}, { tables: ${JSON.stringify(tables)} })
+      for (const name of ${JSON.stringify(names)}) store.table(name)
+      store.transact(() => store.table('t7').put(Buffer.from('k'), Buffer.from('v')))
+      process.kill(process.pid, 'SIGKILL')`
+    const child = spawn(
+      '/usr/bin/strace', ['-f', '-o', trace, '-e', 'trace=fdatasync,fsync,msync', process.execPath, '--input-type=module', '-e', script],
+      { stdio: 'ignore' },
+    )
+    await new Promise(resolve => child.once('exit', resolve))
+    return fs.readFileSync(trace, 'utf8').match(/(?:fdatasync|fsync|msync)\(/g)!.length
+  }
+  const [oneByOne, together] = [await syncs(path.join(directory, 'a'), []), await syncs(path.join(directory, 'b'), names)]
+  expect(oneByOne - together).toBeGreaterThanOrEqual(names.length - 2)
+  const store = await openStore(path.join(directory, 'b'), { tables: [...names, 'new'] })
+  expect(store.table('t7').get(b('k'))?.toString()).toBe('v')
+  store.transact(() => store.table('new').put(b('x'), b('y')))
+  expect(store.table('new').get(b('x'))?.toString()).toBe('y')
+  await store.close()
+})
+
 test('a map grows past the size that it was opened with', async () => {
   const store = await open(directory, { mapBytes: 1 << 20 })
   const table = store.table('t')
