@@ -18,7 +18,7 @@ import { checkInteger } from './call/integers.ts'
 import { perform } from './call/perform.ts'
 import { clusterOf, type Cluster } from './call/cluster.ts'
 import { Plans } from './load/plans.ts'
-import { programsIn, type Prepared } from './load/prepared.ts'
+import { programsIn, type Preparation } from './load/preparation.ts'
 import { frameOver, type DataFrame } from './frame/dataframe.ts'
 import type { Expr } from './frame/expr.ts'
 import type { Patient } from './operations.ts'
@@ -60,7 +60,7 @@ interface MillParts {
   /** Compiler of programs; default: the one of the product. */
   readonly compiler?: Compiler | undefined
   /** Program of a command that was begun before the cluster was reached. */
-  readonly prepared?: Prepared | undefined
+  readonly prepared?: Preparation | undefined
   /** Its servers run only while a process has it open. */
   readonly isEmbedded?: boolean | undefined
   /** Closes what belongs to this connection alone. */

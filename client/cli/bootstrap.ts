@@ -6,7 +6,7 @@ import type { Settings } from '../../src/base/settings.ts'
 import type { TestHold } from '../../src/world/control.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import type { Prepared } from '../load/prepared.ts'
+import type { Preparation } from '../load/preparation.ts'
 import type { Mill } from '../mill.ts'
 import type { CommandContext, Options } from './context.ts'
 
@@ -58,7 +58,7 @@ export function waitingNotes(context: Pick<CommandContext, 'note'>): (why: Grist
 const reasonsMax = 10
 
 /** Opens the cluster selected by the settings, or the embedded one. */
-export async function openMill(context: CommandContext, prepared?: Prepared): Promise<Mill> {
+export async function openMill(context: CommandContext, prepared?: Preparation): Promise<Mill> {
   const [settings, machine, world, { openMeant }] = await Promise.all([
     context.settings(), context.machine(), context.world(), import('../embedded/open.ts'),
   ])

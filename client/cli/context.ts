@@ -2,7 +2,7 @@
 // several operands failed.
 // REQUIRES: the creator of a CommandContext closes it.
 
-import type { Prepared } from '../load/prepared.ts'
+import type { Preparation } from '../load/preparation.ts'
 import type { Mill } from '../mill.ts'
 import { asError } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
@@ -28,7 +28,7 @@ export interface CommandContextParts {
   readonly settings: (flags: Options) => Promise<Settings>
   readonly machine: () => Promise<Machine>
   readonly world: (name: string, settings: Settings) => Promise<World>
-  readonly open: (context: CommandContext, prepared?: Prepared) => Promise<Mill>
+  readonly open: (context: CommandContext, prepared?: Preparation) => Promise<Mill>
 }
 
 export class CommandContext {
@@ -81,7 +81,7 @@ export class CommandContext {
   }
 
   /** The selected cluster, or the embedded one. `prepared`: a program that the command will run there. */
-  mill(prepared?: Prepared): Promise<Mill> {
+  mill(prepared?: Preparation): Promise<Mill> {
     if (this.#mill) return this.#mill
     const opening = this.#parts.open(this, prepared)
     this.#mill = opening

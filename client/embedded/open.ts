@@ -12,7 +12,7 @@ import { Caller } from '../../src/rpc/call.ts'
 import { callerParts, connectTo, credentialsFor, type ConnectTo } from '../connect.ts'
 import { endedNamenode, locate, stoppedCluster, type ClusterLocation } from '../discovery/locate.ts'
 import type { Mills } from '../gateway/users.ts'
-import { programsIn, type Prepared } from '../load/prepared.ts'
+import { programsIn, type Preparation } from '../load/preparation.ts'
 import { Mill } from '../mill.ts'
 import { EmbeddedCaller, embeddedNamenode } from './caller.ts'
 import { Embedded } from './embedded.ts'
@@ -27,7 +27,7 @@ interface OpenParts {
   /** Called while a call waits for the namenode, with the reason. */
   readonly onWait?: ((why: GristmillError) => void) | undefined
   /** Program of a command, begun when it is known where its cluster is. */
-  readonly prepared?: Prepared | undefined
+  readonly prepared?: Preparation | undefined
 }
 
 /** Opens the cluster that the settings select. Throws UNAVAILABLE, UNAUTHENTICATED, CONFIG_INVALID. */
@@ -138,7 +138,9 @@ const millParts = ({ world, machine, settings }: OpenParts, dir: string) => ({
 })
 
 /** `home`: records the cluster as its embedded one. */
-export async function openEmbedded({ world, machine, settings, onMade, onWait, prepared }: OpenParts, dir: string, home?: string): Promise<Mill> {
+export async function openEmbedded(
+  { world, machine, settings, onMade, onWait, prepared }: OpenParts, dir: string, home?: string,
+): Promise<Mill> {
   const embedded = new Embedded({ world, machine, dir, home, settings, onMade })
   try {
     await embedded.address()

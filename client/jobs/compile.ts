@@ -18,7 +18,7 @@ import { ProgramDrive, type LoadEvent, type Peeked, type PlannedProgramStep, typ
 import { Loader, type Loading } from '../load/loader.ts'
 import type { Planned, PlanRequest } from '../load/planning.ts'
 import type { Plans } from '../load/plans.ts'
-import type { Prepared } from '../load/prepared.ts'
+import type { Preparation } from '../load/preparation.ts'
 
 export interface CompileTools {
   readonly clock: Clock
@@ -31,7 +31,7 @@ export interface CompileTools {
   /** Directory of bundles on this machine. */
   readonly programDir: string
   /** Begun before the cluster was reached. */
-  readonly prepared?: Prepared | undefined
+  readonly prepared?: Preparation | undefined
   /** Bundles a local file and loads the bundle; default: those of the product. */
   readonly compiler?: Compiler | undefined
 }

@@ -37,14 +37,18 @@ export class Queue<T> {
 
 type Release = () => void
 
-interface Waiting { readonly resolve: (release: Release) => void; readonly reject: (reason: unknown) => void; readonly signal: AbortSignal | undefined }
+interface Waiting {
+  readonly resolve: (release: Release) => void
+  readonly reject: (reason: unknown) => void
+  readonly signal: AbortSignal | undefined
+}
 
-/** What waits with one signal. */
+/** Those that wait with one signal. */
 interface Abortable { count: number; readonly onAbort: () => void }
 
 /**
- * Runs at most `max` pieces of work at a time; the rest waits in order. Each step takes the same time, however much waits: a hundred thousand
- * pieces with one signal have one listener.
+ * Runs at most `max` pieces of work at a time; the rest waits in order. Each step takes the same time, however much waits: a hundred
+ * thousand pieces with one signal have one listener.
  */
 export class Semaphore {
   readonly #max: number

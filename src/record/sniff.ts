@@ -102,8 +102,8 @@ const begins = (head: Buffer, magic: Buffer, at = 0): boolean =>
   head.length >= at + magic.length && head.compare(magic, 0, magic.length, at, at + magic.length) === 0
 
 /**
- * True for a tar header. Old ones have no magic number, but all have a checksum: the sum of all bytes, with its own counted as spaces. One in some
- * 100,000 texts with digits at that place has the sum, too; but a header is filled up with zero bytes.
+ * True for a tar header. Old ones have no magic number, but all have a checksum: the sum of all bytes, with its own counted as spaces.
+ * One in some 100,000 texts with digits at that place has the sum, too; but a header is filled up with zero bytes.
  */
 function isTar(head: Buffer): boolean {
   if (head.length < 512 || head[0] === 0 || !head.subarray(0, 512).includes(0)) return false

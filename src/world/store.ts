@@ -67,7 +67,9 @@ interface StoreOptions {
   readonly tables?: readonly string[]
 }
 
-export async function openStore(directory: string, { mapBytes = mapBytesDefault, sync = true, tables = [] }: StoreOptions = {}): Promise<Store> {
+export async function openStore(
+  directory: string, { mapBytes = mapBytesDefault, sync = true, tables = [] }: StoreOptions = {},
+): Promise<Store> {
   makeDirectoriesSync(directory, 0o700)
   const store = new LmdbStore(directory, () => open({
     path: directory,

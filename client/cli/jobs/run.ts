@@ -15,7 +15,7 @@ import { builtinFile, builtins, isBuiltin } from '../../jobs/builtins.ts'
 import { explanationLines } from '../../jobs/explaintext.ts'
 import type { RunOptions } from '../../jobs/options.ts'
 import type { Run } from '../../jobs/running.ts'
-import { Prepared } from '../../load/prepared.ts'
+import { Preparation } from '../../load/preparation.ts'
 import { checkedEnvironment } from '../../jobs/environment.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
@@ -162,7 +162,7 @@ async function runProgram(context: CommandContext, operands: readonly string[], 
     for (const line of explanationLines(explanation)) await printer.line(line)
     return
   }
-  const prepared = new Prepared({
+  const prepared = new Preparation({
     file: isBuiltin(file) ? builtinFile(file) : file, env: given.env ?? {}, memoryBytes: given.memoryBytes, onOutput: given.onOutput,
   })
   try {

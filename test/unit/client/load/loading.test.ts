@@ -9,7 +9,7 @@ import type { RunOptions } from '../../../../client/jobs/options.ts'
 import { loadLocal } from '../../../../client/jobs/compile.ts'
 import { runProgram, type RunTools } from '../../../../client/jobs/run.ts'
 import { Plans } from '../../../../client/load/plans.ts'
-import { Prepared } from '../../../../client/load/prepared.ts'
+import { Preparation } from '../../../../client/load/preparation.ts'
 import type { Child, ChildOptions } from '../../../../src/ports/process.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
@@ -189,8 +189,8 @@ test.each([
 })
 
 /** A program that was begun before its cluster was reached. */
-function begun(file: string, where: string | undefined): Prepared {
-  const prepared = new Prepared({ file: join(dir, file), env: {}, memoryBytes: undefined, onOutput: undefined })
+function begun(file: string, where: string | undefined): Preparation {
+  const prepared = new Preparation({ file: join(dir, file), env: {}, memoryBytes: undefined, onOutput: undefined })
   prepared.begin({ ...tools, ...tools.cluster }, where)
   return prepared
 }
@@ -211,7 +211,9 @@ test('a program that was begun before is not begun again, and its process loads 
   await prepared.end()
 })
 
-test.each([['a directory that is there', 'programs', 4], ['no directory yet', undefined, 2]])('what was begun in vain is ended: %s', async (_, name, count) => {
+test.each([
+  ['a directory that is there', 'programs', 4], ['no directory yet', undefined, 2],
+])('what was begun in vain is ended: %s', async (_, name, count) => {
   await writeFile(join(dir, 'wrong.ts'), 'export default {')
   for (const file of ['wrong.ts', 'missing.ts']) {
     const prepared = begun(file, name && join(dir, name))

@@ -1,4 +1,5 @@
-// Program that a command will run, bundled while it reaches its cluster, and the process that will load it: each takes about as long as that.
+// Program that a command will run, bundled while it reaches its cluster, and the process that will load it: each takes about as long as
+// that.
 // INVARIANT: the process belongs to this object until it is taken.
 
 import { limits } from '../../src/base/limits.ts'
@@ -6,7 +7,7 @@ import type { World } from '../../src/ports/world.ts'
 import type { Bundle } from '../../src/program/bundle.ts'
 import type { Loader } from './loader.ts'
 
-interface PreparedOptions {
+interface PreparationOptions {
   /** Absolute path of the program. */
   readonly file: string
   readonly env: Readonly<Record<string, string>>
@@ -22,11 +23,11 @@ interface Begun {
 /** Directory of the bundles of programs, and of the processes that load them. */
 export const programsIn = (scratchDir: string): string => `${scratchDir}/programs`
 
-export class Prepared {
-  readonly #options: PreparedOptions
+export class Preparation {
+  readonly #options: PreparationOptions
   #begun: Promise<Begun> | undefined
 
-  constructor(options: PreparedOptions) { this.#options = options }
+  constructor(options: PreparationOptions) { this.#options = options }
 
   /** Never waits, and never throws. `dir`: working directory of the process; undefined: it is not there yet, and no process is started. */
   begin(world: Pick<World, 'disk' | 'processes' | 'clock'>, dir: string | undefined): void {
