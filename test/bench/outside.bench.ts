@@ -55,7 +55,10 @@ const row = (what: string, found: string, goal = ''): void => console.log(`| ${w
 const s = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} s`
 const mb = (value: number): string => `${value.toFixed(0)} MiB`
 const median = (all: readonly Measured[], of: (one: Measured) => number): number => all.map(of).sort((a, b) => a - b)[all.length >> 1]!
-const whole = (one: Measured): string => `${s(one.seconds)}, ${s(one.cpuSeconds / gib)} CPU a GiB, ${mb(one.residentMiB)} resident`
+const whole = (one: Measured): string => [
+  s(one.seconds), `${s(one.cpuSeconds / gib)} CPU a GiB`, `${mb(one.residentMiB)} resident`,
+  `${mb(one.sharedMiB)} with shared pages counted once`,
+].join(', ')
 
 async function repeat(times: number, work: () => Promise<Measured>): Promise<Measured[]> {
   const all: Measured[] = []

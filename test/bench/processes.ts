@@ -11,11 +11,15 @@ export interface Measured {
   readonly cpuSeconds: number
   /** Largest sum of the resident memory, with the pages that several of them share counted in each. */
   readonly residentMiB: number
+  /** The same with such pages counted once. */
+  readonly sharedMiB: number
   readonly stdout: string
 }
 
 /** Interval of the samples of memory: processor time that is not theirs. */
 const sampleMs = 150
+/** Pages that processes share are looked for in each of so many samples: it takes the kernel milliseconds. */
+const sharedEvery = 5
 /** Ticks of /proc/PID/stat in a second. */
 const ticks = 100
 
@@ -57,11 +61,11 @@ function memoryOf(pid: number, file: string, field: string): number {
 /** `shared`: a page that several processes have is divided among them. */
 export function memoryMiB(roots: readonly number[]): { resident: number; shared: number } {
   const tree = treeOf(roots)
-  return {
-    resident: tree.reduce((sum, { pid }) => sum + memoryOf(pid, 'status', 'VmRSS'), 0),
-    shared: tree.reduce((sum, { pid }) => sum + memoryOf(pid, 'smaps_rollup', 'Pss'), 0),
-  }
+  return { resident: residentOf(tree), shared: sharedOf(tree) }
 }
+
+const residentOf = (tree: readonly Process[]): number => tree.reduce((sum, { pid }) => sum + memoryOf(pid, 'status', 'VmRSS'), 0)
+const sharedOf = (tree: readonly Process[]): number => tree.reduce((sum, { pid }) => sum + memoryOf(pid, 'smaps_rollup', 'Pss'), 0)
 
 export interface CommandOptions {
   readonly env: Readonly<Record<string, string>>
@@ -84,9 +88,14 @@ export async function measured(argv: readonly string[], { env, cwd, servers, unt
   let stderr = ''
   child.stdout.on('data', (piece: Buffer) => { stdout += piece.toString() })
   child.stderr.on('data', (piece: Buffer) => { stderr = `${stderr}${piece.toString()}`.slice(-2_000) })
-  let residentMiB = 0
+  const most = { resident: 0, shared: 0 }
+  let samples = 0
   // The first sample comes after the shortest commands have ended, so that it does not slow them.
-  const sampling = setInterval(() => { residentMiB = Math.max(residentMiB, memoryMiB([child.pid!, ...servers]).resident) }, sampleMs)
+  const sampling = setInterval(() => {
+    const tree = treeOf([child.pid!, ...servers])
+    most.resident = Math.max(most.resident, residentOf(tree))
+    if (samples++ % sharedEvery === 0) most.shared = Math.max(most.shared, sharedOf(tree))
+  }, sampleMs)
   const limit = setTimeout(() => child.kill('SIGKILL'), Math.max(0, untilMs - started))
   try {
     const [code, signal] = await new Promise<[number | null, string | null]>((resolve, reject) => {
@@ -95,7 +104,8 @@ export async function measured(argv: readonly string[], { env, cwd, servers, unt
     })
     const seconds = (performance.now() - started) / 1000
     if (code !== 0) throw new Error(`${argv.slice(-6).join(' ')} ended with ${code ?? signal}: ${stderr.trim()}`)
-    return { seconds, cpuSeconds: cpuSecondsOf(servers) + endedSeconds() - cpuBefore, residentMiB, stdout }
+    const cpuSeconds = cpuSecondsOf(servers) + endedSeconds() - cpuBefore
+    return { seconds, cpuSeconds, residentMiB: most.resident, sharedMiB: most.shared, stdout }
   } finally {
     clearInterval(sampling)
     clearTimeout(limit)
