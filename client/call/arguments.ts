@@ -3,6 +3,7 @@
 // Invariant: an option that a function does not know is refused, never ignored.
 
 import { fileURLToPath } from 'node:url'
+import { isUrl, notPath } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 
@@ -194,6 +195,7 @@ export function localPathOf(value: unknown, name = 'local path'): string {
   if (typeof path !== 'string') throw invalid(`the ${name} is a string or a file: URL, not ${shown(value)}`)
   if (path === '') throw new GristmillError('ENOENT', `the ${name} is empty`, { details: { path } })
   if (path.includes('\0')) throw invalid(`the ${name} ${shown(path)} has a NUL in it`)
+  if (isUrl(path)) throw notPath(path, 'local')
   return path
 }
 

@@ -57,7 +57,8 @@ export function quotedErrorLine(thrown: unknown, operand: string | undefined, qu
 
 /** Text after `gristmill: command: `. `operand`: the operand that failed, as typed. */
 export function errorLineOf(thrown: unknown, operand?: string): string {
-  if (thrown instanceof Refusal) return thrown.message
+  // An address, which may hold a secret, is in the message in the form that shows none.
+  if (thrown instanceof Refusal || thrown instanceof GristmillError && thrown.details['url'] !== undefined) return thrown.message
   if (!(thrown instanceof GristmillError) && thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string') {
     const phrase = localPhrases[thrown.code]
     const path = 'path' in thrown && typeof thrown.path === 'string' ? thrown.path : operand

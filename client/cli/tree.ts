@@ -1,6 +1,7 @@
 // Name trees of the cluster and of the local disk, for globs and walks over operands.
 
 import { basename, isAbsolute } from 'node:path'
+import { isUrl, notPath } from '../../src/base/url.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -22,9 +23,14 @@ export function remotePath(operand: string): string {
   return operand.endsWith('/') && path !== '/' ? `${path}/` : path
 }
 
-/** Absolute local path. `..` is left to the system: after a symbolic link its meaning depends on the link's target. */
-export const localPath = ({ cwd }: { readonly cwd: string }, path: string): string =>
-  `/${(isAbsolute(path) ? path : `${cwd}/${path}`).split('/').filter(part => part !== '' && part !== '.').join('/')}`
+/**
+ * Absolute local path. `..` is left to the system: after a symbolic link its meaning depends on the link's target. Throws EINVAL for an
+ * address.
+ */
+export function localPath({ cwd }: { readonly cwd: string }, path: string): string {
+  if (isUrl(path)) throw notPath(path, 'local')
+  return `/${(isAbsolute(path) ? path : `${cwd}/${path}`).split('/').filter(part => part !== '' && part !== '.').join('/')}`
+}
 
 export function localTree(disk: Disk, cwd: string): Tree {
   const real = (path: string): string => localPath({ cwd }, path)

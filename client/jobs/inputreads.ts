@@ -1,9 +1,9 @@
 // Inputs of one job while it is being planned: where each input is read, and pins of the files that are found there.
 // INVARIANT: a job that has read other files than its places allow is not submitted.
 
+import { isUrl } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
-import { isUrl } from '../../src/connector/location.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { CallMessage } from '../call/cluster.ts'
@@ -31,7 +31,7 @@ export interface InputPlaces {
 
 /** Form in which an input is recorded. */
 export const inputName = (path: string): string =>
-  (isUrl(path) ? normalise(path.replaceAll(/[*?[\]{}\\]/g, '_')) : isPattern(path) ? path : normalise(path))
+  (isUrl(path) ? normalise(`/${path.replaceAll(/[*?[\]{}\\]/g, '_')}`) : isPattern(path) ? path : normalise(path))
 
 interface Read {
   readonly named: string

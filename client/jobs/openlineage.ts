@@ -2,8 +2,8 @@
 // which one was sent, with the data sets that its job read and wrote. The id of a run is made from cluster, path and version, or from
 // address and time, so that an event that is sent twice is known.
 
+import { isUrl } from '../../src/base/url.ts'
 import { createHash } from 'node:crypto'
-import { isUrl } from '../../src/connector/location.ts'
 import { placeName } from '../../src/connector/place.ts'
 import type { Lineage, LineageNode } from './lineage.ts'
 

@@ -3,8 +3,8 @@
 // directory of the cluster.
 
 import { abortable } from '../../src/base/abort.ts'
+import { isUrl, shownUrl } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
-import { isUrl, shownUrl } from '../../src/connector/location.ts'
 
 interface PlaceCopy {
   readonly path: string

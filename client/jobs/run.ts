@@ -2,9 +2,9 @@
 // them.
 
 import { dirname, isAbsolute, join } from 'node:path'
+import { isUrl } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
-import { isUrl } from '../../src/connector/location.ts'
 import type { InputPin } from '../../src/protocol/job.ts'
 import { withAssets } from '../../src/program/assets.ts'
 import { idOf, type Bundle } from '../../src/program/bundle.ts'

@@ -3,10 +3,10 @@
 // INVARIANT: all steps of a run read the same files of an input that is no output of the run (seeninputs.ts).
 // INVARIANT: a run over pinned inputs reads no file but pinned ones and those that its own earlier steps have published; it ends otherwise.
 
+import { isUrl } from '../../src/base/url.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { assert } from '../../src/base/assert.ts'
 import { isWithin } from '../../src/base/paths.ts'
-import { isUrl } from '../../src/connector/location.ts'
 import { cachedStep } from '../../src/plan/cached.ts'
 import { resultDirectory } from '../../src/plan/history.ts'
 import type { InputPin, Origin } from '../../src/protocol/job.ts'

@@ -2,8 +2,8 @@
 // first values runs the first tasks of its job alone, and then all, if those have too few. A step that an earlier process of the same run
 // has sent is not sent again (drivelog.ts).
 
+import { isUrl } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
-import { isUrl } from '../../src/connector/location.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import type { Driver } from '../../src/protocol/task.ts'
 import type { StepQuery } from '../../src/program/recipe.ts'

@@ -2,10 +2,10 @@
 // its rows is the output of a job, with its versions, below /tables unless the statement says where; its name enters the catalogue once the
 // output is published.
 
+import { shownUrl } from '../../src/base/url.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
 import { isKafka } from '../../src/connector/kafka/address.ts'
-import { shownUrl } from '../../src/connector/location.ts'
 import { quotedName, typeText } from '../../src/base/sql.ts'
 import * as protocol from '../../src/protocol/table.ts'
 import type { NewTable } from '../../src/protocol/table.ts'

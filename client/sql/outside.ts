@@ -3,10 +3,10 @@
 // references in the cluster, by which tasks read them where they are; other content is copied into the cluster. The query reads both as any
 // other table, and they are removed with its workspace.
 
+import { shownUrl } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { sqlTokens } from '../../src/base/sqltokens.ts'
 import { withTopicOptions } from '../../src/connector/kafka/address.ts'
-import { shownUrl } from '../../src/connector/location.ts'
 import type { PostgresColumn } from '../../src/connector/postgres/source.ts'
 import type { CatalogTable } from '../../src/protocol/table.ts'
 import type { OutsidePlaces, SqlCluster } from './cluster.ts'

@@ -2,9 +2,9 @@
 // the cluster, which are fetched, and over Parquet of which it reads little, or which lies on this machine; else as a job of the cluster.
 
 import { abortError, throwIfAborted } from '../../src/base/abort.ts'
+import { shownUrl } from '../../src/base/url.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
-import { shownUrl } from '../../src/connector/location.ts'
 import { isKafka } from '../../src/connector/kafka/address.ts'
 import { isPostgres } from '../../src/connector/postgres/names.ts'
 import { literalsOf, type SqlColumn, type SqlValue } from '../../src/base/sql.ts'

@@ -1,8 +1,8 @@
 // Name of the job of a query: its text in one line, without comments, and cut. All users see the names of jobs: of an address only the part
 // that messages show is in it.
 
+import { shownUrl } from '../../src/base/url.ts'
 import { sqlTokens } from '../../src/base/sqltokens.ts'
-import { shownUrl } from '../../src/connector/location.ts'
 
 const charsMax = 100
 /** Of a statement with a long list no more is looked at. */

@@ -1,9 +1,9 @@
 // The words of a statement that is no query: names, texts, constants, addresses, and the query that it ends with. Blanks and comments
 // between them do not count. An error names line and column in the text of the statement.
 
+import { shownUrl } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import { sqlTokens, type SqlToken } from '../../src/base/sqltokens.ts'
-import { shownUrl } from '../../src/connector/location.ts'
 import { withTopicOptions } from '../../src/connector/kafka/address.ts'
 
 const numberForm = /(?:\d[\d_]*(?:\.[\d_]*)?|\.\d[\d_]*)(?:e[-+]?\d+)?(?![\w.])/iy

@@ -3,6 +3,7 @@
 
 import { isAbsolute, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { isUrl, notPath } from '../../src/base/url.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { nameOf, normalise } from '../../src/base/paths.ts'
 import { withoutEnd } from '../../src/base/withoutend.ts'
@@ -80,9 +81,7 @@ function placed(pattern: string, directory: string): LocalName {
 
 /** Throws EINVAL for a name that is no path, or of another place. */
 export function checkName(name: string): void {
-  const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(name) ?? []
-  if (scheme !== undefined && scheme !== 'file')
-    throw new GristmillError('EINVAL', `${name} is not in the cluster; ${scheme}: is not supported, copy the file with gristmill put`)
+  if (isUrl(name) && !/^file:/i.test(name)) throw notPath(name, 'cluster')
 }
 
 /** Throws ENOENT, and EINVAL for files that are no tables. `kind`: that of all files, whatever their names. */

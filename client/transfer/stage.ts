@@ -3,6 +3,7 @@
 // and a later one of the user removes it.
 // INVARIANT: what is read is one state of its place: pinned files, or a table under one snapshot.
 
+import { shownUrl } from '../../src/base/url.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { systemUser, type InodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -14,7 +15,7 @@ import { placeName } from '../../src/connector/place.ts'
 import { PostgresTable, type PostgresColumn } from '../../src/connector/postgres/source.ts'
 import { isKafka } from '../../src/connector/kafka/address.ts'
 import { lineColumns } from '../../src/connector/kafka/line.ts'
-import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
+import { isPrefix, locationOf, nameOfUrl } from '../../src/connector/location.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { OpenPostgres } from '../../src/ports/postgres.ts'
 import { list, mkdir, remove, setAttributes, stat } from '../../src/protocol/namespace.ts'

@@ -1,5 +1,6 @@
 // Import and export for the library: reads options, and opens the source or the sink that an address names.
 
+import { shownUrl } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
 import type { RecordFormat } from '../../src/base/formats.ts'
 import { join, normalise } from '../../src/base/paths.ts'
@@ -8,7 +9,7 @@ import type { AskDeps } from '../../src/connector/ask.ts'
 import type { OutsideFiles } from '../../src/connector/connector.ts'
 import { HttpFile } from '../../src/connector/http/http.ts'
 import { isKafka, topicAddressOf } from '../../src/connector/kafka/address.ts'
-import { isPrefix, locationOf, nameOfUrl, shownUrl } from '../../src/connector/location.ts'
+import { isPrefix, locationOf, nameOfUrl } from '../../src/connector/location.ts'
 import { isPostgres, tableAddressOf } from '../../src/connector/postgres/names.ts'
 import { checkMode, loadModes, PostgresRows, type LoadMode } from '../../src/connector/postgres/sink.ts'
 import { PostgresTable } from '../../src/connector/postgres/source.ts'

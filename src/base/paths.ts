@@ -1,15 +1,17 @@
 // Paths of the namespace: absolute keys separated by `/`, never paths of an operating system.
 // Invariant: a valid path has no empty, `.` or `..` part, no NUL, and no part over 255 bytes of UTF-8.
 
+import { isUrl, notPath } from './url.ts'
 import { GristmillError } from './errors.ts'
 import { limits } from './limits.ts'
 
 /** Directory reserved for the system; hidden from listings of `/`, writable by the system only. */
 export const systemDirectory = '/.gristmill'
 
-/** Normal form of a path that a user gave. Relative paths start at `/`. Throws EINVAL or ENAMETOOLONG. */
+/** Normal form of a path that a user gave. Relative paths start at `/`. Throws ENAMETOOLONG, and EINVAL, also for an address. */
 export function normalise(path: string): string {
   if (typeof path !== 'string') throw new GristmillError('EINVAL', `a path is a string, not ${path === null ? 'null' : typeof path}`)
+  if (isUrl(path)) throw notPath(path, 'cluster')
   const parts: string[] = []
   for (const part of path.split('/')) {
     if (part === '' || part === '.') continue

@@ -1,6 +1,7 @@
 // Requests to servers outside of the cluster: bounds on waiting, repeats of what failed for a passing reason, and errors in words. A
 // request is given up when no byte has come for `stallMs`. A server that asks for a pause (Retry-After) gets it, up to a bound.
 
+import { shownUrl } from '../base/url.ts'
 import { GristmillError, isTransient } from '../base/errors.ts'
 import { backoffMs } from '../base/backoff.ts'
 import { abortError } from '../base/abort.ts'
@@ -8,7 +9,6 @@ import { retry } from '../base/retry.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HttpFetch, HttpReply, HttpRequest } from '../ports/httpfetch.ts'
 import type { Random } from '../ports/random.ts'
-import { shownUrl } from './location.ts'
 
 export interface AskDeps {
   readonly fetch: HttpFetch

@@ -1,14 +1,12 @@
 // Places outside of the cluster, as users write them: http(s)://HOST/PATH, s3://BUCKET/KEY. An address may contain a password or a
-// signature; `shownUrl` is the form for messages.
+// signature; `shownUrl` of base/url.ts is the form for messages.
 
+import { notPath, shownUrl } from '../base/url.ts'
 import { GristmillError } from '../base/errors.ts'
 
 type Location =
   | { readonly kind: 'http'; readonly url: string }
   | { readonly kind: 's3'; readonly bucket: string; readonly key: string }
-
-/** True for texts that name a place by a scheme. */
-export const isUrl = (text: string): boolean => /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)
 
 /** Throws EINVAL. The key of s3:// is taken as it is written: nothing in it is decoded. */
 export function locationOf(text: string): Location {
@@ -28,6 +26,7 @@ export function locationOf(text: string): Location {
     if (!URL.canParse(text)) throw new GristmillError('EINVAL', `${shownUrl(text)} is no address; write https://HOST/PATH`)
     return { kind: 'http', url: new URL(text).href }
   }
+  if (/^(?:s?webhdfs|hdfs|viewfs|gristmill|file):/i.test(text)) throw notPath(text, 'cluster')
   throw new GristmillError(
     'EINVAL', `${shownUrl(text)} is no place that gristmill can reach; write https://HOST/PATH, http://HOST/PATH or s3://BUCKET/KEY`,
   )
@@ -36,18 +35,6 @@ export function locationOf(text: string): Location {
 /** The location stands for several files: the objects below a prefix of S3. */
 export const isPrefix = (location: Location): boolean =>
   location.kind === 's3' && (location.key === '' || location.key.endsWith('/'))
-
-/**
- * The address without user, password, query and fragment: any of them may be a secret. A password with a `/`, `?` or `#` in it makes the
- * text one that is no address; everything before its last `@` is left out then.
- */
-export function shownUrl(text: string): string {
-  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(text)?.[0] ?? ''
-  const rest = text.slice(scheme.length)
-  const authority = scheme !== '' && URL.canParse(text) ? /^[^/?#]*/.exec(rest)![0] : scheme === '' ? '' : rest
-  const bare = `${scheme}${rest.slice(authority.lastIndexOf('@') + 1).replace(/[?#][\s\S]*$/, '')}`
-  return bare === text || bare.length > 0 ? bare : '(address)'
-}
 
 /** Last part of the path of an address, decoded; undefined if it has none. */
 export function nameOfUrl(url: string): string | undefined {

@@ -1,7 +1,8 @@
 // Name of a place outside of the cluster, as lineage shows it: without user, password, options and anything else that may be a secret.
 
+import { shownUrl } from '../base/url.ts'
 import { topicAddressOf, isKafka } from './kafka/address.ts'
-import { locationOf, shownUrl } from './location.ts'
+import { locationOf } from './location.ts'
 import { isPostgres, tableAddressOf } from './postgres/names.ts'
 
 interface PlaceName {

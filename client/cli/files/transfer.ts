@@ -1,12 +1,13 @@
 // import and export: copy files between the cluster and places outside of it: web servers, services that speak S3, PostgreSQL, Kafka.
 
+import { isUrl, shownUrl } from '../../../src/base/url.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { RecordFormat } from '../../../src/base/formats.ts'
 import { normalise } from '../../../src/base/paths.ts'
 import { isKafka, topicAddressOf } from '../../../src/connector/kafka/address.ts'
 import { isPostgres, tableAddressOf } from '../../../src/connector/postgres/names.ts'
 import { loadModes, type LoadMode } from '../../../src/connector/postgres/sink.ts'
-import { isPrefix, isUrl, locationOf, shownUrl } from '../../../src/connector/location.ts'
+import { isPrefix, locationOf } from '../../../src/connector/location.ts'
 import type { Transferred } from '../../transfer/import.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../display.ts'

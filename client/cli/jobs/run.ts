@@ -2,12 +2,12 @@
 // elsewhere with one line when a stage begins and one when it ends. Ctrl-C kills the job.
 
 import { basename, isAbsolute, join } from 'node:path'
+import { isUrl } from '../../../src/base/url.ts'
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
 import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { normalise } from '../../../src/base/paths.ts'
-import { isUrl } from '../../../src/connector/location.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
 import { isDrive } from '../../../src/protocol/task.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'

@@ -2,12 +2,13 @@
 // again in the reply, because some servers ignore conditions. A file without a strong ETag is read by one request, from its beginning to
 // its end: two ranges of it may be of different contents that no header tells apart.
 
+import { shownUrl } from '../../base/url.ts'
 import { GristmillError } from '../../base/errors.ts'
 import type { HttpReply, HttpRequest } from '../../ports/httpfetch.ts'
 import { again, ask, refusal, type AskDeps } from '../ask.ts'
 import { sumsOf } from '../checksum.ts'
 import { isResumable, splitFile, type FilePin, type OutsideFiles, type FileSplit } from '../connector.ts'
-import { nameOfUrl, shownUrl } from '../location.ts'
+import { nameOfUrl } from '../location.ts'
 
 const redirectsMax = 10
 

@@ -1,12 +1,13 @@
 // Files of web servers: what comes is what was pinned, whole and once, whatever breaks; a file that changes is refused; and no message has
 // a password or a signature in it.
 
+import { shownUrl } from '../../../../src/base/url.ts'
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { checked, parseChecksum, sumsOf } from '../../../../src/connector/checksum.ts'
 import type { FilePin } from '../../../../src/connector/connector.ts'
 import { HttpFile } from '../../../../src/connector/http/http.ts'
-import { locationOf, nameOfUrl, shownUrl } from '../../../../src/connector/location.ts'
+import { locationOf, nameOfUrl } from '../../../../src/connector/location.ts'
 import { pull } from '../../../../src/connector/pull.ts'
 import { depsOf, reply, Web } from './outside.ts'
 
