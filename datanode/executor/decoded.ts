@@ -7,6 +7,7 @@
 import type { Batch, ReadCounters } from '../../src/record/records.ts'
 import type { SplitRange } from '../../src/protocol/task.ts'
 import { valueOfLine } from '../../src/shuffle/lines.ts'
+import { Columns } from './columns.ts'
 
 /** Share of a task's memory. */
 const decodedShare = 0.15
@@ -19,12 +20,25 @@ const textsMax = 100_000
 const textCharsMax = 64
 /** Names of fields of a split of which equal ones are counted once. */
 const namesMax = 10_000
-/** Values in one batch. */
+/** Values in one batch, and in one piece of what is kept. */
 const valuesAtOnce = 1000
+/** Splits of which is known that they do not fit. */
+const refusedMax = 1000
+
+/** With more values than this a piece of columns ends where one does not fit; with fewer it goes on with values as they are. */
+const columnsMin = 50
+
+/** Memory of an empty piece, and of an empty column. */
+const pieceBytes = 200
+const columnBytes = 100
+
+/** Some values, at most `valuesAtOnce`. `at` makes one that belongs to the caller. */
+interface Piece { readonly length: number; at(index: number): unknown }
 
 /** Values of a split, in the order of their lines. */
 interface Kept {
-  readonly values: readonly unknown[]
+  readonly pieces: readonly Piece[]
+  readonly count: number
   /** Characters of each line, which is ASCII. */
   readonly chars: Uint32Array
   readonly parts: readonly Part[]
@@ -51,6 +65,8 @@ export class DecodedValues {
   #bytes = 0
   /** Splits that were opened. */
   #opened = 0
+  /** Splits whose values were not kept, with the room that there was: Infinity if more would not help. */
+  readonly #refused = new Map<string, number>()
 
   /** `memoryBytes`: memory of a task. */
   constructor(memoryBytes: number) { this.#bytesMax = memoryBytes * decodedShare }
@@ -65,23 +81,27 @@ export class DecodedValues {
     this.#opened++
     if (known) {
       known.usedAt = this.#opened
-      return { batches: batchesOf(known.kept, counters), decode: copied }
+      return { batches: batchesOf(known.kept, counters), decode: value => value }
     }
     const room = this.#bytesMax - this.#bytes + this.#stale().reduce((sum, [, { kept }]) => sum + kept.bytes, 0)
-    if (room < this.#bytesMax * roomMin) return { batches: read(), decode: line => valueOfLine(line as string) }
+    if (room < this.#bytesMax * roomMin || room <= (this.#refused.get(key) ?? -1))
+      return { batches: read(), decode: line => valueOfLine(line as string) }
     return this.#decoding(key, read(), counters, new Keeper(room))
   }
 
   #decoding(key: string, lines: AsyncIterable<Batch>, counters: ReadCounters, keeper: Keeper): DecodedSplit {
-    const keep = (kept: Kept): void => this.#keep(key, kept)
+    const end = (): void => {
+      const kept = keeper.end(counters)
+      if (kept) this.#keep(key, kept)
+      else if (keeper.refused !== undefined) this.#refuse(key, keeper.refused)
+    }
     async function * batches(): AsyncGenerator<Batch> {
       for await (const batch of lines) {
         keeper.begin(batch)
         yield batch
       }
       // Here only after the last value was taken: a task that needs no more of them ends before.
-      const kept = keeper.end(counters)
-      if (kept) keep(kept)
+      end()
     }
     return {
       batches: batches(),
@@ -105,6 +125,12 @@ export class DecodedValues {
     this.#bytes += kept.bytes
   }
 
+  #refuse(key: string, room: number): void {
+    this.#refused.delete(key)
+    this.#refused.set(key, room)
+    if (this.#refused.size > refusedMax) this.#refused.delete(this.#refused.keys().next().value!)
+  }
+
   #stale(): [string, Entry][] {
     return [...this.#splits].filter(([, { usedAt }]) => this.#opened - usedAt > staleAfter)
   }
@@ -114,66 +140,121 @@ export class DecodedValues {
 const keyOf = (ranges: readonly SplitRange[]): string =>
   ranges.map(({ inode, start, end, fileBytes }) => `${inode} ${start} ${end} ${fileBytes}`).join()
 
-function * batchesOf({ values, chars, parts, read }: Kept, counters: ReadCounters): Generator<Batch> {
+function * batchesOf({ pieces, count, chars, parts, read }: Kept, counters: ReadCounters): Generator<Batch> {
   counters.bytes += read
+  /** Number of the piece that has the value `from`, and of its first value. */
+  let [piece, pieceFrom] = [0, 0]
   for (const [i, { first, path, offset }] of parts.entries()) {
-    const end = parts[i + 1]?.first ?? values.length
-    for (let from = first; from < end; from += valuesAtOnce) {
-      const some = values.slice(from, Math.min(end, from + valuesAtOnce))
-      counters.records += some.length
+    const end = parts[i + 1]?.first ?? count
+    for (let from = first; from < end;) {
+      while (from >= pieceFrom + pieces[piece]!.length) pieceFrom += pieces[piece++]!.length
+      const [of, start] = [pieces[piece]!, from - pieceFrom]
+      const values = Array.from({ length: Math.min(end - from, of.length - start) }, (_, index) => of.at(start + index))
+      const begin = from
+      counters.records += values.length
       yield {
-        values: some, path,
+        values, path,
         offset: index => {
           let at = offset
           // A line feed is behind each line.
-          for (let line = first; line < from + index; line++) at += chars[line]! + 1
+          for (let line = first; line < begin + index; line++) at += chars[line]! + 1
           return at
         },
       }
+      from += values.length
     }
   }
+}
+
+/** Values as they are. */
+class Plain implements Piece {
+  readonly values: unknown[] = []
+  get length(): number { return this.values.length }
+  at(index: number): unknown { return copied(this.values[index]) }
 }
 
 /** Collects the values of a split while a task takes them. */
 class Keeper {
   readonly #bytesMax: number
-  #values: unknown[] | undefined = []
+  #pieces: Piece[] | undefined = []
+  #count = 0
   #chars: number[] = []
   #parts: Part[] = []
   #texts = new Map<string, string>()
   #names = new Set<string>()
   #bytes = 0
+  /** Set if the values are not kept. */
+  refused: number | undefined
   /** Offset at which the next line begins, if it follows the last one. */
   #at = 0
 
   constructor(bytesMax: number) { this.#bytesMax = bytesMax }
 
   begin(batch: Batch): void {
-    if (!this.#values || batch.values.length === 0) return
+    if (!this.#pieces || batch.values.length === 0) return
     const offset = batch.offset(0)
     if (this.#parts.at(-1)?.path === batch.path && offset === this.#at) return
-    this.#parts.push({ first: this.#values.length, path: batch.path, offset })
+    this.#parts.push({ first: this.#count, path: batch.path, offset })
     this.#at = offset
   }
 
   add(value: unknown, chars: number): void {
-    if (!this.#values) return
-    const kept = this.#own(value)
-    if (kept === notKept || this.#bytes > this.#bytesMax) return this.#giveUp()
-    this.#values.push(kept)
+    if (!this.#pieces) return
+    if (!this.#addTo(this.#pieces, value)) return this.#giveUp(Infinity)
+    if (this.#bytes > this.#bytesMax) return this.#giveUp(this.#bytesMax)
+    this.#count++
     this.#chars.push(chars)
     this.#at += chars + 1
     this.#bytes += 12
   }
 
-  /** undefined: the values are not kept. */
-  end({ records, bytes: read }: ReadCounters): Kept | undefined {
-    if (this.#values?.length !== records) return undefined
-    return { values: this.#values, chars: Uint32Array.from(this.#chars), parts: this.#parts, read, bytes: this.#bytes }
+  /** False: the value cannot be kept. */
+  #addTo(pieces: Piece[], value: unknown): boolean {
+    const last = pieces.at(-1)
+    const open = last && last.length < valuesAtOnce ? last : undefined
+    const shaped = typeof value === 'object' && value !== null && (Array.isArray(value) || isPlainObject(value)) ? value : undefined
+    if (shaped && open instanceof Columns && open.add(shaped, this.#field)) return this.#counted(8 * open.fields)
+    const isNew = !open || (open instanceof Columns && open.length >= columnsMin)
+    const columns = isNew && shaped ? Columns.for(shaped) : undefined
+    if (columns?.add(shaped!, this.#field)) {
+      pieces.push(columns)
+      return this.#counted(pieceBytes + (columnBytes + 8) * columns.fields)
+    }
+    let plain = open instanceof Plain ? open : undefined
+    if (!plain) {
+      plain = new Plain()
+      if (open instanceof Columns && !isNew) {
+        // Values of many shapes: as columns they would take more memory.
+        for (let i = 0; i < open.length; i++) plain.values.push(open.at(i))
+        this.#bytes += open.length * (32 + 16 * open.fields)
+        pieces.pop()
+      }
+      pieces.push(plain)
+      this.#bytes += pieceBytes
+    }
+    const own = this.#own(value)
+    plain.values.push(own)
+    return own !== notKept
   }
 
-  #giveUp(): void {
-    this.#values = undefined
+  #counted(bytes: number): true {
+    this.#bytes += bytes
+    return true
+  }
+
+  readonly #field = (field: unknown): unknown => (typeof field === 'string' ? this.#text(field) : field)
+
+  /** undefined: the values are not kept. */
+  end({ records, bytes: read }: ReadCounters): Kept | undefined {
+    if (!this.#pieces || this.#count !== records) return undefined
+    const { length: count } = this.#chars
+    return { pieces: this.#pieces, count, chars: Uint32Array.from(this.#chars), parts: this.#parts, read, bytes: this.#bytes }
+  }
+
+  /** `room`: with no more than that, the values would not be kept another time. */
+  #giveUp(room: number): void {
+    this.refused = room
+    this.#pieces = undefined
     this.#chars = []
     this.#parts = []
     this.#texts.clear()
@@ -199,7 +280,7 @@ class Keeper {
       }
       return items
     }
-    if (Object.getPrototypeOf(value) !== Object.prototype) return notKept
+    if (!isPlainObject(value)) return notKept
     const copy = { ...value } as Record<string, unknown>
     this.#bytes += 32
     for (const name of Object.keys(copy)) {
@@ -230,6 +311,8 @@ class Keeper {
 }
 
 const notKept = Symbol('not kept')
+
+const isPlainObject = (value: object): boolean => Object.getPrototypeOf(value) === Object.prototype
 
 /** A copy of a value that is kept: plain objects and arrays of what cannot be changed. */
 function copied(value: unknown): unknown {

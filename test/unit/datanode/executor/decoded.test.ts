@@ -5,6 +5,7 @@ import { DecodedValues } from '../../../../datanode/executor/decoded.ts'
 import type { SplitRange } from '../../../../src/protocol/task.ts'
 import { newReadCounters, type Batch, type ReadCounters } from '../../../../src/record/records.ts'
 import { LineEncoder, valueOfLine } from '../../../../src/shuffle/lines.ts'
+import { dice } from '../../../kit/dice.ts'
 
 const encoder = new LineEncoder()
 const linesFor = (values: readonly unknown[]): string[] => values.map(value => encoder.encode(value))
@@ -127,6 +128,47 @@ test('splits are kept within a share of the memory, and give way when they were 
   for (let i = 0; i < 101; i++) await take(decoded, split(5), { '/a': [] })
   await take(decoded, split(4), of(2300))
   expect(kept()).toEqual([4, 5])
+})
+
+const formOf = (value: unknown): unknown => (typeof value === 'object' && value ? Reflect.ownKeys(value) : Object.is(value, -0))
+
+test('values of any mixture of shapes are those that decoding gives, wherever files, batches and pieces of them end', async () => {
+  const random = dice(5)
+  const shapes: ReadonlyArray<(i: number) => unknown> = [
+    i => ({ from: `page-${i % 7}`, to: i, weight: i / 2 }), i => ({ to: i, from: null, weight: '' }), i => [`k${i % 9}`, i], i => [i, [i]],
+    i => ({ from: `page-${i}`, to: { deep: [i] }, weight: 0 }), i => i, i => `text ${i}`, () => ({}), () => [], () => [undefined],
+    i => ({ 7: i, a: -0, 3: NaN }), i => ({ ['é "\u2028\\']: i, [`'`]: true }), i => JSON.parse(`{"__proto__": ${i}, "a": 1}`) as unknown,
+    i => Array.from({ length: 120 }, (_, j) => i + j), i => [1n << 60n, i],
+  ]
+  for (const few of [1, 2, shapes.length]) {
+    const decoded = new DecodedValues(64 * 1024 * 1024)
+    const values = Array.from({ length: 6_000 }, (_, i) => shapes[Math.floor(i / 900 + random.below(few)) % shapes.length]!(i))
+    const cuts = [0, 1, 2, 997, 2100, 4005, 6_000]
+    const files = Object.fromEntries(cuts.slice(1).map((end, i) => [`/${i}`, linesFor(values.slice(cuts[i], end))]))
+    const first = await take(decoded, split(1), files)
+    expect(decoded.has(split(1))).toBe(true)
+    const change = (value: unknown): void => {
+      if (typeof value !== 'object' || value === null) return
+      for (const name of Object.keys(value)) (value as Record<string, unknown>)[name] = 'changed'
+    }
+    for (let round = 0; round < 2; round++) {
+      const again = await take(decoded, split(1), {}, { change })
+      expect(again).toStrictEqual({ ...first, lines: again.lines })
+      expect(again.values.map(formOf)).toEqual(first.values.map(formOf))
+    }
+  }
+})
+
+test('objects and arrays of one shape take a few bytes for each field', async () => {
+  const decoded = new DecodedValues(4 * 1024 * 1024)
+  const rows = Array.from({ length: 14_000 }, (_, i) => ({ from: `page-${i % 700}`, to: `page-${i % 900}`, weight: i }))
+  expect((await take(decoded, split(1), { '/a': linesFor(rows) })).values).toEqual(rows)
+  expect(decoded.has(split(1))).toBe(true)
+  // As objects of their own they would not fit: a nested one makes them that.
+  const nested = rows.map(row => ({ ...row, weight: [row.weight] }))
+  const other = new DecodedValues(4 * 1024 * 1024)
+  expect((await take(other, split(2), { '/a': linesFor(nested) })).values).toEqual(nested)
+  expect(other.has(split(2))).toBe(false)
 })
 
 test('names of fields count, where each object has its own', async () => {
