@@ -144,13 +144,15 @@ export function summaryLines({ job, counters, output, submittedMs, finishedMs }:
   }
   const read = amount('recordsIn', 'bytesIn')
   const wrote = amount('recordsOut', 'bytesOut')
+  // Tasks without records write no file.
+  const isEmpty = !counters['recordsOut'] && !counters['bytesOut']
   // A name with characters of patterns would not stand for itself beside another pattern.
-  const hasPattern = /[*?[{\\]/.test(output)
+  const look = isEmpty || /[*?[{\\]/.test(output) ? `ls ${quoteName(output)}` : `cat ${quoteName(`${output}/part-*`)}`
   return [
     `succeeded in ${took(submittedMs, finishedMs)}: read ${read}, wrote ${wrote} to ${showText(output)}`,
     ...counterLines(ownCounters({ counters })),
     ...warningLines(counters),
-    `output: gristmill ${hasPattern ? `ls ${quoteName(output)}` : `cat ${quoteName(`${output}/part-*`)}`}; stages and counters: gristmill job ${job}`,
+    `output${isEmpty ? ', which is empty' : ''}: gristmill ${look}; stages and counters: gristmill job ${job}`,
   ]
 }
 

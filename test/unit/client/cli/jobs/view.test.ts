@@ -68,6 +68,9 @@ test('a job that succeeded is summed up in a few lines, which name its output an
   ])
   expect(summaryLines({ ...done, output: '/a b\n' }).at(-1)).toContain("gristmill cat '/a b'$'\\n''/part-*'; ")
   expect(summaryLines({ ...done, output: '/a[1]' }).at(-1)).toContain("gristmill ls '/a[1]'; ")
+  // Such an output has no part-*, which cat would not find.
+  for (const counters of [{ recordsIn: 1 }, { recordsIn: 1, recordsOut: 0, bytesOut: 0 }])
+    expect(summaryLines({ ...done, counters }).at(-1)).toBe('output, which is empty: gristmill ls /words; stages and counters: gristmill job j1')
 })
 
 test('records that were read otherwise than they were written, or left out, are the last that is said', () => {
