@@ -86,10 +86,18 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
 export function detailOf(thrown: unknown): string | undefined {
   if (!(thrown instanceof GristmillError)) return undefined
   const { output, failure, job } = thrown.details as { output?: unknown; failure?: Failure; job?: unknown }
-  const lines = typeof output === 'string' ? [output] : []
+  // `output` is text of a compiler or a stack here; of a job that is refused, its path.
+  const text = thrown.code === 'PROGRAM_INVALID' && typeof output === 'string' ? behindMessage(output, thrown.message) : ''
+  const lines = text === '' ? [] : [text]
   if (failure) lines.push(...failureLines(failure).slice(1))
   if (thrown.code === 'JOB_FAILED' && typeof job === 'string') lines.push(`what its tasks have printed: gristmill logs ${showText(job)}`)
   return lines.length === 0 ? undefined : lines.join('\n')
+}
+
+/** The lines of a stack without those before its first place, if the message has them. */
+function behindMessage(stack: string, message: string): string {
+  const at = /^ +at /m.exec(stack)?.index ?? 0
+  return message.endsWith(stack.slice(0, at).trim()) ? stack.slice(at) : stack
 }
 
 /** Message, record and the user's own stack. */

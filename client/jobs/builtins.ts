@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { isWithin, normalise } from '../../src/base/paths.ts'
 import { nearest } from '../../src/base/nearest.ts'
 import { isPattern } from '../glob/pattern.ts'
@@ -81,6 +81,17 @@ export function checkBuiltinParams(program: string, given: readonly string[]): v
   if (!builtin) return
   const names = Object.keys(builtin.params)
   for (const name of given) if (!names.includes(name)) throw unknownParam(name, names, program)
+}
+
+/** The error of a built-in program that refuses the values of its parameters: about them, not about the program. */
+export async function inBuiltinWords<T>(program: string, loading: Promise<T>): Promise<T> {
+  try {
+    return await loading
+  } catch (error) {
+    const [, refusal] = error instanceof Error ? /^the program cannot be loaded: \w*Error: ([\s\S]*)$/.exec(error.message) ?? [] : []
+    if (!isBuiltin(program) || refusal === undefined || !hasCode(error, 'PROGRAM_INVALID')) throw error
+    throw new GristmillError('PROGRAM_INVALID', `${program}: ${refusal}`, { cause: error, details: { program } })
+  }
 }
 
 /**

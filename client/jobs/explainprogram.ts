@@ -3,7 +3,7 @@
 import { isAbsolute, join } from 'node:path'
 import { formatBytes } from '../../src/base/units.ts'
 import { readable } from '../call/arguments.ts'
-import { builtinFile, isBuiltin } from './builtins.ts'
+import { builtinFile, inBuiltinWords, isBuiltin } from './builtins.ts'
 import { loadLocal } from './compile.ts'
 import { checkedEnvironment } from './environment.ts'
 import { explain, type Explanation } from './explain.ts'
@@ -18,11 +18,11 @@ export async function explainProgram(tools: RunTools, file: string, options: Run
   const { cluster, files } = tools
   const { clock, random } = cluster
   const { signal, reducers: partitions, partitionBytes, withoutRules, memoryBytes, onOutput } = options
-  const loaded = await loadLocal({ ...tools, clock, random }, {
+  const loaded = await inBuiltinWords(file, loadLocal({ ...tools, clock, random }, {
     local: isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file),
     params: givenParams(file, options), paths: pathsOf(options), env: readable('env', () => checkedEnvironment(options.env ?? {})),
     memoryBytes, seed: options.seed ?? 0, nowMs: clock.now(), signal, onOutput, stored: undefined,
-  }, () => undefined)
+  }, () => undefined))
   const { first, bundle } = loaded
   try {
     const planned = 'step' in first ? first.step.planned : first.planned

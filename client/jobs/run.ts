@@ -13,7 +13,7 @@ import type { LoadEvent } from '../load/driving.ts'
 import type { GivenParams } from '../load/params.ts'
 import type { Planned, PlanRequest } from '../load/planning.ts'
 import { readAssets, type ShippedAsset } from '../load/shipping.ts'
-import { builtinFile, isBuiltin } from './builtins.ts'
+import { builtinFile, inBuiltinWords, isBuiltin } from './builtins.ts'
 import { loadLocal, type CompileTools, type LoadedProgram } from './compile.ts'
 import { ProgramDriver } from './drive.ts'
 import { checkedEnvironment } from './environment.ts'
@@ -73,10 +73,10 @@ export async function runProgram(
     )
   const nowMs = startedMs ?? clock.now()
   const events = new Events()
-  const loaded = await loadLocal({ ...tools, clock, random }, {
+  const loaded = await inBuiltinWords(file, loadLocal({ ...tools, clock, random }, {
     local, params, paths: pathsOf(options), env, memoryBytes, seed: options.seed ?? 0, nowMs, clock: driven?.log.clock,
     signal, onOutput, stored,
-  }, event => events.take(event))
+  }, event => events.take(event)))
   const { first } = loaded
   let isDriven = false
   try {
@@ -206,9 +206,9 @@ export async function knownProgram(
 ): Promise<{ readonly bundle: Launch['bundle']; readonly planned: Planned }> {
   const { clock, random } = tools.cluster
   const local = isBuiltin(file) ? builtinFile(file) : isAbsolute(file) ? file : join(tools.workingDirectory, file)
-  const { bundle, first } = await loadLocal({ ...tools, clock, random }, {
+  const { bundle, first } = await inBuiltinWords(file, loadLocal({ ...tools, clock, random }, {
     local, params, paths, env: {}, memoryBytes: undefined, seed: 0, nowMs: clock.now(), signal, onOutput: undefined, stored,
-  }, () => undefined)
+  }, () => undefined))
   if ('step' in first) void first.loading.end()
   const planned = 'step' in first ? first.step.planned : first.planned
   const assets = stored ? [] : await readAssets(tools.disk, dirname(local), planned.assets)

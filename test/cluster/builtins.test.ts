@@ -191,7 +191,7 @@ describe('join', () => {
 test.each([
   ['gristmill:worcount -i /lines.txt', 1, /no program gristmill:worcount \(did you mean gristmill:wordcount\?\); there are .*, gristmill:sort/],
   ['wordcount -i /lines.txt', 1, /did you mean gristmill:wordcount/],
-  ['gristmill:grep -i /lines.txt', 65, /give the pattern to look for: --param pattern=/],
+  ['gristmill:grep -i /lines.txt', 65, /^gristmill: run: gristmill:grep: give the pattern to look for: --param pattern='.*'\n$/],
   ['gristmill:grep -i /lines.txt --param patern=a', 1, /grep has no parameter "patern" \(did you mean pattern\?\)/],
   ['gristmill:sort -i /lines.txt --param numric=true', 1, /sort has no parameter "numric" \(did you mean numeric\?\)/],
   ['gristmill:top -i /towns.csv --param columns=city', 1, /there is no column "city"; the file has id, town, people/],

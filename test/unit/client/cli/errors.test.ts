@@ -35,3 +35,12 @@ test('a refusal of the caller, or about a job, is not taken for one of the path'
   expect(refused({ caller: 'system' })).toBe('/f: give a user with --user')
   expect(refused({ path: '/out', job: 'job-7' })).toBe('/f: give a user with --user')
 })
+
+test('a stack is printed without the message that stands before it; a path of an output is no such text', () => {
+  const invalid = (message: string, output: string) => detailOf(new GristmillError('PROGRAM_INVALID', message, { details: { output } }))
+  expect(invalid('the program cannot be loaded: Error: own mistake', 'Error: own mistake\n    at p.ts:1:7')).toBe('    at p.ts:1:7')
+  expect(invalid('p.ts does not compile: p.ts:2:3: Unexpected end', 'p.ts:2:3: error: Unexpected end\n  x(')).toBe('p.ts:2:3: error: Unexpected end\n  x(')
+  expect(invalid('the program ended (exit code 3)', 'its last words')).toBe('its last words')
+  const inside = new GristmillError('EINVAL', 'the output /a/b is refused: it is inside the input /a', { details: { output: '/a/b', input: '/a' } })
+  expect(detailOf(inside)).toBeUndefined()
+})
