@@ -20,7 +20,7 @@ interface ProcessState {
   readonly dir: string
   /** `gone`: the process of `up` has ended. All other states of datanodes are the namenode's. */
   readonly state: 'live' | 'stale' | 'dead' | 'left' | 'away' | 'gone'
-  /** A gateway has a URL for each dialect, by its name. */
+  /** A gateway that runs has a URL for each dialect, by its name. */
   readonly endpoints?: Readonly<Record<string, string>>
 }
 
@@ -98,9 +98,10 @@ function processesOf(found: ClusterStatus, running: Running | undefined, machine
   ]
   for (const one of running?.processes ?? []) {
     if (processes.some(known => known.id === one.id) || one.role === 'namenode') continue
+    const alive = isAlive(machine, one)
     processes.push({
-      role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir, state: isAlive(machine, one) ? 'live' : 'gone',
-      ...one.endpoints && { endpoints: one.endpoints },
+      role: one.role, id: one.id, address: one.address, pid: one.pid, dir: one.dir, state: alive ? 'live' : 'gone',
+      ...alive && one.endpoints && { endpoints: one.endpoints },
     })
   }
   return processes

@@ -318,18 +318,22 @@ test('an `up` that is killed while it starts leaves only processes that `down` a
 })
 
 test('a process that dies is reported by `up`, and by status', async () => {
-  const child = spawn(process.execPath, [bin, 'up', '--datanodes', '2', '--json'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [bin, 'up', '--datanodes', '1', '--gateway', '--json'], { env, stdio: ['ignore', 'pipe', 'pipe'] })
   let [text, errors] = ['', '']
   child.stdout.on('data', (bytes: Buffer) => { text += bytes.toString() })
   child.stderr.on('data', (bytes: Buffer) => { errors += bytes.toString() })
   const gone = new Promise(resolve => child.once('exit', resolve))
   try {
     const ready = await until('the cluster is ready', async () => text.includes('\n') && JSON.parse(text) as Up)
-    const victim = ready.processes.find(one => one.role === 'datanode')!
-    process.kill(victim.pid, 'SIGKILL')
-    await until('up tells of it', async () => /datanode\d has ended \(SIGKILL\)/.test(errors))
-    const shown = JSON.parse(await ok('status', '--json')) as { processes: { id: string; state: string }[] }
-    expect(shown.processes.find(one => one.id === victim.id)).toMatchObject({ state: 'gone' })
+    for (const role of ['gateway', 'datanode']) {
+      const victim = ready.processes.find(one => one.role === role)!
+      process.kill(victim.pid, 'SIGKILL')
+      await until('up tells of it', async () => new RegExp(`${role}\\d? has ended \\(SIGKILL\\)`).test(errors))
+      const shown = JSON.parse(await ok('status', '--json')) as { processes: { id: string; state: string; endpoints?: unknown }[] }
+      const found = shown.processes.find(one => one.id === victim.id)
+      expect([found?.state, found?.endpoints]).toEqual(['gone', undefined])
+      expect(await ok('status')).toMatch(new RegExp(`^health +.*${role} .* has ended \\(process ${victim.pid}\\): gristmill up`, 'm'))
+    }
   } finally {
     child.kill('SIGINT')
     await gone

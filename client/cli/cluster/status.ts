@@ -45,7 +45,7 @@ async function runStatus(context: CommandContext): Promise<void> {
     for (const line of processLines(processes, printer.tableWidth)) await printer.line(line)
     if (cluster) {
       await printer.line()
-      for (const line of statusLines(cluster, printer.tableWidth)) await printHealth(line, printer)
+      for (const line of statusLines(cluster, printer.tableWidth, processes)) await printHealth(line, printer)
     }
     if (logs !== undefined) await printer.text(`\nlogs in ${logs}\n`)
   }

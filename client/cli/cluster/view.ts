@@ -91,7 +91,17 @@ export const isFull = ({ freeBytes }: { readonly freeBytes: number }, { defaults
 
 const have = (blocks: number): string => plural(blocks, 'block has', 'blocks have')
 
-export function statusLines(status: ClusterStatus, width?: number): string[] {
+/** Processes of `up` that have ended, as sentences. The namenode knows no gateways, and notices the end of a datanode seconds later. */
+function endedProcesses(processes: readonly ProcessFacts[], { nodes }: Pick<ClusterStatus, 'nodes'>): string[] {
+  // A decommissioned node may be switched off, and a node in maintenance may be away.
+  const resting = nodes.filter(({ service }) => service === 'decommissioned' || service === 'maintenance')
+  const mayEnd = new Set<string>(resting.map(({ node }) => node))
+  return processes.filter(({ state, id }) => state === 'gone' && !mayEnd.has(id)).map(({ role, address, pid }) =>
+    `${role} ${address} has ended (process ${pid}): gristmill up --detach starts it again`)
+}
+
+/** `processes`: those of `up`, if it has started the cluster. */
+export function statusLines(status: ClusterStatus, width?: number, processes: readonly ProcessFacts[] = []): string[] {
   const facts: [string, string][] = [
     ['cluster', `${status.cluster}, epoch ${status.epoch}, gristmill ${status.version}`],
     ['namenode', `${status.address}, up for ${formatDuration(Math.max(0, status.nowMs - status.startedMs))}`],
@@ -102,7 +112,7 @@ export function statusLines(status: ClusterStatus, width?: number): string[] {
     ['defaults', `${plural(status.defaults.replication, 'replica')}, blocks of ${formatBytes(status.defaults.blockBytes)}`],
     ['jobs', `${status.jobsRunning} running`],
   ]
-  const found = troubles(status)
+  const found = [...endedProcesses(processes, status), ...troubles(status)]
   facts.push(['health', found.length === 0 ? 'healthy' : found[0]!])
   const lines = facts.map(([name, value]) => `${pad(name, 10)}${value}`)
   for (const more of found.slice(1)) lines.push(`${pad('', 10)}${more}`)

@@ -93,6 +93,19 @@ test('a disk without room for another block is full, and that is said', () => {
   expect(found(0)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 0 B free, less than one block'])
 })
 
+test('a process of `up` that has ended is a problem, unless its node is decommissioned: the namenode knows no gateway', () => {
+  const gateway = { role: 'gateway', id: 'gateway', address: '127.0.0.1:9870', pid: 78, dir: '/x' }
+  const datanode = { role: 'datanode', id: 'n1', address: '127.0.0.1:9001', pid: 79, dir: '/y', state: 'gone' }
+  const health = (more: Partial<NodeStatus>, ...processes: Parameters<typeof processLines>[0]): string[] =>
+    statusLines(status({ nodes: [node(more)] }), undefined, processes).filter(line => /^health|has ended/.test(line))
+  expect(health({}, { ...gateway, state: 'live' })).toEqual(['health    healthy'])
+  expect(health({}, { ...gateway, state: 'gone' }, datanode)).toEqual([
+    'health    gateway 127.0.0.1:9870 has ended (process 78): gristmill up --detach starts it again',
+    '          datanode 127.0.0.1:9001 has ended (process 79): gristmill up --detach starts it again',
+  ])
+  expect(health({ service: 'decommissioned' }, datanode)).toEqual(['health    healthy'])
+})
+
 test('a cluster without datanodes says that too', () => {
   expect(statusLines(status({ nodes: [] })).at(-1)).toBe('no datanode is registered')
 })
