@@ -9,6 +9,7 @@ import type { Cluster } from './call/cluster.ts'
 import { checkInteger } from './call/integers.ts'
 import { during, perform } from './call/perform.ts'
 import type { Files } from './files/files.ts'
+import { advisingLocal, type Here } from './files/localname.ts'
 import type { Explanation } from './jobs/explain.ts'
 import { Job, listJobs } from './jobs/job.ts'
 import type { Lineage } from './jobs/lineage.ts'
@@ -47,6 +48,8 @@ export class Programs extends Operations {
     this.#files = tools.files
   }
 
+  get #here(): Here { return { disk: this.#tools.disk, cwd: this.#tools.workingDirectory } }
+
   /**
    * Starts a program, a module whose default export is a `mapReduce` or a `program`, or the name of one that comes with gristmill
    * (`gristmill:wordcount`). Returns it when its job, or that of its first step, is submitted; `await run.wait()` waits for its end. The
@@ -57,9 +60,9 @@ export class Programs extends Operations {
    */
   async run(program: string | URL, options?: RunOptions | null): Promise<Run> {
     // Imported on demand: bundling needs a compiler.
-    const [{ readRunOptions }, { runProgram }] = await Promise.all([import('./jobs/options.ts'), import('./jobs/run.ts')])
+    const [{ listOf, readRunOptions }, { runProgram }] = await Promise.all([import('./jobs/options.ts'), import('./jobs/run.ts')])
     return perform('run', undefined, () => readRunOptions(options), async given =>
-      runProgram(this.#tools, localPathOf(program, 'program'), given))
+      advisingLocal(listOf(given.input), this.#here, runProgram(this.#tools, localPathOf(program, 'program'), given)))
   }
 
   /**
@@ -67,9 +70,9 @@ export class Programs extends Operations {
    * EINVAL for a command without a program, ENOENT for a missing file or input, and what `run` throws.
    */
   async stream(options: StreamOptions): Promise<Run> {
-    const { readStreamOptions, runStream } = await import('./jobs/stream.ts')
+    const [{ readStreamOptions, runStream }, { listOf }] = await Promise.all([import('./jobs/stream.ts'), import('./jobs/options.ts')])
     return perform('stream', undefined, () => readStreamOptions(options), async given =>
-      runStream(this.#tools, given))
+      advisingLocal(listOf(given.run.input), this.#here, runStream(this.#tools, given)))
   }
 
   /**
@@ -180,9 +183,11 @@ export class Programs extends Operations {
    * submitted. Throws as `run` does, but not for an output that exists or is missing.
    */
   async explain(program: string | URL, options?: RunOptions | null): Promise<Explanation> {
-    const [{ readRunOptions }, { explainProgram }] = await Promise.all([import('./jobs/options.ts'), import('./jobs/explainprogram.ts')])
+    const [{ listOf, readRunOptions }, { explainProgram }] = await Promise.all([
+      import('./jobs/options.ts'), import('./jobs/explainprogram.ts'),
+    ])
     return perform('explain', undefined, () => readRunOptions(options), async given =>
-      explainProgram(this.#tools, localPathOf(program, 'program'), given))
+      advisingLocal(listOf(given.input), this.#here, explainProgram(this.#tools, localPathOf(program, 'program'), given)))
   }
 
   /** Handle of a job by its id. Does not check that the job exists. */

@@ -4,7 +4,7 @@
 
 import type { Preparation } from '../load/preparation.ts'
 import type { Mill } from '../mill.ts'
-import { asError } from '../../src/base/errors.ts'
+import { asError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
@@ -17,6 +17,8 @@ export type Options = Readonly<Record<string, unknown>>
 
 export interface CommandContextParts {
   readonly command: string
+  /** The whole command line. */
+  readonly words: readonly string[]
   readonly printer: Printer
   /** Options of this call, global ones included. */
   readonly options: Options
@@ -107,9 +109,17 @@ export class CommandContext {
         // An operand that the work has expanded counts as the paths that it stands for.
         if (this.#loops === loops) this.#operands.add(next.value)
       } catch (error) {
-        this.giveUpOn(next.value, error)
+        this.giveUpOn(next.value, await this.advised(error))
       }
     }
+  }
+
+  /** The error, with advice if a word of the command line is a local file that was looked for in the cluster. */
+  async advised(error: unknown): Promise<unknown> {
+    if (!hasCode(error, 'ENOENT') || removing.has(this.command)) return error
+    const { withLocalAdvice } = await import('../files/localname.ts')
+    const { words, cwd } = this.#parts
+    return withLocalAdvice(error, words.map(word => word.replace(/^--[\w-]+=/, '')), { disk: (await this.world()).disk, cwd })
   }
 
   /** Reports the failure of one operand and counts it; rethrows errors that concern all operands. */
@@ -151,6 +161,9 @@ export class CommandContext {
     await mill?.close()
   }
 }
+
+/** Commands for which a copy of the local file is not what is missing. */
+const removing = new Set(['rm', 'trash', 'test'])
 
 /** An error of node:fs about a local file, which concerns that file alone. */
 const isLocal = (thrown: unknown): boolean => thrown instanceof Error && 'syscall' in thrown && 'code' in thrown

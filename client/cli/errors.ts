@@ -78,7 +78,9 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
       : error.code === 'ENOTDIR' && typeof file === 'string'
         ? ` (${file} is a file)`
         : ''
-  if (phrase !== undefined && subject !== undefined) return `${subject}: ${phrase}${where}`
+  const { advice } = error.details
+  if (phrase !== undefined && subject !== undefined)
+    return `${subject}: ${phrase}${where}${typeof advice === 'string' ? `; ${advice}` : ''}`
   return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
 }
 

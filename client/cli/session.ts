@@ -13,7 +13,6 @@ import type { CommandSpec } from './spec.ts'
 import { commandSuggestion } from './suggestion.ts'
 
 interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> {
-  readonly words: readonly string[]
   readonly version: string
 }
 
@@ -30,6 +29,8 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     if (alias !== undefined) context.note(`"${showText(alias)}" is called ${name!} here`)
     try {
       await spec.run!(context, operands, options as never)
+    } catch (error) {
+      throw await context.advised(error)
     } finally {
       await context.close()
     }

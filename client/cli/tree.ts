@@ -67,7 +67,7 @@ export async function* remotePaths(context: CommandContext, operands: readonly s
     try {
       for await (const path of expandGlob(operand, tree)) yield normalise(path)
     } catch (error) {
-      context.giveUpOn(operand, error)
+      context.giveUpOn(operand, await context.advised(error))
     }
   }
 }

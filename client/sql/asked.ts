@@ -1,5 +1,6 @@
 // Reads a statement, resolves names of tables and views in the catalogue, and finds the files of its tables, which are not read.
 
+import { isAbsolute } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { formatBytes, MiB } from '../../src/base/units.ts'
 import { Semaphore } from '../../src/base/queue.ts'
@@ -7,6 +8,8 @@ import type { LoadAvro } from '../../src/ports/avro.ts'
 import type { Database, OpenDatabase } from '../../src/ports/database.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Random } from '../../src/ports/random.ts'
+import type { CallMessage } from '../call/cluster.ts'
+import { advisingLocal } from '../files/localname.ts'
 import { settled } from '../jobs/splits.ts'
 import type { LinesTable } from '../jobs/stepquery.ts'
 import type { SqlCluster } from './cluster.ts'
@@ -146,9 +149,21 @@ async function filesOf(tools: SqlTools, name: string, signal: AbortSignal | unde
       { details: { path } },
     )
   const table = local === undefined
-    ? await clusterTable((await tools.cluster()).cluster.ask, path, signal, call?.kind)
+    ? await clusterTableOr(tools, path, (await tools.cluster()).cluster.ask, { signal, kind: call?.kind })
     : await localTable(tools.disk, path, local, { ...tools, kind: call?.kind })
   return call ? { ...table, name, path, csv: call.csv } : table
+}
+
+/** The table of a path of the cluster. For a file of this machine, which the cluster does not have, the error says how to name it. */
+function clusterTableOr(
+  { isRemote, disk, cwd }: SqlTools, path: string, ask: CallMessage,
+  { signal, kind }: { readonly signal: AbortSignal | undefined; readonly kind: SqlTable['kind'] | undefined },
+): Promise<SqlTable> {
+  const table = clusterTable(ask, path, signal, kind)
+  // The user of a gateway has no business with the files of its machine.
+  if (isRemote) return table
+  return advisingLocal([path], { disk, cwd }, table, (named, found) =>
+    `there is a local ${found} of this name, which is written '${isAbsolute(named) ? 'file:' : './'}${named}'`)
 }
 
 /** A table of this machine among them. */

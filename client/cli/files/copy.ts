@@ -85,6 +85,7 @@ async function runCp(
   const mill = await context.mill()
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return
+  for (const source of operands.slice(0, -1)) await refuseLocal(context, source, operands.at(-1)!)
   const target = await remoteTarget(mill, operands.at(-1)!, sources.length > 1, context.signal)
   const copies = await placed(context, sources, target, keptName)
   await makeFor(target, copies, canCopy(mill, recursive === true, context.signal))
@@ -101,6 +102,7 @@ async function runMv(
   const mill = await context.mill()
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return
+  for (const source of operands.slice(0, -1)) await refuseLocal(context, source, operands.at(-1)!)
   const target = await remoteTarget(mill, operands.at(-1)!, sources.length > 1, signal)
   const placings = await placed(context, sources, target, keptName)
   await makeFor(target, placings, canCopy(mill, true, signal))

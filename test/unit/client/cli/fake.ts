@@ -164,7 +164,8 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   const streams = { stdin: new PassThrough(), stdout: sink('out'), stderr: sink('err') }
   const printer = new Printer(streams as never, given.env ?? {}, () => ending.abort(new GristmillError('EPIPE', 'gone')))
   const clock = { now: () => nowMs, mono: () => 0, ...given.clock }
-  const world = { clock, disk: given.disk, random: { id: () => 'r1' }, openDatabase: openDuckDB } as unknown as World
+  const disk = given.disk ?? { stat: async () => undefined }
+  const world = { clock, disk, random: { id: () => 'r1' }, openDatabase: openDuckDB } as unknown as World
   if (given.input !== undefined) streams.stdin.end(given.input)
   // A query asks for the datanodes, and for the status of its tables, and submits a job.
   const ask = async ({ name }: { name: string }, { path, spec }: {
