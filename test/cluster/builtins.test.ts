@@ -2,7 +2,8 @@
 // and lines in many scripts, long keys, empty inputs, columns of CSV and JSON lines.
 
 import { spawnSync } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { cp, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { builtins } from '../../client/jobs/builtins.ts'
@@ -186,6 +187,61 @@ describe('join', () => {
     expect(await output('join', ['/sums.jsonl', '/marks.jsonl'], ...param('key=town', 'format=jsonl', 'type=left')))
       .toMatch(/^\{"town":null,"sum":2\}\n\{"town":null,"sum":3\}\n/)
   })
+})
+
+// Each parameter that names columns, in both formats.
+test.each([
+  ['sort -i /sums.jsonl', 'columns=twon,sum format=jsonl', /no column "twon" \(did you mean town\?\); the rows have town, sum/],
+  ['sort -i /sums.jsonl', 'columns=summ format=jsonl reverse=true', /no column "summ" \(did you mean sum\?\)/],
+  ['sort -i /towns.csv', 'columns=poeple', /no column "poeple" \(did you mean people\?\); the file has id, town, people/],
+  ['distinct -i /sums.jsonl', 'columns=sum,twon format=jsonl count=true', /no column "twon" \(did you mean town\?\)/],
+  ['distinct -i /towns.csv', 'columns=twon', /no column "twon" \(did you mean town\?\)/],
+  ['top -i /sums.jsonl', 'columns=twon format=jsonl', /no column "twon" \(did you mean town\?\)/],
+  ['top -i /sums.jsonl', 'by=smu format=jsonl', /no column "smu" \(did you mean sum\?\)/],
+  ['top -i /towns.csv', 'by=peple', /no column "peple" \(did you mean people\?\)/],
+  ['join -i /sums.jsonl -i /marks.jsonl', 'leftKey=twon rightKey=town format=jsonl', /no column "twon" \(did you mean town\?\); the left rows have/],
+  ['join -i /sums.jsonl -i /marks.jsonl', 'leftKey=town rightKey=twon format=jsonl', /no column "twon" \(did you mean town\?\); the right rows have/],
+  ['join -i /sums.jsonl -i /marks.jsonl', 'key=town format=jsonl columns=town,mrak', /no column "mrak" \(did you mean mark\?\)/],
+  ['join -i /towns.csv -i /sums.csv', 'key=town columns=town,poeple,sum', /no column "poeple" \(did you mean people\?\)/],
+  ['join -i /towns.csv -i /sums.csv', 'key=town type=full columns=town,right.idd', /no column "right.idd" \(did you mean right.id\?\)/],
+  ['join -i /towns.csv -i /sums.csv', 'key=town columns=sum,right.sum', /no column "sum"/],
+  ['join -i /towns.csv -i /sums.csv', 'leftKey=people rightKey=sum columns=id,sum', /sum is the key of the right rows, .* as people/],
+  ['join -i /towns.csv -i /sums.csv', 'leftKey=tonw rightKey=town', /no column "tonw" \(did you mean town\?\)/],
+])('%s --param %s is refused, and publishes nothing', async (words, params, message) => {
+  const seen = await cluster.run(['run', ...`gristmill:${words}`.split(' '), '-o', '/refused', ...param(...params.split(' '))])
+  expect(seen.stderr).toMatch(message)
+  expect(seen.code).toBe(1)
+  expect((await cluster.run(['test', '-e', '/refused'])).code).toBe(1)
+})
+
+test('a column of JSON lines that one row of many has is one, and rows that are not there have any', async () => {
+  await cluster.ok(['put', '-', '/rare.jsonl'], `${'{"town":"Ulm"}\n'.repeat(20_000)}{"town":"Bonn","rare":7}\n`)
+  await cluster.ok(['put', '-', '/header.csv'], 'town,mayor\n')
+  expect(await output('top', '/rare.jsonl', ...param('by=rare', 'format=jsonl'))).toBe('{"town":"Bonn","rare":7}\n')
+  expect(await output('distinct', '/rare.jsonl', '--reducers', '3', ...param('columns=rare', 'format=jsonl')))
+    .toContain('{"rare":7}')
+  expect(await output('sort', '/rare.jsonl', ...param('columns=rare', 'format=jsonl'))).toMatch(/\{"town":"Bonn","rare":7\}\n$/)
+  expect(await output('join', ['/towns.csv', '/header.csv'], ...param('key=town', 'type=left', 'columns=id,mayor')))
+    .toMatch(/^id,mayor\n1,\n/)
+  expect(await output('join', ['/rare.jsonl', '/marks.jsonl'], ...param('key=town', 'format=jsonl', 'type=left', 'columns=rare,mark')))
+    .toMatch(/^\{"rare":7,"mark":null\}\n\{"rare":null,"mark":"u"\}\n/)
+})
+
+test('a copy of their directory runs, as the guide says', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'gristmill-copy-'))
+  try {
+    await cp(join(root, 'docs/examples/programs'), dir, { recursive: true })
+    for (const [name, ...params] of [
+      ['top', 'columns=town'], ['distinct', 'columns=town'], ['sort', 'columns=town'], ['grep', 'pattern=Ulm'], ['wordcount'],
+      ['join', 'key=town', 'left=/towns.csv', 'columns=town,sum'],
+    ] as const) {
+      const inputs = name === 'join' ? ['-i', '/towns.csv', '-i', '/sums.csv'] : ['-i', '/towns.csv']
+      await cluster.ok(['run', join(dir, `${name}.ts`), ...inputs, '-o', `/copy-${name}`, ...param(...params)])
+      expect(await cluster.ok(['cat', `/copy-${name}/part-*`]), name).toMatch(/ulm/i)
+    }
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
 })
 
 test.each([

@@ -44,8 +44,104 @@ export function keyOf(row: Row, column: string, format: Format): Key {
   const value = row[column]
   if (value === undefined) {
     if (format === 'jsonl') return null
-    throw new Error(`there is no column ${JSON.stringify(column)}; the file has ${Object.keys(row).join(', ')}`)
+    throw noColumn(column, Object.keys(row), 'the file has')
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return JSON.stringify(value)
   return value as Key
+}
+
+/** `seen`: names to suggest, and to list behind `has`. */
+export function noColumn(column: string, seen: readonly string[], has = 'the rows have'): Error {
+  const near = nearestTo(column, seen)
+  const meant = near === undefined ? '' : ` (did you mean ${near}?)`
+  return new Error(`there is no column ${JSON.stringify(column)}${meant}; ${has} ${seen.join(', ')}`)
+}
+
+/** The nearest name, at most two letters or a third of them away. */
+function nearestTo(word: string, names: readonly string[]): string | undefined {
+  const close = names.map(name => ({ name, distance: distanceOf(word.toLowerCase(), name.toLowerCase()) }))
+    .sort((a, b) => a.distance - b.distance)[0]
+  if (!close || close.distance > Math.max(2, word.length / 3) || close.distance >= Math.max(word.length, close.name.length)) return undefined
+  return close.name
+}
+
+/** Letters to insert, delete or change. */
+function distanceOf(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    row = next
+  }
+  return row[b.length]!
+}
+
+/** What a task found of the columns that the parameters name; pairs of the shuffle carry it to the task that knows all. */
+export type ColumnMark = readonly [found: readonly string[], seen: readonly string[]]
+
+/** JSON objects may have any number of names: so many are remembered, for the message. */
+const seenMax = 30
+const sampledMax = 1000
+
+/**
+ * Looks for columns in the rows of a task, and in the marks of other tasks. A JSON object may lack any field, and a row of a join has only
+ * the columns of its side: that a name is misspelt is known when no row has it.
+ */
+export class ColumnSearch {
+  readonly #asked: readonly string[]
+  readonly #missing: Set<string>
+  readonly #seen = new Set<string>()
+  #rows = 0
+
+  constructor(asked: readonly string[]) {
+    this.#asked = asked
+    this.#missing = new Set(asked)
+  }
+
+  look(row: Row): void {
+    this.#rows++
+    if (this.#missing.size === 0) return
+    for (const name of this.#missing) if (Object.hasOwn(row, name)) this.#missing.delete(name)
+    if (this.#rows > sampledMax) return
+    for (const name of Object.keys(row)) if (this.#seen.size < seenMax) this.#seen.add(name)
+  }
+
+  /** undefined: no rows, which say nothing. */
+  mark(): ColumnMark | undefined {
+    return this.#rows === 0 ? undefined : [this.#asked.filter(name => !this.#missing.has(name)), [...this.#seen]]
+  }
+
+  take([found, seen]: ColumnMark): void {
+    this.#rows++
+    for (const name of found) this.#missing.delete(name)
+    for (const name of seen) if (this.#seen.size < seenMax) this.#seen.add(name)
+  }
+
+  get hasRows(): boolean { return this.#rows > 0 }
+
+  get missing(): ReadonlySet<string> { return this.#missing }
+
+  get seen(): readonly string[] { return [...this.#seen] }
+
+  /** Throws for a column that no row has, if there were rows. */
+  check(): void {
+    if (this.hasRows) for (const name of this.#missing) throw noColumn(name, this.seen)
+  }
+}
+
+/** JSON lines that are no objects are refused: a list is a mark. */
+export const isMark = (value: Row | ColumnMark): value is ColumnMark => Array.isArray(value)
+
+/** One mark for those of several tasks. */
+export function markOf(marks: Iterable<ColumnMark>, asked: readonly string[]): ColumnMark {
+  const search = new ColumnSearch(asked)
+  for (const mark of marks) search.take(mark)
+  return search.mark()!
+}
+
+/** Throws for a column that no row has. */
+export function checkMarks(marks: Iterable<ColumnMark>, asked: readonly string[]): void {
+  const search = new ColumnSearch(asked)
+  for (const mark of marks) search.take(mark)
+  search.check()
 }

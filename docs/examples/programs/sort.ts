@@ -1,7 +1,7 @@
 // gristmill:sort: the lines of the input in order, or its rows in the order of columns. Records with equal keys stay in the order of the
 // input. With more than one reducer each part is in order by itself.
 import { mapReduce, type Emit, type Key } from 'gristmill'
-import { columnsOf, formatOf, inputOf, keyOf, rowOf } from './columns.ts'
+import { ColumnSearch, columnsOf, formatOf, inputOf, isMark, keyOf, rowOf, type ColumnMark, type Row } from './columns.ts'
 import { reversed } from './reversed.ts'
 
 interface SortParams { columns?: string, format?: string, numeric?: boolean, reverse?: boolean }
@@ -15,17 +15,36 @@ export default ({ columns = '', format = '', numeric = false, reverse = false }:
     const key = compared.length === 1 ? compared[0]! : compared
     return reverse ? reversed(key) : key
   }
+  let search: ColumnSearch
   return mapReduce({
     params: { columns: String(columns), format: String(format), numeric, reverse },
     input: inputOf(reads),
     output: { format: reads === 'lines' ? 'text' : reads },
+    ...reads === 'jsonl' && {
+      setup() { search = new ColumnSearch(names) },
+      // Rows are objects, marks are lists: the key of marks may be that of rows.
+      teardown(emit: Emit<Key, unknown>, { phase }: { readonly phase: string }) {
+        const mark = phase === 'map' ? search.mark() : undefined
+        if (mark) emit(null, mark)
+      },
+    },
     map(record, emit: Emit<Key, unknown>) {
+      if (reads === 'jsonl') search.look(rowOf(record))
       emit(keyFor(record), record)
     },
-    reduce(_key, records, emit) {
-      for (const record of records) emit(null, record)
+    reduce: reads !== 'jsonl' ? pass : (_key, records, emit) => {
+      const all = new ColumnSearch(names)
+      for (const record of records as Iterable<Row | ColumnMark>) {
+        if (isMark(record)) all.take(record)
+        else emit(null, record)
+      }
+      all.check()
     },
   })
+}
+
+function pass(_key: Key, records: Iterable<unknown>, emit: Emit<null, unknown>): void {
+  for (const record of records) emit(null, record)
 }
 
 /** The number at the beginning of a text; null, which comes before all numbers, if there is none. */

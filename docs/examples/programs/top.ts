@@ -1,6 +1,8 @@
 // gristmill:top: the most frequent lines, or values of columns; with `by`, the rows with the largest numbers in that column.
 import { mapReduce, sum, type Emit, type Key } from 'gristmill'
-import { columnsOf, formatOf, inputOf, keyOf, outputOf, rowOf, type Row } from './columns.ts'
+import {
+  checkMarks, ColumnSearch, columnsOf, formatOf, inputOf, isMark, keyOf, markOf, outputOf, rowOf, type ColumnMark, type Row,
+} from './columns.ts'
 import { Ranking } from './ranking.ts'
 
 interface TopParams { n?: number, columns?: string, format?: string, by?: string }
@@ -19,21 +21,34 @@ function mostFrequent({ columns, format, ...params }: Params) {
   const names = columnsOf(columns)
   const reads = formatOf(format, names.length > 0)
   let ranking: Ranking<Key>
+  let search: ColumnSearch
   return mapReduce({
     params: { columns, format, ...params },
     input: inputOf(reads),
     output: outputOf(reads, [...names, 'count']),
-    setup() { ranking = new Ranking(params.n) },
-    map(record, emit: Emit<Key, number>) {
-      emit(reads === 'lines' ? (record as string) : names.map(name => keyOf(rowOf(record), name, reads)), 1)
+    setup() {
+      ranking = new Ranking(params.n)
+      search = new ColumnSearch(names)
     },
-    combine: (_key, counts) => sum(counts),
+    map(record, emit: Emit<Key, number | ColumnMark>) {
+      if (reads === 'lines') return emit(record as string, 1)
+      const row = rowOf(record)
+      search.look(row)
+      emit(names.map(name => keyOf(row, name, reads)), 1)
+    },
+    combine: (key, counts) => (key === null ? markOf(counts as Iterable<ColumnMark>, names) : sum(counts as Iterable<number>)),
     partition: first,
     reduce(key, counts) {
-      ranking.add({ score: sum(counts), tie: typeof key === 'string' ? key : textOf(key), item: key })
+      // Rows have lists of values for keys: null is that of the marks.
+      if (key === null) return checkMarks(counts as Iterable<ColumnMark>, names)
+      ranking.add({ score: sum(counts as Iterable<number>), tie: typeof key === 'string' ? key : textOf(key), item: key })
     },
     teardown(emit, { phase }) {
-      if (phase === 'map') return
+      if (phase === 'map') {
+        const mark = reads === 'jsonl' ? search.mark() : undefined
+        if (mark) emit(null, mark)
+        return
+      }
       for (const { item, score } of ranking.best) {
         if (reads === 'lines') emit(item, score)
         else emit(null, { ...Object.fromEntries(names.map((name, i) => [name, (item as readonly Key[])[i]])), count: score })
@@ -45,25 +60,38 @@ function mostFrequent({ columns, format, ...params }: Params) {
 function largest({ by, format, ...params }: Params) {
   const reads = formatOf(format, true)
   let ranking: Ranking<Row>
+  let search: ColumnSearch
   return mapReduce({
     params: { by, format, ...params },
     input: inputOf(reads),
     output: outputOf(reads),
-    setup() { ranking = new Ranking(params.n) },
-    map(record, _emit: Emit<null, Row>, context) {
+    setup() {
+      ranking = new Ranking(params.n)
+      search = new ColumnSearch([by])
+    },
+    map(record, _emit: Emit<null, Row | ColumnMark>, context) {
       const row = rowOf(record)
+      search.look(row)
       const score = numberOf(keyOf(row, by, reads))
       if (score === undefined) context.counter(`rows without a number in ${by}`)
       else ranking.add({ score, tie: textOf(row), item: row })
     },
     // Only the best rows of each task travel.
     teardown(emit, { phase }) {
-      if (phase === 'map') for (const { item } of ranking.best) emit(null, item)
+      if (phase !== 'map') return
+      for (const { item } of ranking.best) emit(null, item)
+      const mark = reads === 'jsonl' ? search.mark() : undefined
+      if (mark) emit(null, mark)
     },
     partition: first,
     reduce(_key, rows, emit) {
       const best = new Ranking<Row>(params.n)
-      for (const row of rows) best.add({ score: numberOf(keyOf(row, by, reads))!, tie: textOf(row), item: row })
+      const all = new ColumnSearch([by])
+      for (const row of rows) {
+        if (isMark(row)) all.take(row)
+        else best.add({ score: numberOf(keyOf(row, by, reads))!, tie: textOf(row), item: row })
+      }
+      all.check()
       for (const { item } of best.best) emit(null, item)
     },
   })
