@@ -6,6 +6,7 @@
 import { basename, dirname } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { join, nameOf, normalise, parentOf } from '../../src/base/paths.ts'
+import { showText } from '../../src/base/quote.ts'
 import { withoutEnd } from '../../src/base/withoutend.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Mill } from '../mill.ts'
@@ -113,6 +114,29 @@ export async function placed(
     copies.push({ from, to })
   })
   return copies
+}
+
+/**
+ * Notes each directory that is copied into a directory of its own name, as `put -r a /a` does when /a exists: a second copy beside the
+ * files of the first, where more often those were to be brought up to date.
+ */
+export async function noteNested(
+  context: CommandContext, command: 'put' | 'get' | 'cp', { operand, target, copies }: {
+    readonly operand: string; readonly target: Target; readonly copies: readonly Placed[]
+  }, isDirectory: (from: string) => Promise<boolean>,
+): Promise<void> {
+  const name = basename(operand)
+  if (!target.directory) return
+  const above = command === 'get' ? dirname(operand) : parentOf(normalise(operand))
+  for (const { from, to } of copies) {
+    if (basename(to) !== name || !await isDirectory(from)) continue
+    const at = showText(`${withoutEnd(operand, '/')}/${name}`)
+    const again = `gristmill ${command} -rf ${shellWord(from)} ${shellWord(above)}`
+    context.note(
+      `${showText(from)} is copied into the directory ${showText(operand)}, as ${at}; `
+      + `to copy its files over those of ${showText(operand)}: ${again}`,
+    )
+  }
 }
 
 /** Name that a path of the cluster keeps in a directory. */

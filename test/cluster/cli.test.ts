@@ -317,6 +317,32 @@ describe.each(['cluster', 'embedded'] as const)('%s', kind => {
     expect(await ok('ls', area)).toBe('in\n')
   })
 
+  test('a directory that is copied into one of its own name is noted, with the command that copies over it', async () => {
+    await mkdir(local('tree'))
+    await writeFile(local('tree/a'), 'one')
+    expect((await mill('put', '-r', local('tree'), `${area}/tree`)).stderr).toBe('')
+    const says = async (from: string, to: string, over: string, ...words: string[]): Promise<void> => {
+      const { code, stderr } = await mill(...words)
+      expect([code, stderr]).toEqual([0, expect.stringContaining(`${from} is copied into the directory ${to}, as `)])
+      expect(stderr).toContain(`${to.replace(/\/$/, '')}/tree; to copy its files over those of ${to}: gristmill ${over}`)
+    }
+    await says(local('tree'), `${area}/tree`, `put -rf ${local('tree')} ${area}`, 'put', '-r', local('tree'), `${area}/tree`)
+    await ok('rm', '-r', `${area}/tree/tree`)
+    await says(local('tree'), `${area}/tree/`, `put -rf ${local('tree')} ${area}`, 'put', '-r', local('tree'), `${area}/tree/`)
+    await ok('rm', '-r', `${area}/tree/tree`)
+    const above = join(dir, area)
+    await says(`${area}/tree`, local('tree'), `get -rf ${area}/tree ${above}`, 'get', '-r', `${area}/tree`, local('tree'))
+    await ok('mkdir', `${area}/else`)
+    await ok('cp', '-r', `${area}/tree`, `${area}/else/tree`)
+    await says(`${area}/tree`, `${area}/else/tree`, `cp -rf ${area}/tree ${area}/else`, 'cp', '-r', `${area}/tree`, `${area}/else/tree`)
+    // The command of the note does it, without another note; a file of the name is no directory.
+    await writeFile(local('tree/a'), 'two')
+    expect(await mill('put', '-rf', local('tree'), area)).toMatchObject({ code: 0, stderr: '' })
+    expect(await ok('cat', `${area}/tree/a`)).toBe('two')
+    await writeFile(local('else'), 'x')
+    expect(await mill('put', '-r', local('else'), `${area}/else`)).toMatchObject({ code: 0, stderr: '' })
+  })
+
   test('no temporary file is left on the local side', async () => {
     await writeFile(local('a'), 'x'.repeat(100_000))
     await ok('put', local('a'), `${area}/a`)

@@ -38,7 +38,7 @@ async function portIn(dir: string, text: string): Promise<string> {
  */
 test.each([
   ['builtins', 3, 'open'], ['getting-started', 5, 'closed'], ['monitoring', 7, 'closed'], ['undo', 10, 'open'], ['stream', 5, 'open'],
-  ['sql', 9, 'open'], ['workflows', 4, 'open'],
+  ['sql', 9, 'open'], ['hdfs', 2, 'open'], ['workflows', 4, 'open'],
 ])('the commands of the guide %s print what it shows', async (name, printing, embedded) => {
   const blocks = blocksOf(await readFile(join(root, `docs/guide/${name}.md`), 'utf8'))
   expect(blocks.filter(({ printed }) => printed !== undefined)).toHaveLength(printing)

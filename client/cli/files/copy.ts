@@ -4,11 +4,12 @@
 import { GristmillError } from '../../../src/base/errors.ts'
 import { isWithin, normalise } from '../../../src/base/paths.ts'
 import { isPattern } from '../../glob/pattern.ts'
+import type { Mill } from '../../mill.ts'
 import type { CommandContext } from '../context.ts'
 import { copyAll } from '../copy.ts'
 import { Refusal } from '../errors.ts'
 import type { CommandSpec } from '../spec.ts'
-import { canCopy, inWords, keptName, localTarget, makeFor, placed, remoteTarget, shellWord } from '../target.ts'
+import { canCopy, inWords, keptName, localTarget, makeFor, noteNested, placed, remoteTarget, shellWord } from '../target.ts'
 import { localPath, remotePaths, statusOrNone } from '../tree.ts'
 import { writeToStdout } from './cat.ts'
 import { blockSize, overwrite, preserve, recursive, replication } from './options.ts'
@@ -57,6 +58,7 @@ async function runGet(
   const target = await localTarget(disk, to, localPath(context, to), sources.length > 1)
   const copies = await placed(context, sources, target, keptName)
   await makeFor(target, copies, canCopy(mill, recursive === true, context.signal))
+  if (recursive) await noteNested(context, 'get', { operand: to, target, copies }, isDirectoryIn(mill, context.signal))
   await copyAll(context, {
     verb: 'get', copies,
     walk: (copy, options) => mill.getSteps(copy.from, copy.to, { ...options, recursive, overwrite, preserve }),
@@ -76,6 +78,9 @@ async function refuseLocal(context: CommandContext, source: string, to: string):
   )
 }
 
+const isDirectoryIn = (mill: Mill, signal: AbortSignal) => async (path: string): Promise<boolean> =>
+  (await statusOrNone(mill, path, signal))?.type === 'directory'
+
 interface CpOptions { recursive?: boolean; overwrite?: boolean; preserve?: boolean; replication?: number; blockSize?: number }
 
 async function runCp(
@@ -89,6 +94,7 @@ async function runCp(
   const target = await remoteTarget(mill, operands.at(-1)!, sources.length > 1, context.signal)
   const copies = await placed(context, sources, target, keptName)
   await makeFor(target, copies, canCopy(mill, recursive === true, context.signal))
+  if (recursive) await noteNested(context, 'cp', { operand: operands.at(-1)!, target, copies }, isDirectoryIn(mill, context.signal))
   await copyAll(context, {
     verb: 'copy', copies,
     walk: ({ from, to }, options) => mill.cpSteps(from, to, { ...options, recursive, overwrite, preserve, replication, blockSize }),

@@ -9,7 +9,7 @@ import { copyAll } from '../copy.ts'
 import { Refusal } from '../errors.ts'
 import { expandGlob } from '../glob.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
-import { keptLocalName, makeFor, placed, remoteTarget, shellWord } from '../target.ts'
+import { keptLocalName, makeFor, noteNested, placed, remoteTarget, shellWord } from '../target.ts'
 import { localPath, localTree, statusOrNone } from '../tree.ts'
 import { blockSize, delimiter, format, header, overwrite, preserve, recursive, replication } from './options.ts'
 
@@ -70,6 +70,9 @@ async function runPut(context: CommandContext, operands: readonly string[], opti
     const found = await disk.stat(localPath(context, source), { follow: true })
     return found?.kind === 'file' || recursive === true && found?.kind === 'directory'
   })
+  if (recursive)
+    await noteNested(context, 'put', { operand: to, target, copies }, async source =>
+      (await disk.stat(localPath(context, source), { follow: true }))?.kind === 'directory')
   await copyAll(context, {
     verb: 'put', parallel, copies,
     walk: (copy, walking) =>
