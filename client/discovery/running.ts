@@ -18,6 +18,8 @@ export interface RunningProcess {
   readonly dir: string
   /** A gateway has a URL for each dialect, by its name. Missing: recorded by an earlier version. */
   readonly endpoints?: Readonly<Record<string, string>>
+  /** Sources of the settings that `up` was given for it, by name. Missing: recorded by an earlier version. */
+  readonly origins?: Readonly<Record<string, string>>
 }
 
 export interface Running {

@@ -1,10 +1,11 @@
 // `gristmill config`: each setting that has an effect on this command and on the servers of its cluster, with its source. Servers of `up`
 // write the settings that they were given into their ready lines; servers of other machines tell theirs to the namenode.
 
-import { flagOf, settingNames } from '../../src/base/config.ts'
+import { flagOf, originText, settingNames } from '../../src/base/config.ts'
 import { settings as table, type SettingName, type SettingUser, type Settings } from '../../src/base/settings.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
+import type { LogLevel } from '../../src/ports/log.ts'
 import type { ServerSetting, ServerState } from '../../src/protocol/server.ts'
 import { locate, secretDefault, type ClusterLocation } from '../discovery/locate.ts'
 import { findSettings, type FoundSettings } from '../discovery/readsettings.ts'
@@ -104,7 +105,7 @@ const notEmbedded: ReadonlySet<SettingName> = new Set(['cluster', 'host', 'port'
 function entriesOf(users: readonly SettingUser[], { settings, origins }: FoundSettings, defaults: Defaults): ConfigEntry[] {
   return usedBy(users).map(name => {
     const origin = origins.get(name)
-    if (origin) return { name, value: settings[name], from: origin.kind === 'file' ? `file ${origin.name}` : origin.name }
+    if (origin) return { name, value: settings[name], from: originText(origin) }
     return { name, ...defaults[name] ?? { text: plain(table[name].fallback), from: 'default' } }
   })
 }
@@ -122,7 +123,9 @@ interface UpFacts {
   readonly hostName: string
 }
 
-async function serverConfig(disk: Disk, { role, address, dir }: RunningProcess, { logs, said, hostName }: UpFacts): Promise<ServerConfig> {
+async function serverConfig(
+  disk: Disk, { role, address, dir, origins }: RunningProcess, { logs, said, hostName }: UpFacts,
+): Promise<ServerConfig> {
   const name = dir.slice(dir.lastIndexOf('/') + 1)
   const given = await readySettings(disk, `${logs}/${name}.ready`)
   if (!given) return { name, address, settings: undefined }
@@ -134,12 +137,15 @@ async function serverConfig(disk: Disk, { role, address, dir }: RunningProcess, 
     settings: usedBy([role, 'all']).map(setting => {
       const value = given[setting]
       if (value === undefined) return { name: setting, ...known[setting] ?? { text: plain(table[setting].fallback) }, from: 'default' }
-      return { name: setting, value, from: Object.hasOwn(said, setting) ? `up ${flagOf(setting)}` : 'up' }
+      // An earlier version records no origins.
+      const from = origins ? origins[setting] : Object.hasOwn(said, setting) ? `up ${flagOf(setting)}` : undefined
+      return { name: setting, value, from: from ?? 'up' }
     }),
   }
 }
 
-async function readySettings(disk: Disk, file: string): Promise<Settings | undefined> {
+/** Settings that a server of `up` was given. undefined: its ready line is gone, or of an earlier version. */
+export async function readySettings(disk: Disk, file: string): Promise<Settings | undefined> {
   try {
     const line = (await disk.readFile(file)).toString('utf8').split('\n').find(part => part.startsWith('{'))
     return line === undefined ? undefined : (JSON.parse(line) as Ready).settings as Settings | undefined
@@ -157,6 +163,20 @@ export async function ownSettings(
   return entriesOf([role, 'all'], await findSettings(deps, flags), defaults).map(({ name, value, text, from }) => ({
     name, ...value === undefined ? { text: text ?? '' } : { json: JSON.stringify(value) }, from,
   }))
+}
+
+/** The servers with the levels that their logs have now. */
+export function withLevels(servers: readonly ServerConfig[], states: readonly ServerState[]): ServerConfig[] {
+  const levels = new Map<string, ServerState['logLevel']>(states.map(({ address, logLevel }) => [address, logLevel]))
+  return servers.map(server => {
+    const level = server.address === undefined ? undefined : levels.get(server.address)
+    return !server.settings || level === undefined ? server : { ...server, settings: server.settings.map(entry => atLevel(entry, level)) }
+  })
+}
+
+function atLevel(entry: ConfigEntry, level: LogLevel): ConfigEntry {
+  if (entry.name !== 'logLevel' || (entry.value ?? entry.text) === level) return entry
+  return { name: 'logLevel', value: level, from: 'gristmill loglevel' }
 }
 
 /** The settings that a server has told the namenode. Settings of a later version are left out. */

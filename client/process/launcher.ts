@@ -143,8 +143,9 @@ export class Launcher {
 
   async #launch(server: Omit<ServerPlan, 'logDir' | 'secretFile'>): Promise<ServerProcess> {
     const { world: { disk }, settings: { home: userHome }, signal } = this.#options
-    const { dir } = this.#plan
-    const made = ServerProcess.launch(this.#options, { ...server, logDir: logDirectory(dir), secretFile: this.#secretFile })
+    const { dir, origins } = this.#plan
+    const plan: ServerPlan = { ...server, logDir: logDirectory(dir), secretFile: this.#secretFile }
+    const made = ServerProcess.launch({ ...this.#options, origins }, plan)
     this.#started.push(made)
     this.#noted = this.#noted.then(() => noteStarting(disk, userHome, { dir, processes: this.#started.map(each => each.process) }))
     await this.#noted

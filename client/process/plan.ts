@@ -1,6 +1,7 @@
-// Options and plan of `gristmill up`: current options over those remembered from the last time. Reads directories, and changes nothing.
+// Options and plan of `gristmill up`: current options over those remembered from earlier times, which hold over variables and the settings
+// file as options do. Reads directories, and changes nothing.
 
-import { settingNames } from '../../src/base/config.ts'
+import { flagOf, originText, settingNames, type SettingOrigin } from '../../src/base/config.ts'
 import { settings as table, type Setting, type SettingName, type Settings } from '../../src/base/settings.ts'
 import { stampName } from '../../src/home/home.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -14,9 +15,13 @@ import { askedOfUp, checkGatewayPorts } from './askedports.ts'
 import { replicationDefault } from './namenode.ts'
 import { refuseLostNamenode } from '../discovery/lostnamenode.ts'
 import { oneDirectory } from './run.ts'
+import { ownOfEach } from './server.ts'
+import { valueText } from '../../src/base/valuetext.ts'
 
 export interface UpOptions {
   readonly settings: Settings
+  /** Source of each setting that was given. */
+  readonly origins: ReadonlyMap<SettingName, SettingOrigin>
   /** Those of the settings that the command line gave: they hold the next time, too. */
   readonly flags: Readonly<Record<string, unknown>>
   readonly world: World
@@ -36,6 +41,8 @@ export interface UpOptions {
 
 export interface UpPlan {
   readonly settings: Settings
+  /** Sources of the settings that its processes are given as they are, by name. */
+  readonly origins: Readonly<Record<string, string>>
   readonly dir: string
   /** undefined: `up` creates one in `dir`. */
   readonly secretFile: string | undefined
@@ -54,25 +61,27 @@ export interface UpPlan {
 
 export const datanodesDefault = 3
 /** Settings with fields of their own, or that do not describe the cluster. */
-const notRemembered: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFile', 'dir', 'port', 'datanodes'])
-const rememberable = settingNames.filter(name => !notRemembered.has(name) && (table[name].usedBy as readonly string[]).includes('up'))
+const notRemembered: ReadonlySet<SettingName> = new Set(['home', 'cluster', 'secretFile', 'dir', 'port', 'datanodes', 'logFile'])
+const rememberable = settingNames.filter(
+  name => !notRemembered.has(name) && (table[name].usedBy as readonly string[]).some(user => user === 'up' || user === 'all'),
+)
+/** Options that count beside them. `ports` and `datanodes` of the record have values also if there was no such option. */
+const sayable: readonly SettingName[] = [...rememberable, 'port', 'datanodes']
+
+interface PlanDeps {
+  readonly disk: Disk
+  readonly cores: number
+}
+type Asked = Pick<UpOptions, 'flags' | 'origins'> & { readonly settings: Settings }
 
 /** Throws UNAVAILABLE, and CONFIG_INVALID, instead of making a cluster where one has been whose data is not there. */
-export async function planUp(
-  { disk, cores }: { readonly disk: Disk; readonly cores: number }, asked: Settings, flags: Readonly<Record<string, unknown>>,
-): Promise<UpPlan> {
+export async function planUp({ disk, cores }: PlanDeps, { settings: asked, flags, origins }: Asked): Promise<UpPlan> {
   const { dir, before, earlier, notes } = await directoryOf(disk, asked)
   await refuseLostNamenode(disk, dir)
-  const again = Object.entries(before?.said ?? {}).filter(
-    ([name]) => (rememberable as readonly string[]).includes(name) && asked[name as SettingName] === undefined,
-  )
-  const settings: Settings = {
-    ...asked,
-    ...Object.fromEntries(again.map(([name, text]) => [name, (table[name as SettingName] as Setting<unknown>).parse(text)])),
-  }
+  const { settings, sources } = withRemembered({ settings: asked, flags, origins }, before?.said ?? {}, notes)
   checkGatewayPorts(flags, settings.gateway ?? false)
   askedOfUp(settings, settings.gateway ?? false)
-  const datanodes = await datanodesOf(disk, dir, { asked: asked.datanodes, before: before?.datanodes })
+  const datanodes = await datanodesOf(disk, dir, { asked: settings.datanodes, before: before?.datanodes })
   if (datanodes.more.length > 0) {
     notes.push(
       `${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; remove a datanode with "gristmill decommission"`,
@@ -91,7 +100,7 @@ export async function planUp(
   const secretFile = asked.secretFile ?? before?.secretFile
   const said = {
     ...before?.said,
-    ...Object.fromEntries(rememberable.filter(name => flags[name] !== undefined).map(name => [name, String(asked[name])])),
+    ...Object.fromEntries(sayable.filter(name => flags[name] !== undefined).map(name => [name, String(asked[name])])),
   }
   // The datanodes share the processor: as many tasks as it has cores, but one for each datanode.
   const slots = settings.slots ?? Math.max(1, Math.floor(cores / names.length))
@@ -100,10 +109,37 @@ export async function planUp(
     ...earlier.length > 0 && { earlier },
   }
   return {
-    settings: { ...settings, replication, slots }, dir, secretFile, datanodes: names, gateway: settings.gateway ?? false,
+    settings: { ...settings, replication, slots }, origins: sources, dir, secretFile, datanodes: names, gateway: settings.gateway ?? false,
     ports: before?.ports ?? {}, notes, remembered,
     begun: { ...remembered, said: before?.said ?? {}, datanodes: before?.datanodes },
   }
+}
+
+/** Current options over those of earlier times, over variables and the settings file. `sources`: see UpPlan.origins. */
+function withRemembered(
+  { settings: asked, flags, origins }: Asked, said: Remembered['said'], notes: string[],
+): { settings: Settings; sources: Record<string, string> } {
+  const again = sayable.filter(name => said[name] !== undefined && flags[name] === undefined)
+  const parsed = (name: SettingName): unknown => (table[name] as Setting<unknown>).parse(said[name])
+  for (const name of again) {
+    const origin = origins.get(name)
+    if (!origin || String(asked[name]) === said[name]) continue
+    const [flag, other] = [flagOf(name), `${valueText(name, asked[name])} (${originText(origin)})`]
+    notes.push(`${flag} ${valueText(name, parsed(name))} of an earlier "up" is in effect, and not ${other}; give ${flag} again to change it`)
+  }
+  const settings: Settings = {
+    ...asked, ...Object.fromEntries(again.map(name => [name, parsed(name)])),
+    // The last time's port is remembered as that of a process: only one that is asked for now must be free.
+    ...again.includes('port') && { port: undefined },
+  }
+  const sources: Record<string, string> = {}
+  for (const name of settingNames.filter(one => !ownOfEach.includes(one))) {
+    const origin = origins.get(name)
+    if (again.includes(name) || origin?.kind === 'option') sources[name] = `up ${flagOf(name)}`
+    else if (origin) sources[name] = originText(origin)
+  }
+  if (sources['racks'] !== undefined) sources['rack'] = sources['racks']
+  return { settings, sources }
 }
 
 /** The data directory, what is remembered of it, and the directories that this home had before. */

@@ -5,7 +5,7 @@ import { settingNames, variableOf } from '../../src/base/config.ts'
 import { GristmillError, isErrorCode } from '../../src/base/errors.ts'
 import { address, type Address } from '../../src/base/ids.ts'
 import { waitUntil } from '../../src/base/retry.ts'
-import type { Settings } from '../../src/base/settings.ts'
+import type { SettingName, Settings } from '../../src/base/settings.ts'
 import type { Launched, Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { RunningProcess } from '../discovery/running.ts'
@@ -22,6 +22,8 @@ export interface ServerPlan {
 
 interface Starting {
   readonly settings: Settings
+  /** Their sources, by name. Settings that `up` chooses have none. */
+  readonly origins: Readonly<Record<string, string>>
   readonly world: World
   readonly machine: Machine
   readonly env: Readonly<Record<string, string | undefined>>
@@ -68,7 +70,8 @@ export class ServerProcess {
       stderrFile: this.log,
     })
     const { pid } = this.#launched
-    this.#process = { role: plan.role, id: '', address: address(''), pid, born: machine.born(pid) ?? '', dir: plan.dir }
+    const { role, dir } = plan
+    this.#process = { role, id: '', address: address(''), pid, born: machine.born(pid) ?? '', dir, origins: starting.origins }
     this.ended = this.#launched.ended.then(({ code, signal }) => this.#how = signal ?? `exit code ${code}`)
   }
 
@@ -140,16 +143,16 @@ export class ServerProcess {
 const argumentsOf = ({ role, dir, port }: ServerPlan): string[] =>
   (role === 'gateway' ? ['--webhdfs', String(port)] : ['--dir', dir, '--port', String(port)])
 
+/** Settings that no process has from those of `up` as they are. */
+export const ownOfEach: readonly SettingName[] = ['dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug']
+
 /** Environment of a process: all settings of `up`, except those that differ per process. */
 function environment(
   { settings, env }: Starting, { role, dir, secretFile, namenode }: ServerPlan, log: string,
 ): Record<string, string | undefined> {
   const result: Record<string, string | undefined> = {}
   for (const [name, value] of Object.entries(env)) if (!name.startsWith('GRISTMILL_')) result[name] = value
-  const own = new Set([
-    'dir', 'port', 'advertise', 'cluster', 'datanodes', 'logFile', 'debug', 'gateway', 'webhdfs', 'racks',
-    ...(role === 'namenode' ? ['rack', 'hostName'] : []),
-  ])
+  const own = new Set<string>([...ownOfEach, 'gateway', 'webhdfs', 'racks', ...(role === 'namenode' ? ['rack', 'hostName'] : [])])
   for (const name of settingNames) {
     const value = settings[name]
     if (value !== undefined && !own.has(name)) result[variableOf(name)] = String(value)
@@ -166,4 +169,5 @@ function environment(
 }
 
 /** `datanode1` is in the first rack, the next one in the second, and so on in turn: also when others are started again. */
-const rackOf = (dir: string, racks: readonly string[]): string => racks[(Number(/datanode(\d+)$/.exec(dir)?.[1] ?? 1) - 1) % racks.length]!
+export const rackOf = (dir: string, racks: readonly string[]): string =>
+  racks[(Number(/datanode(\d+)$/.exec(dir)?.[1] ?? 1) - 1) % racks.length]!

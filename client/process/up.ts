@@ -13,6 +13,7 @@ import type { DiskLock } from '../../src/ports/disk.ts'
 import { embeddedDirectory } from '../discovery/locate.ts'
 import { logDirectory, remember } from '../discovery/remembered.ts'
 import { isAlive, living, readCluster, type Running } from '../discovery/running.ts'
+import { notYetInEffect } from './held.ts'
 import { Launcher, portOf } from './launcher.ts'
 import { nameOf, type ClusterMember } from './member.ts'
 import { planUp, type UpOptions, type UpPlan } from './plan.ts'
@@ -27,7 +28,7 @@ const downMs = 2_000
 export async function up(given: UpOptions): Promise<void> {
   const alone = await startAlone(given.world.disk, given.settings.home)
   try {
-    const plan = await planUp({ disk: given.world.disk, cores: given.machine.cores }, given.settings, given.flags)
+    const plan = await planUp({ disk: given.world.disk, cores: given.machine.cores }, given)
     const options: UpOptions = { ...given, settings: plan.settings }
     const left = await refuseSecond(options, plan)
     const home = await lockedHome(options, plan.dir, left)
@@ -47,6 +48,8 @@ async function start(
   const launcher = new Launcher(options, plan)
   try {
     await prepare(options, plan)
+    const { world: { disk }, machine, note } = options
+    if (left) for (const text of await notYetInEffect({ disk, machine }, plan, left)) note(text)
     await launcher.open(left)
     const members = await launcher.startAll()
     const running = await launcher.announce(members)

@@ -52,7 +52,7 @@ function homeOf({ flags, env, cwd, userDirectory }: ConfigSources): string {
 }
 
 /** The source that gave a setting, and the name that it has there: a flag, a variable, or the path of the file. */
-interface Origin {
+export interface SettingOrigin {
   readonly kind: 'option' | 'variable' | 'file'
   readonly name: string
 }
@@ -60,7 +60,7 @@ interface Origin {
 export interface ResolvedSettings {
   readonly settings: Settings
   /** Source of each setting that was given. */
-  readonly origins: ReadonlyMap<SettingName, Origin>
+  readonly origins: ReadonlyMap<SettingName, SettingOrigin>
 }
 
 /** Merges all sources, the strongest winning. Throws CONFIG_INVALID. */
@@ -70,7 +70,7 @@ export const resolveSettings = (sources: ConfigSources, file?: ConfigFile): Sett
 export function resolveOrigins(sources: ConfigSources, file?: ConfigFile): ResolvedSettings {
   const { flags, env, cwd } = sources
   const result: Record<string, unknown> = {}
-  const origins = new Map<SettingName, Origin>()
+  const origins = new Map<SettingName, SettingOrigin>()
   if (file?.text !== undefined) {
     const from = join(file.path, '..')
     for (const [key, raw] of Object.entries(readFile(file.path, file.text))) {
@@ -130,6 +130,9 @@ function known<T extends string>(name: string, all: readonly T[], what: string):
   const hint = near === undefined ? '' : `; did you mean ${near}?`
   throw invalid(`${what} is not known${hint} (docs/reference/settings.md lists them all)`, name)
 }
+
+/** As `gristmill config` shows it. */
+export const originText = ({ kind, name }: SettingOrigin): string => (kind === 'file' ? `file ${name}` : name)
 
 const absolute = (path: string, from: string): string => resolve(from, path)
 

@@ -1,17 +1,22 @@
-// config: settings that are in effect, and where each comes from. It reads files, and starts nothing; with --servers it asks the namenode.
+// config: settings that are in effect, and where each comes from. It reads files, and starts nothing; the namenode is asked
+// for the present levels of logs, and with --servers for all settings of servers.
 
-import { settings as table, type Setting } from '../../../src/base/settings.ts'
-import { formatBytes, formatDuration } from '../../../src/base/units.ts'
+import { abortable } from '../../../src/base/abort.ts'
+import type { ServerState } from '../../../src/protocol/server.ts'
 import type { ConfigEntry, ServerConfig } from '../../process/config.ts'
+import { valueText } from '../../../src/base/valuetext.ts'
 import type { CommandContext } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { fitTable, tabulate, type Column } from '../table.ts'
+
+/** The settings are shown also while the namenode does not answer. */
+const levelsMs = 1_000
 
 export const config: CommandSpec = {
   name: 'config', args: '',
   about: 'show the settings in effect and their sources',
   notes:
-    'Settings of this command, then those of the servers that `up` has started, or with --servers of all servers that run, on any machine. The last column says where a value comes from: an option, a variable, the settings file, `up`, which has told it to the server, or the default. `gristmill help settings` describes them all.',
+    'Settings of this command, then those of the servers that `up` has started, or with --servers of all servers that run, on any machine. The last column says where a value comes from: an option, a variable, the settings file, `loglevel`, `up`, which has chosen it for the server, or the default. `gristmill help settings` describes them all.',
   options: [option('--servers', 'ask the namenode for the settings of all servers')],
   examples: [
     ['gristmill config', 'which cluster, which user, which settings'],
@@ -26,14 +31,16 @@ async function runConfig(
 ): Promise<void> {
   const { printer, options } = context
   const [{ disk }, machine] = [await context.world(), await context.machine()]
-  const [{ effectiveConfig, serverConfigOf }, { findSettings }] = await Promise.all([
+  const [{ effectiveConfig, serverConfigOf, withLevels }, { findSettings }] = await Promise.all([
     import('../../process/config.ts'), import('../../discovery/readsettings.ts'),
   ])
   let found = await effectiveConfig({ disk, machine }, await findSettings({ disk, machine }, options))
   if (asksServers) {
-    const servers: ServerConfig[] = []
-    for await (const server of (await context.mill()).servers.list({ signal: context.signal })) servers.push(serverConfigOf(server))
+    const states = await statesOf(context, context.signal)
+    const servers = withLevels(states.map(serverConfigOf), states)
     found = { ...found, servers, notes: [] }
+  } else if (found.servers.some(({ address }) => address !== undefined)) {
+    found = { ...found, servers: await withPresentLevels(context, found.servers) }
   }
   if (context.json) return printer.json(found)
   const show = async (lines: readonly string[]): Promise<void> => { for (const line of lines) await printer.line(line) }
@@ -46,16 +53,30 @@ async function runConfig(
   for (const note of found.notes) context.note(note)
 }
 
+async function statesOf(context: CommandContext, signal: AbortSignal): Promise<ServerState[]> {
+  const states: ServerState[] = []
+  for await (const state of (await context.mill()).servers.list({ signal })) states.push(state)
+  return states
+}
+
+/** Servers of `up` with the levels that their logs have now; as they were started, if the namenode does not answer. */
+async function withPresentLevels(context: CommandContext, servers: readonly ServerConfig[]): Promise<readonly ServerConfig[]> {
+  const { clock } = await context.world()
+  const { withLevels } = await import('../../process/config.ts')
+  const signal = clock.deadline(levelsMs, context.signal)
+  try {
+    return withLevels(servers, await abortable(statesOf(context, signal), signal))
+  } catch {
+    context.signal.throwIfAborted()
+    return servers
+  }
+}
+
 const columns: readonly Column[] = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'FROM' }]
 
 function entryLines(entries: readonly ConfigEntry[], width: number, isTerminal: boolean): string[] {
-  const rows = entries.map(({ name, value, text, from }) => [name, value === undefined ? text ?? '' : shown(table[name], value), from])
+  const rows = entries.map(({ name, value, text, from }) => [name, value === undefined ? text ?? '' : valueText(name, value), from])
   return isTerminal ? fitTable(columns, rows, width) ?? tabulate(columns, rows) : tabulate(columns, rows)
-}
-
-function shown({ type }: Setting<unknown>, value: unknown): string {
-  if (typeof value !== 'number') return Array.isArray(value) ? value.join(' ') : String(value)
-  return type.startsWith('size') ? formatBytes(value) : type.startsWith('duration') ? formatDuration(value) : String(value)
 }
 
 /** A datanode after the first one shows only what differs from the first. */

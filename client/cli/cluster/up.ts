@@ -12,7 +12,7 @@ export const up: CommandSpec = {
   about: 'start a cluster of processes on this machine',
   notes:
     'Ctrl-C stops all processes, unless they were started with --detach. Their data is kept: the next `up` uses it again, with the same ports, the datanodes that have data, '
-    + 'and the previous options unless new ones are given. If some of the processes already run, it starts the others.\n\n'
+    + 'and the previous options, over variables and the settings file, unless new ones are given. If some of the processes already run, it starts the others; those that run take new options when they are started again.\n\n'
     + 'Once a home has such a cluster, commands use it, and fail while it does not run or its data directory is missing (a disk that is not mounted). Files of the embedded cluster are still reachable with --cluster embedded.',
   options: [option('--detach', 'run in the background; return when all processes are ready'), ...optionsOf('up')],
   examples: [
@@ -33,9 +33,11 @@ async function runUp(
 ): Promise<void> {
   const { printer, signal, env, cwd } = context
   const detach = options.detach === true
-  const { up: start } = await import('../../process/up.ts')
+  const [{ up: start }, { findSettings }] = await Promise.all([import('../../process/up.ts'), import('../../discovery/readsettings.ts')])
+  const [{ disk }, machine] = [await context.world(), await context.machine()]
+  const { settings, origins } = await findSettings({ disk, machine }, context.options)
   await start({
-    settings: await context.settings(), flags: options, world: await context.world(), machine: await context.machine(), env, cwd, detach,
+    settings, origins, flags: options, world: await context.world(), machine: await context.machine(), env, cwd, detach,
     signal,
     ready: async (running, console) => {
       if (context.json) {

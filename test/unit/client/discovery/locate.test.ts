@@ -7,12 +7,13 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { locate, parseAddress, portDefaults, stoppedCluster } from '../../../../client/discovery/locate.ts'
 import { refuseLostNamenode } from '../../../../client/discovery/lostnamenode.ts'
-import { planUp } from '../../../../client/process/plan.ts'
+import { planUp, type UpPlan } from '../../../../client/process/plan.ts'
 import { readStarting } from '../../../../client/process/starting.ts'
 import { readRemembered, remember } from '../../../../client/discovery/remembered.ts'
 import { living, readCluster, readOwner, writeCluster, writeOwner, type Running } from '../../../../client/discovery/running.ts'
+import type { SettingOrigin } from '../../../../src/base/config.ts'
 import { address, clusterId } from '../../../../src/base/ids.ts'
-import { settings } from '../../../../src/base/settings.ts'
+import { settings, type SettingName, type Settings } from '../../../../src/base/settings.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
 import { localMachine as machine } from '../../../../src/world/machine.ts'
 
@@ -24,6 +25,9 @@ const running = (born: string): Running => ({
   format: 1, namenode: address('127.0.0.1:7001'), cluster: clusterId('c1'), secretFile: '/up/secret', dir: '/up',
   processes: [{ role: 'namenode', id: 'n', address: address('127.0.0.1:7001'), pid: process.pid, born, dir: '/up/namenode' }],
 })
+
+const planOf = (given: Settings, flags: Record<string, unknown> = {}, cores = 2): Promise<UpPlan> =>
+  planUp({ disk, cores }, { settings: given, flags, origins: new Map() })
 
 /** A data directory, as a process leaves it. */
 async function stamp(dir: string, cluster?: string): Promise<void> {
@@ -61,7 +65,7 @@ test('a home whose cluster is stopped means that one, not the embedded one, as l
 })
 
 test('`up` makes no cluster where one has been, and says what it leaves behind', async () => {
-  const plan = (dir?: string) => planUp({ disk, cores: 2 }, { home, ...dir !== undefined && { dir: [dir] } }, {})
+  const plan = (dir?: string) => planOf({ home, ...dir !== undefined && { dir: [dir] } })
   const [first, second] = [`${home}/first`, `${home}/second`]
   await stamp(first)
   await remember(disk, home, { format: 1, dir: first, ports: { namenode: 7 }, said: { replication: '2' } })
@@ -86,15 +90,15 @@ test('a data directory of `up` is known again under another path to it', async (
   await stamp(first)
   await fs.symlink(first, link)
   await remember(disk, home, { format: 1, dir: first, ports: { namenode: 7 }, said: { replication: '2' } })
-  const again = await planUp({ disk, cores: 2 }, { home, dir: [link] }, {})
+  const again = await planOf({ home, dir: [link] })
   expect(again).toMatchObject({ dir: first, ports: { namenode: 7 }, remembered: { dir: first, said: { replication: '2' } } })
   expect(again.remembered.earlier).toBeUndefined()
   await stamp(second)
   await remember(disk, home, { format: 1, dir: second, ports: {}, said: {}, earlier: [first] })
-  expect((await planUp({ disk, cores: 2 }, { home, dir: [link] }, {})).remembered).toMatchObject({ dir: first, earlier: [second] })
+  expect((await planOf({ home, dir: [link] })).remembered).toMatchObject({ dir: first, earlier: [second] })
   // The mount point of the first one's disk.
   await fs.rm(`${first}/gristmill.json`)
-  await expect(planUp({ disk, cores: 2 }, { home, dir: [link] }, {})).rejects.toMatchObject({
+  await expect(planOf({ home, dir: [link] })).rejects.toMatchObject({
     message: expect.stringContaining(`earlier cluster of this home has its data in ${first}`),
   })
 })
@@ -111,12 +115,12 @@ test('a namenode is not made anew beside datanodes that belong to one', async ()
   // As a recovery without a backup, or a first start that failed, leaves it.
   await stamp(`${dir}/namenode`)
   await expect(refuseLostNamenode(disk, dir)).rejects.toMatchObject(refused)
-  await expect(planUp({ disk, cores: 2 }, { home }, {})).rejects.toMatchObject(refused)
+  await expect(planOf({ home })).rejects.toMatchObject(refused)
   await stamp(`${dir}/namenode`, 'c1')
   await refuseLostNamenode(disk, dir)
   // A datanode whose directory is empty is begun anew, and the user is told.
   await remember(disk, home, { format: 1, dir, ports: { namenode: 7, datanode3: 8 }, said: {}, datanodes: 3 })
-  expect((await planUp({ disk, cores: 2 }, { home }, {})).notes.join()).toContain('datanode3 had data')
+  expect((await planOf({ home })).notes.join()).toContain('datanode3 had data')
 })
 
 test('a cluster of `up` is taken while a process of it lives, and no longer', async () => {
@@ -201,10 +205,10 @@ test('no default port is one that `up` gives to its datanodes', async () => {
 
 test('two servers of one command with the same port are refused before `up` remembers them', async () => {
   const twice = { home, gateway: true, s3: 9_000, console: 9_000 }
-  await expect(planUp({ disk, cores: 2 }, twice, {})).rejects.toThrow('--s3 and --console name the same port, 9000')
+  await expect(planOf(twice)).rejects.toThrow('--s3 and --console name the same port, 9000')
   const alone = { ...twice, gateway: false, console: undefined }
-  await expect(planUp({ disk, cores: 2 }, alone, { s3: '9000' })).rejects.toThrow('--s3 names a port of a gateway, and "up" starts none; give --gateway, too')
-  await expect(planUp({ disk, cores: 2 }, { ...twice, gateway: false }, {})).resolves.toBeDefined()
+  await expect(planOf(alone, { s3: '9000' })).rejects.toThrow('--s3 names a port of a gateway, and "up" starts none; give --gateway, too')
+  await expect(planOf({ ...twice, gateway: false })).resolves.toBeDefined()
 })
 
 test('options of `up` are remembered once the cluster is ready, and until then those of the last time', async () => {
@@ -212,13 +216,36 @@ test('options of `up` are remembered once the cluster is ready, and until then t
   await stamp(dir)
   await remember(disk, home, { format: 1, dir, ports: {}, datanodes: 3, said: { replication: '2' } })
   const given = { gateway: true, console: 9_000, datanodes: 2 }
-  const { begun, remembered } = await planUp({ disk, cores: 2 }, { home, ...given }, given)
+  const { begun, remembered } = await planOf({ home, ...given }, given)
   expect(begun).toEqual({ format: 1, dir, ports: {}, datanodes: 3, said: { replication: '2' } })
   expect(remembered).toMatchObject({ dir, datanodes: 2, said: { replication: '2', gateway: 'true', console: '9000' } })
 })
 
+test('options of an earlier `up` hold over variables and the settings file, as options do, until they are given again', async () => {
+  const dir = `${home}/first`
+  await stamp(dir)
+  await remember(disk, home, { format: 1, dir, ports: {}, said: { replication: '2', datanodes: '4', logLevel: 'debug', port: '9000' } })
+  const given = { home, replication: 1, datanodes: 2, port: 8_000, trashKeep: 7, blockSize: 512 }
+  const file = { kind: 'file', name: '/config.json' } as const
+  const origins = new Map<SettingName, SettingOrigin>([
+    ['replication', file], ['datanodes', file], ['port', file], ['trashKeep', file],
+    ['blockSize', { kind: 'variable', name: 'GRISTMILL_BLOCK_SIZE' }],
+  ])
+  const plan = await planUp({ disk, cores: 2 }, { settings: given, flags: {}, origins })
+  expect(plan.settings).toMatchObject({ replication: 2, logLevel: 'debug', trashKeep: 7 })
+  // Another port than that of the last time is not asked for.
+  expect([plan.datanodes.length, plan.settings.port]).toEqual([4, undefined])
+  expect(plan.origins).toEqual({
+    replication: 'up --replication', logLevel: 'up --log-level', trashKeep: 'file /config.json', blockSize: 'GRISTMILL_BLOCK_SIZE',
+  })
+  expect(plan.notes).toContain('--replication 2 of an earlier "up" is in effect, and not 1 (file /config.json); give --replication again to change it')
+  const again = await planUp({ disk, cores: 2 }, { settings: { ...given, replication: 3 }, flags: { replication: 3, logKeep: 2 }, origins })
+  expect(again.settings.replication).toBe(3)
+  expect(again.remembered.said).toMatchObject({ replication: '3', logLevel: 'debug', datanodes: '4' })
+})
+
 test('the datanodes of `up` share the processor, unless their slots are given', async () => {
   const slots = async (cores: number, datanodes: number, given?: number) =>
-    (await planUp({ disk, cores }, { home, datanodes, ...given !== undefined && { slots: given } }, {})).settings.slots
+    (await planOf({ home, datanodes, ...given !== undefined && { slots: given } }, {}, cores)).settings.slots
   expect(await Promise.all([slots(8, 3), slots(2, 3), slots(2, 1), slots(8, 3, 5), slots(8, 3, 0)])).toEqual([2, 1, 2, 5, 0])
 })

@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { serverParagraphs } from '../../../../client/cli/cluster/config.ts'
-import { effectiveConfig, type ConfigEntry, type EffectiveConfig } from '../../../../client/process/config.ts'
+import { effectiveConfig, withLevels, type ConfigEntry, type EffectiveConfig } from '../../../../client/process/config.ts'
+import { notYetInEffect } from '../../../../client/process/held.ts'
 import { findSettings } from '../../../../client/discovery/readsettings.ts'
 import { remember } from '../../../../client/discovery/remembered.ts'
 import { writeCluster } from '../../../../client/discovery/running.ts'
@@ -94,6 +95,50 @@ test('servers of up show what they were given, by an option of up, by up itself,
   expect(entry(servers[0]!.settings, 'leaseSoft')).toEqual({ name: 'leaseSoft', text: '30s', from: 'default' })
   expect(entry(servers[1]!.settings, 'slots')).toEqual({ name: 'slots', value: 2, from: 'up' })
   expect(servers[2]!.settings).toBeUndefined()
+})
+
+test('servers of up show the sources that up has recorded for them, and the levels that their logs have now', async () => {
+  const disk = new MemoryDisk()
+  await disk.writeFileDurable('/data/gristmill.json', Buffer.from('{}'))
+  // As remembered since the namenode was started.
+  await remember(disk, home, { format: 1, dir: '/data', ports: {}, said: { replication: '2' } })
+  await writeCluster(disk, home, {
+    format: 1, namenode: address('127.0.0.1:8621'), cluster: clusterId('c1'), secretFile: '/data/secret', dir: '/data',
+    processes: [{
+      role: 'namenode', id: 'n', address: address('127.0.0.1:8621'), pid: 1, born: '1', dir: '/data/namenode',
+      origins: { replication: `file ${home}/config.json`, blockSize: 'GRISTMILL_BLOCK_SIZE' },
+    }],
+  })
+  await disk.writeFileDurable('/data/log/namenode.ready', Buffer.from('{"settings":{"port":8621,"replication":1,"blockSize":512}}\n'))
+  const { servers } = await configOf(disk)
+  expect(['replication', 'blockSize', 'port'].map(name => entry(servers[0]!.settings, name)?.from)).toEqual([
+    `file ${home}/config.json`, 'GRISTMILL_BLOCK_SIZE', 'up',
+  ])
+  const level = (logLevel?: 'debug' | 'info'): ConfigEntry | undefined => entry(withLevels(servers, [
+    { role: 'namenode', id: 'namenode', address: address('127.0.0.1:8621'), version: '1', ...logLevel && { logLevel } },
+  ])[0]!.settings, 'logLevel')
+  expect(level('debug')).toEqual({ name: 'logLevel', value: 'debug', from: 'gristmill loglevel' })
+  expect([level('info'), level()]).toEqual(Array.from({ length: 2 }, () => ({ name: 'logLevel', value: 'info', from: 'default' })))
+})
+
+test('what `up` is given for a process that runs already is told, if the process has another value', async () => {
+  const disk = new MemoryDisk()
+  const machine = { born: (pid: number) => (pid < 10 ? String(pid) : undefined) } as unknown as Machine
+  const one = (role: 'namenode' | 'datanode', name: string, pid: number) =>
+    ({ role, id: name, address: address(`127.0.0.1:${pid}`), pid, born: String(pid), dir: `/data/${name}` })
+  const left = {
+    format: 1, namenode: address('127.0.0.1:1'), cluster: clusterId('c1'), secretFile: '/data/secret', dir: '/data',
+    processes: [one('namenode', 'namenode', 1), one('datanode', 'datanode2', 2), one('datanode', 'datanode3', 12)],
+  } as const
+  await disk.writeFileDurable('/data/log/namenode.ready', Buffer.from('{"settings":{"replication":3,"trashKeep":7}}\n'))
+  await disk.writeFileDurable('/data/log/datanode2.ready', Buffer.from('{"settings":{"rack":"/r2"}}\n'))
+  const told = (racks: string[]) => notYetInEffect({ disk, machine }, {
+    settings: { home, replication: 2, trashKeep: 7, slots: 5, racks },
+    origins: { home: 'up --home', replication: 'up --replication', trashKeep: 'up --trash-keep', racks: 'up --racks', rack: 'up --racks' },
+  }, left)
+  const namenode = '--replication 2: namenode (process 1) runs without it, and takes it when it is started again: gristmill down, then gristmill up'
+  expect(await told(['/r1', '/r2'])).toEqual([namenode])
+  expect(await told(['/r1', '/r3'])).toEqual([namenode, expect.stringMatching(/^--racks: datanode2 \(process 2\) runs without it/)])
 })
 
 test('a datanode is printed by its difference from the first one', () => {
