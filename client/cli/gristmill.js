@@ -21,6 +21,11 @@ function load() {
   var caches = inCheckout ? path.join(root, 'node_modules/.cache/gristmill') : path.join(home, 'cache')
   var bundle = inCheckout ? freshBundle(fs, path, root, caches) : path.join(root, 'bundle')
   var compiled = process.env.NODE_COMPILE_CACHE || (bundle !== undefined && inCheckout ? path.join(bundle, 'compiled') : caches)
+  if (bundle === undefined && root.split(path.sep).indexOf('node_modules') !== -1) {
+    console.error('gristmill: ' + root + ' has the sources, which Node does not run below node_modules; build the package in the checkout, '
+      + 'and install that one: npm run build && npm pack ./dist')
+    process.exit(1)
+  }
   keepCompiled(fs, path, compiled)
   program(path, bundle, inCheckout, compiled).then(
     function (program) { return program.main() }

@@ -1,3 +1,3 @@
-// Version shown to users and exchanged between processes. A test compares it with package.json.
+// Version shown to users, exchanged between processes, and written into the package by its build (test/tidy/build.ts).
 
 export const version = '0.1.0'

@@ -60,6 +60,16 @@ test('a checkout starts its bundle while every source is as it was when the bund
   expect(await started()).toBe('bundle')
 })
 
+test('sources below node_modules, as npm packs or copies a checkout, are refused in one line that says what to install', async () => {
+  const copied = join(dir, 'project/node_modules/gristmill')
+  await cp(join(dir, 'client'), join(copied, 'client'), { recursive: true })
+  const env = { GRISTMILL_HOME: join(dir, 'home') }
+  await expect(exec(process.execPath, [join(copied, 'client/cli/gristmill.js'), 'ls'], { env })).rejects.toMatchObject({
+    code: 1, stdout: '', stderr: `gristmill: ${copied} has the sources, which Node does not run below node_modules; build the package in `
+      + 'the checkout, and install that one: npm run build && npm pack ./dist\n',
+  })
+})
+
 test('a source with other bytes starts the sources, though its size and its time of change are the same', async () => {
   const path = join(dir, 'src/word.ts')
   const { atime, mtime } = await stat(path)

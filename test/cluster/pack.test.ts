@@ -3,13 +3,14 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { templates } from '../../client/cli/jobs/init.ts'
+import { version } from '../../src/base/version.ts'
 import { until } from '../kit/cluster.ts'
 import { build } from '../tidy/build.ts'
 import { root } from '../tidy/source.ts'
@@ -33,7 +34,6 @@ beforeAll(async () => {
   // `npm test` checks the types of these files, and of all others, with the same options and stricter ones.
   await build(join(dir, 'dist'), { isChecked: true })
   await npm(['pack', '--pack-destination', dir], join(dir, 'dist'))
-  const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as { version: string }
   app = join(dir, 'app')
   await mkdir(app)
   await writeFile(join(app, 'package.json'), '{ "private": true, "type": "module" }')
@@ -79,9 +79,14 @@ test('the README has the size of the installed package', async () => {
   expect(Number(stdout.split('\t')[0]) / Number(said)).toBeLessThan(1.15)
 })
 
-test('the checkout itself is not packed: it says how the package is made', async () => {
-  const packing = npm(['pack', '--ignore-scripts=false'], root)
-  await expect(packing).rejects.toMatchObject({ stderr: expect.stringContaining('npm run build && npm pack ./dist') })
+test('the checkout itself is not packed, with scripts or without', async () => {
+  const to = join(dir, 'packed')
+  await mkdir(to)
+  for (const scripts of [[], ['--ignore-scripts=false']]) {
+    const packing = npm(['pack', ...scripts, '--pack-destination', to], root)
+    await expect(packing).rejects.toMatchObject({ stderr: expect.stringContaining('Invalid package, must have name and version') })
+  }
+  expect(await readdir(to)).toEqual([])
 })
 
 test('its library loads in plain Node and type-checks in a stranger\'s project', async () => {

@@ -8,18 +8,18 @@ import { join, posix } from 'node:path'
 import { bundlePage } from '../../client/console/bundle.ts'
 import { built } from '../../client/console/assets.ts'
 import { bundle, licensesOf, mains } from './bundle.ts'
+import { version } from '../../src/base/version.ts'
 import { blank, filesBelow, root } from './source.ts'
 
 interface Manifest {
   readonly name: string
-  readonly version: string
   readonly exports: Readonly<Record<string, string>>
   readonly [field: string]: unknown
 }
 
-/** Fields of package.json that go into the package. */
+/** Fields of package.json that go into the package. Its version is that of src/base/version.ts. */
 const published = [
-  'name', 'version', 'description', 'license', 'keywords', 'type', 'engines', 'bin', 'dependencies', 'peerDependencies',
+  'name', 'description', 'license', 'keywords', 'type', 'engines', 'bin', 'dependencies', 'peerDependencies',
   'peerDependenciesMeta',
 ]
 /** Optional dependencies that are for development only: the Node of this project. */
@@ -98,8 +98,8 @@ function manifest(out: string): Record<string, unknown> {
   const optionalDependencies = Object.fromEntries(
     Object.entries(source['optionalDependencies'] as Record<string, string>).filter(([name]) => !ownNode.test(name)),
   )
-  const fields = Object.fromEntries(published.map(field => [field, source[field]]))
-  return { ...fields, optionalDependencies, exports: Object.fromEntries(entries) }
+  const { name, ...fields } = Object.fromEntries(published.map(field => [field, source[field]]))
+  return { name, version, ...fields, optionalDependencies, exports: Object.fromEntries(entries) }
 }
 
 if (import.meta.main) {

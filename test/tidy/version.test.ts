@@ -1,10 +1,9 @@
-// Version that processes report, compared with package.json.
+// Version of the package: the checkout has none.
 
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { version } from '../../src/base/version.ts'
 
-test('the version that processes tell is that of the package', () => {
-  const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
-  expect(version).toBe(manifest.version)
+test('the manifest of the checkout has no version, so that npm neither packs nor publishes it', () => {
+  for (const name of ['package.json', 'package-lock.json'])
+    expect(JSON.parse(readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8'))).not.toHaveProperty('version')
 })
