@@ -8,6 +8,7 @@ COPY src src
 COPY namenode namenode
 COPY datanode datanode
 COPY client client
+COPY docs docs
 COPY test test
 RUN npm run build && cd dist && npm pack && mv gristmill-*.tgz /build/gristmill.tgz
 
