@@ -1,5 +1,5 @@
-// Package as a user gets it: built, packed, installed into an empty folder, started through its bin. It holds no TypeScript sources, works
-// in plain Node, and its library, test kit and bin do their work.
+// Package as a user gets it: built, packed, installed into an empty folder, started through its bin. It runs no TypeScript, works in plain
+// Node, and its library, test kit and bin do their work.
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,7 +12,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { templates } from '../../client/cli/jobs/init.ts'
 import { version } from '../../src/base/version.ts'
 import { until } from '../kit/cluster.ts'
-import { build } from '../tidy/build.ts'
+import { build, copied } from '../tidy/build.ts'
 import { root } from '../tidy/source.ts'
 
 const exec = promisify(execFile)
@@ -45,7 +45,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-test('the packed package has no TypeScript but declarations and examples, no tests but the kit, nothing for development only', async () => {
+test('the packed package has no TypeScript but declarations, examples and mapped sources, no tests but the kit, nothing for development', async () => {
   const { stdout } = await exec('tar', ['-tzf', join(dir, `gristmill-${(await mill('--version')).stdout.trim()}.tgz`)])
   const files = stdout.trim().split('\n').map(path => path.replace(/^package\//, ''))
   expect(files).toEqual(
@@ -58,18 +58,55 @@ test('the packed package has no TypeScript but declarations and examples, no tes
   )
   expect(
     files.filter(path =>
-      /^(test\/(?!kit\/)|node_modules\/)/.test(path) || (/(?<!\.d)\.ts$/.test(path) && !path.startsWith('docs/examples/')),
+      /^((sources\/)?test\/(?!kit\/)|node_modules\/)/.test(path)
+      || (/(?<!\.d)\.ts$/.test(path) && !/^(docs\/examples|sources)\//.test(path)),
     ),
   ).toEqual([])
   const manifest = JSON.parse(await readFile(join(app, 'node_modules/gristmill/package.json'), 'utf8')) as Record<string, unknown>
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['devDependencies']))
   expect(Object.keys(manifest)).not.toEqual(expect.arrayContaining(['scripts']))
   expect(manifest['keywords']).toContain('mapreduce')
-  // The map of a module has its source, so that a debugger shows TypeScript.
-  const map = JSON.parse(await readFile(join(app, 'node_modules/gristmill/client/index.js.map'), 'utf8')) as Record<string, unknown[]>
-  expect(map).toMatchObject({ sources: [expect.stringMatching(/client\/index\.ts$/)], sourcesContent: [expect.stringContaining('export')] })
   expect(manifest['peerDependenciesMeta']).toEqual({ 'onnxruntime-node': { optional: true } })
   expect(manifest['optionalDependencies']).toEqual({ '@duckdb/node-api': expect.stringMatching(/^1\.5\.5-r\.\d+$/) })
+})
+
+interface Sourced { readonly sources?: readonly string[]; readonly sections?: ReadonlyArray<{ readonly map: Sourced }> }
+
+test('each source map of the package names files of the package', async () => {
+  const at = join(app, 'node_modules/gristmill')
+  const files = (await readdir(at, { recursive: true })).filter(path => !path.startsWith('node_modules/'))
+  const found = new Set(files)
+  const named = new Map<string, string>()
+  const noteSources = (file: string, { sources = [], sections = [] }: Sourced): void => {
+    for (const source of sources) named.set(join(dirname(file), source), file)
+    for (const { map } of sections) noteSources(file, map)
+  }
+  const maps = files.filter(path => path.endsWith('.map'))
+  for (const file of maps) noteSources(file, JSON.parse(await readFile(join(at, file), 'utf8')) as Sourced)
+  const bundles = ['cli', 'executor', 'loader', 'driver'].map(name => `bundle/${name}.cjs.map`)
+  expect(maps).toEqual(expect.arrayContaining(['client/index.js.map', ...bundles]))
+  expect([...named].filter(([source]) => !found.has(source)).map(([source, file]) => `${file}: ${source}`)).toEqual([])
+  expect([...named.keys()].filter(source => !/^sources\/.*\.ts$/.test(source))).toEqual([])
+  // No more are in it than maps name.
+  expect(files.filter(path => /^sources\/.*\.ts$/.test(path) && !named.has(path))).toEqual([])
+})
+
+test('a stack of the installed command names a line of a file that is there', async () => {
+  const secret = join(dir, 'secret')
+  await writeFile(secret, 's'.repeat(64), { mode: 0o600 })
+  const debug = { ...env, GRISTMILL_CLUSTER: '127.0.0.1:1', GRISTMILL_DEBUG: '1', GRISTMILL_SECRET_FILE: secret }
+  const failed = await exec(process.execPath, [join(app, 'node_modules/.bin/gristmill'), 'ls', '/'], { cwd: app, env: debug })
+    .catch((error: unknown) => error as { stderr: string })
+  const [, file, line] = /((?:\/[^/\s()]+)+\/src\/rpc\/call\.ts):(\d+):\d+/.exec(failed.stderr) ?? []
+  expect(file, failed.stderr).toBe(join(await realpath(app), 'node_modules/gristmill/sources/src/rpc/call.ts'))
+  expect((await readFile(file!, 'utf8')).split('\n')[Number(line) - 1]).toMatch(/new GristmillError\(/)
+})
+
+test('the image is made from all that the build reads', async () => {
+  const text = await readFile(join(root, 'Dockerfile'), 'utf8')
+  const copies = [...text.matchAll(/^COPY (?!--)(.*) \S+$/gm)].flatMap(([, paths]) => paths!.split(' '))
+  const { include } = JSON.parse(await readFile(join(root, 'tsconfig.build.json'), 'utf8')) as { include: string[] }
+  expect(copies).toEqual(expect.arrayContaining([...copied, ...include.map(path => path.split('/')[0]), 'package.json', 'tsconfig*.json']))
 })
 
 test('the README has the size of the installed package', async () => {

@@ -1,10 +1,10 @@
-// npm run build: emits dist/, a complete package that can be packed and installed anywhere: JavaScript and types, the bin, the bundle
-// that the bin starts, README, LICENSE, docs/, and a package.json without development entries.
+// npm run build: emits dist/, a complete package that can be packed and installed anywhere: JavaScript and types, the sources that stacks
+// and debuggers name, the bin, the bundle that the bin starts, README, LICENSE, docs/, and a package.json without development entries.
 // REQUIRES: runs on the project's own Node. Replaces dist/ whole.
 
 import { spawnSync } from 'node:child_process'
 import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join, posix } from 'node:path'
+import { dirname, join, posix, relative, resolve } from 'node:path'
 import { bundlePage } from '../../client/console/bundle.ts'
 import { built } from '../../client/console/assets.ts'
 import { bundle, licensesOf, mains } from './bundle.ts'
@@ -22,6 +22,8 @@ const published = [
   'name', 'description', 'license', 'keywords', 'type', 'engines', 'bin', 'dependencies', 'peerDependencies',
   'peerDependenciesMeta',
 ]
+/** Files and directories that are in the package as they are. */
+export const copied = ['README.md', 'LICENSE', 'docs'] as const
 /** Optional dependencies that are for development only: the Node of this project. */
 const ownNode = /^node-/
 
@@ -55,14 +57,32 @@ export async function build(out = join(root, 'dist'), { isChecked = false }: Bui
     if (left && blank(fixed)[left.index] !== ' ') throw new Error(`${path} still names a TypeScript file: ${left[0]}`)
   }
 
+  addSources(out)
   await bundle({ from: out, extension: '.js', out: join(out, 'bundle') })
   startBundled(out)
   await buildPage(join(out, 'client/console/assets'))
 
   for (const name of ['gristmill.js', 'codecache.js', 'stacks.js']) cpSync(join(root, 'client/cli', name), join(out, 'client/cli', name))
   chmodSync(join(out, 'client/cli/gristmill.js'), 0o755)
-  for (const name of ['README.md', 'LICENSE', 'docs']) cpSync(join(root, name), join(out, name), { recursive: true })
+  for (const name of copied) cpSync(join(root, name), join(out, name), { recursive: true })
   writeFileSync(join(out, 'package.json'), `${JSON.stringify(manifest(out), undefined, 2)}\n`)
+}
+
+/**
+ * The TypeScript that source maps name. In a directory of its own: beside its declarations, a user's compiler would take and check it in
+ * place of them.
+ */
+function addSources(out: string): void {
+  for (const path of filesBelow(['.'], ['.js.map'], out)) {
+    const file = join(out, path)
+    const map = JSON.parse(readFileSync(file, 'utf8')) as { sources: readonly string[] }
+    const sources = map.sources.map(source => {
+      const own = relative(root, resolve(dirname(file), source))
+      cpSync(join(root, own), join(out, 'sources', own))
+      return posix.relative(posix.dirname(path), `sources/${own}`)
+    })
+    writeFileSync(file, JSON.stringify({ ...map, sources }))
+  }
 }
 
 /** Script and styles of the console, with the licenses of the packages in them. */

@@ -16,7 +16,7 @@ import { pathToFileURL } from 'node:url'
 import { chunked } from './chunks.ts'
 import { isVirtual, later, laterPackages } from './later.ts'
 import { parser } from './parser.ts'
-import { inSections } from './sections.ts'
+import { inSections, ofFiles } from './sections.ts'
 import { blank, root } from './source.ts'
 
 /** Main files of processes, and their names in a bundle. */
@@ -74,7 +74,11 @@ export async function bundle({ from, extension, out, also = [] }: Bundling): Pro
   const commands = await chunked(main, ours([[cli, main]]))
   writeFileSync(join(out, `${main}.cjs`), commands.code)
   const map = join(out, `${main}.cjs.map`)
-  writeFileSync(map, inSections(commands.map))
+  writeFileSync(map, inSections(ofFiles(commands.map)))
+  for (const [, name] of [...others, ...also]) {
+    const path = join(out, `${name}.cjs.map`)
+    writeFileSync(path, ofFiles(readFileSync(path, 'utf8')))
+  }
   const theirs = await build({
     ...common, entryPoints: Object.fromEntries([...packages].map(([specifier, name]) => [name, specifier])),
     plugins: [later(), parser(), elsewhere(specifier => packages.get(specifier))],

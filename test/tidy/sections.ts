@@ -2,6 +2,7 @@
 // of it took 0.2 s of processor time. Other readers see an ordinary map: sections are part of its format (ECMA-426, "index map").
 
 import { decode, encode, type SourceMapSegment } from '@jridgewell/sourcemap-codec'
+import { isVirtual } from './later.ts'
 
 /** Lines of the bundle in a section; client/cli/stacks.js has the same number. A section is decoded in less than a millisecond. */
 const sectionLines = 256
@@ -9,6 +10,19 @@ const sectionLines = 256
 interface PlainMap {
   readonly sources: readonly string[]
   readonly mappings: string
+}
+
+/** `text`: a map without names. Code of modules that are no files has no source: a stack names its place in the bundle. */
+export function ofFiles(text: string): string {
+  const { sources, mappings } = JSON.parse(text) as PlainMap
+  const files = sources.filter(source => !isVirtual(source))
+  const numbers = sources.map(source => files.indexOf(source))
+  const lines = decode(mappings).map(line => line.map((segment): SourceMapSegment => {
+    if (segment.length === 1) return segment
+    const number = numbers[segment[1]]!
+    return number === -1 ? [segment[0]] : [segment[0], number, segment[2], segment[3]]
+  }))
+  return JSON.stringify({ version: 3, sources: files, names: [], mappings: encode(lines) })
 }
 
 /** `text`: a map without names. */
