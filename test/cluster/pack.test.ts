@@ -222,19 +222,33 @@ const exists = (pid: number): boolean => {
   }
 }
 
-test('an older Node is refused in one line, with exit code 1', async () => {
+test('an older Node is refused in one line that has the command to use, with exit code 1', async () => {
+  const node = `${process.platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node'}-${process.platform}-${process.arch}@24`
   const pretend = `data:text/javascript,Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '20.11.1' } })`
-  const told = async (): Promise<string> => {
-    const failed = await exec(process.execPath, ['--import', pretend, join(app, 'node_modules/.bin/gristmill'), 'ls', '/my words'], {
-      env,
-    }).catch(error => error as { code: number; stdout: string; stderr: string })
+  const told = async (at = app): Promise<string> => {
+    const bin = join(at, 'node_modules/gristmill/client/cli/gristmill.js')
+    const failed = await exec(process.execPath, ['--import', pretend, bin, 'ls', '/my words'], { env })
+      .catch((error: unknown) => error as { code: number; stdout: string; stderr: string })
     expect(failed).toMatchObject({ code: 1, stdout: '' })
     expect(failed.stderr).toMatch(/^gristmill: needs Node 24 or newer, this is 20\.11\.1 .*\n$/)
     return failed.stderr
   }
-  // With the command that fixes it.
-  expect(await told()).toContain(`npm install node@24 && npx gristmill ls '/my words'`)
-  await writeFile(join(app, 'node_modules/.bin/node'), '')
+  expect(await told()).toContain(`: npm install ${node} && npx gristmill ls '/my words'`)
+  // What `npm install node@24` leaves without scripts.
+  await mkdir(join(app, 'node_modules/node'))
+  expect(await told()).toContain(`: npm uninstall node && npm install ${node} && npx gristmill ls '/my words'`)
+  await rm(join(app, 'node_modules/node'), { recursive: true })
+
+  const linked = join(app, 'node_modules/.bin/node')
+  await symlink(process.execPath, linked)
+  expect(await told(), 'the Node that is too old itself').toContain(`: npm install ${node} && npx gristmill`)
+  await rm(linked)
+  await writeFile(linked, '')
   expect(await told()).toContain(`installed in ${app}, and npx takes it there: npx gristmill ls '/my words'`)
-  await rm(join(app, 'node_modules/.bin/node'))
+  await rm(linked)
+
+  const global = join(dir, 'global/lib')
+  await cp(join(app, 'node_modules/gristmill/client/cli'), join(global, 'node_modules/gristmill/client/cli'), { recursive: true })
+  await writeFile(join(global, 'node_modules/gristmill/package.json'), '{ "type": "module" }')
+  expect(await told(global)).toContain(`: npx --yes --package ${node} -- gristmill ls '/my words' (or put a Node 24 first in PATH)`)
 })
