@@ -5,7 +5,7 @@ import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -20,9 +20,18 @@ const exec = promisify(execFile)
 let dir: string
 let app: string
 let env: Record<string, string>
+let readme: string
 
 const npm = (args: string[], cwd: string) =>
   exec('npm', [...args, '--no-audit', '--no-fund', '--loglevel=error'], { cwd, env: { ...process.env, PATH: env['PATH']! } })
+/** Runs a script in the project, as a user does; with the cache of packages of this machine. */
+const bash = (script: string) => exec('bash', ['-euo', 'pipefail', '-c', script], {
+  cwd: app,
+  env: {
+    ...env, npm_config_cache: process.env['npm_config_cache'] ?? join(homedir(), '.npm'), npm_config_userconfig: join(homedir(), '.npmrc'),
+    npm_config_prefer_offline: 'true', npm_config_audit: 'false', npm_config_ignore_scripts: 'true',
+  },
+})
 const mill = (...args: string[]) => exec(process.execPath, [join(app, 'node_modules/.bin/gristmill'), ...args], { cwd: app, env })
 
 beforeAll(async () => {
@@ -34,10 +43,14 @@ beforeAll(async () => {
   // `npm test` checks the types of these files, and of all others, with the same options and stricter ones.
   await build(join(dir, 'dist'), { isChecked: true })
   await npm(['pack', '--pack-destination', dir], join(dir, 'dist'))
+  readme = await readFile(join(root, 'README.md'), 'utf8')
   app = join(dir, 'app')
   await mkdir(app)
-  await writeFile(join(app, 'package.json'), '{ "private": true, "type": "module" }')
-  await npm(['install', '--ignore-scripts', '--prefer-offline', join(dir, `gristmill-${version}.tgz`)], app)
+  // The commands of the README, but those in the checkout, and the one that fetches a Node.
+  const [, commands] = /^Use it in a project of your own:\n\n((?: {4}.*\n)+)/m.exec(readme)!
+  const own = commands!.replaceAll('PATH/TO', dir).split('\n').filter(line => !/^ *npm (run|install node-)/.test(line))
+  expect(own.map(line => line.trim().split(' ').slice(0, 2).join(' '))).toEqual(['npm init', 'npm install', 'npx gristmill', ''])
+  expect((await bash(own.join('\n'))).stdout).toContain(`\n${version}\n`)
 })
 
 afterAll(async () => {
@@ -45,7 +58,7 @@ afterAll(async () => {
   await rm(dir, { recursive: true, force: true })
 })
 
-test('the packed package has no TypeScript but declarations, examples and mapped sources, no tests but the kit, nothing for development', async () => {
+test('the packed package has no TypeScript but declarations, examples and sources, no tests but the kit, nothing for development', async () => {
   const { stdout } = await exec('tar', ['-tzf', join(dir, `gristmill-${(await mill('--version')).stdout.trim()}.tgz`)])
   const files = stdout.trim().split('\n').map(path => path.replace(/^package\//, ''))
   expect(files).toEqual(
@@ -109,11 +122,22 @@ test('the image is made from all that the build reads', async () => {
   expect(copies).toEqual(expect.arrayContaining([...copied, ...include.map(path => path.split('/')[0]), 'package.json', 'tsconfig*.json']))
 })
 
+test('the first commands and the samples of the README run as they are printed', async () => {
+  const [commands, , library, , dying] = [...readme.matchAll(/^```\w+\n([\s\S]*?)^```$/gm)].map(([, text]) => text!)
+  const { stdout } = await bash(commands!)
+  expect(stdout).toMatch(/(^\p{L}+\t\d+\n){5}/mu)
+  expect(stdout).toMatch(/state +succeeded/)
+  await writeFile(join(app, 'library.ts'), library!)
+  for (let i = 0; i < 2; i++) expect((await bash('node library.ts')).stdout).toMatch(/recordsOut: 5\b/)
+  await writeFile(join(app, 'dying.test.ts'), dying!)
+  expect((await bash('node --test dying.test.ts')).stdout).toMatch(/pass 1\b/)
+})
+
 test('the README has the size of the installed package', async () => {
-  const [, said = ''] = /It takes (\d+) MB in `node_modules`/.exec(await readFile(join(root, 'README.md'), 'utf8')) ?? []
+  const [, said = ''] = /It takes (\d+) MiB of disk in `node_modules` \(`du -sm`/.exec(readme) ?? []
   const { stdout } = await exec('du', ['-sm', join(app, 'node_modules')])
-  expect(Number(stdout.split('\t')[0]) / Number(said)).toBeGreaterThan(0.85)
-  expect(Number(stdout.split('\t')[0]) / Number(said)).toBeLessThan(1.15)
+  expect(Number(stdout.split('\t')[0]) / Number(said)).toBeGreaterThan(0.9)
+  expect(Number(stdout.split('\t')[0]) / Number(said)).toBeLessThan(1.1)
 })
 
 test('the checkout itself is not packed, with scripts or without', async () => {

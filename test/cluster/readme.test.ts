@@ -1,8 +1,8 @@
-// Commands and samples of the README, run as a new user would run them: bash, npx, an empty home and real processes. Each does what the
-// text beside it says.
+// Commands and samples of the README, run as a new user would run them: bash, npx, an empty home, real processes, and a project that has
+// the checkout as its package (pack.test.ts installs the packed one). Each does what the text beside it says.
 
 import { execFile } from 'node:child_process'
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -13,6 +13,7 @@ import { root } from '../tidy/source.ts'
 const exec = promisify(execFile)
 
 let dir: string
+let project: string
 let env: Record<string, string>
 let blocks: { language: string; text: string }[]
 
@@ -22,6 +23,11 @@ beforeAll(async () => {
     PATH: `${dirname(process.execPath)}:${process.env['PATH']}`, HOME: dir, GRISTMILL_HOME: join(dir, '.gristmill'), NO_COLOR: '1',
     npm_config_cache: join(dir, 'npm'), npm_config_update_notifier: 'false',
   }
+  project = join(dir, 'project')
+  await mkdir(join(project, 'node_modules/.bin'), { recursive: true })
+  await symlink(root, join(project, 'node_modules/gristmill'))
+  await symlink(join(root, 'client/cli/gristmill.js'), join(project, 'node_modules/.bin/gristmill'))
+  await writeFile(join(project, 'package.json'), '{ "private": true, "type": "module" }')
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   blocks = [...readme.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map(match => ({ language: match[1]!, text: match[2]! }))
 })
@@ -29,7 +35,7 @@ beforeAll(async () => {
 afterAll(() => rm(dir, { recursive: true, force: true }))
 
 const bash = (script: string, more: Readonly<Record<string, string>> = {}) =>
-  exec('bash', ['-euo', 'pipefail', '-c', script], { cwd: root, env: { ...env, ...more } })
+  exec('bash', ['-euo', 'pipefail', '-c', script], { cwd: project, env: { ...env, ...more } })
 
 /** Directory of an npx that starts what npm's would: that one takes half a processor second to find it. */
 async function quickNpx(): Promise<string> {
@@ -60,9 +66,11 @@ test('the program is the one in docs/examples', async () => {
 
 test('the library sample is the one in docs/examples, and runs', async () => {
   expect(withoutComment(await readFile(join(root, 'docs/examples/library.ts'), 'utf8'))).toBe(blocks[2]!.text.trim())
-  // One line of input, its five words in the output.
+  await writeFile(join(project, 'library.ts'), blocks[2]!.text)
+  await writeFile(join(project, 'words.ts'), blocks[1]!.text)
   const cached = { ...env, NODE_COMPILE_CACHE: compiledIn }
-  const { stdout } = await exec(process.execPath, ['docs/examples/library.ts'], { cwd: root, env: cached })
+  const { stdout } = await exec(process.execPath, ['library.ts'], { cwd: project, env: cached })
+  // One line of input, its five words in the output.
   expect(stdout).toMatch(/^stored where it is ground\n[\s\S]*recordsIn: 1\b/)
   expect(stdout).toMatch(/recordsOut: 5\b/)
 })
