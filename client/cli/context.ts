@@ -9,6 +9,7 @@ import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { errorJson, detailOf, exitCodeOf, quotedErrorLine } from './errors.ts'
+import { hinted } from './hints.ts'
 import { openProgress, type ProgressBars } from './progress.ts'
 import type { Printer } from './printer.ts'
 
@@ -19,6 +20,8 @@ export interface CommandContextParts {
   readonly command: string
   /** The whole command line. */
   readonly words: readonly string[]
+  /** Names of all commands. */
+  readonly commandNames: readonly string[]
   readonly printer: Printer
   /** Options of this call, global ones included. */
   readonly options: Options
@@ -41,6 +44,7 @@ export class CommandContext {
   readonly cwd: string
   readonly env: Readonly<Record<string, string | undefined>>
   readonly #parts: CommandContextParts
+  readonly #names: ReadonlySet<string>
   #settings: Promise<Settings> | undefined
   #world: Promise<World> | undefined
   #mill: Promise<Mill> | undefined
@@ -56,6 +60,7 @@ export class CommandContext {
 
   constructor(parts: CommandContextParts) {
     this.#parts = parts
+    this.#names = new Set(parts.commandNames)
     this.command = parts.command
     this.printer = parts.printer
     this.options = parts.options
@@ -143,14 +148,21 @@ export class CommandContext {
     this.complain(thrown, part)
   }
 
+  /** The text, whose commands of gristmill mean the cluster of this command. */
+  hint(text: string): string { return hinted(text, this.options, this.#names) }
+
   /** Prints information that is no failure. */
-  note(text: string): void { this.printer.note(this.json ? JSON.stringify({ note: text }) : `gristmill: ${this.command}: ${text}`) }
+  note(given: string): void {
+    const text = this.hint(given)
+    this.printer.note(this.json ? JSON.stringify({ note: text }) : `gristmill: ${this.command}: ${text}`)
+  }
 
   complain(thrown: unknown, operand?: string): void {
     if (this.json) return this.printer.complain(errorJson(thrown, this.command, operand))
-    this.printer.complain(`gristmill: ${this.command}: ${quotedErrorLine(thrown, operand, name => this.printer.name(name, 'err'))}`)
+    const line = quotedErrorLine(thrown, operand, name => this.printer.name(name, 'err'))
+    this.printer.complain(`gristmill: ${this.command}: ${this.hint(line)}`)
     const detail = detailOf(thrown)
-    if (detail !== undefined) this.printer.complain(detail)
+    if (detail !== undefined) this.printer.complain(this.hint(detail))
   }
 
   async close(): Promise<void> {

@@ -12,7 +12,7 @@ import { buildProgram, usageError } from './program.ts'
 import type { CommandSpec } from './spec.ts'
 import { commandSuggestion } from './suggestion.ts'
 
-interface SessionParts extends Omit<CommandContextParts, 'command' | 'options'> {
+interface SessionParts extends Omit<CommandContextParts, 'command' | 'commandNames' | 'options'> {
   readonly version: string
 }
 
@@ -25,7 +25,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
   const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
     printer.quiet = options['quiet'] === true
     printer.color = (options['color'] as typeof printer.color | undefined) ?? 'auto'
-    context = new CommandContext({ ...parts, command: name!, options })
+    context = new CommandContext({ ...parts, command: name!, commandNames, options })
     if (alias !== undefined) context.note(`"${showText(alias)}" is called ${name!} here`)
     try {
       await spec.run!(context, operands, options as never)

@@ -33,19 +33,19 @@ async function runStatus(context: CommandContext): Promise<void> {
   const { kind, dir, logs, processes, cluster } = report
   if (context.json) await printer.json(report)
   else if (!cluster && processes.length === 0) {
-    await printer.line(
+    await printer.line(context.hint(
       dir === undefined
         ? 'no process is running'
         : kind === 'embedded'
           ? `no process is running; the embedded cluster in ${dir} starts when a command needs it`
           : `no process is running; "gristmill up --detach" starts the cluster in ${dir} again; its logs are in ${logs}`,
-    )
+    ))
   } else {
     if (kind === 'embedded') await printer.text(`embedded cluster in ${dir}\n\n`)
     for (const line of processLines(processes, printer.tableWidth)) await printer.line(line)
     if (cluster) {
       await printer.line()
-      for (const line of statusLines(cluster, printer.tableWidth, processes)) await printHealth(line, printer)
+      for (const line of statusLines(cluster, printer.tableWidth, processes)) await printHealth(context.hint(line), printer)
     }
     if (logs !== undefined) await printer.text(`\nlogs in ${logs}\n`)
   }
@@ -83,7 +83,7 @@ async function runReport(context: CommandContext): Promise<void> {
   }
   const found = troubles(status)
   if (found.length > 0) await printer.line()
-  for (const trouble of found) await printer.line(trouble)
+  for (const trouble of found) await printer.line(context.hint(trouble))
 }
 
 function nodeLines(node: NodeStatus, status: ClusterStatus, width: number | undefined): string[] {

@@ -53,12 +53,12 @@ async function runUp(
       } else {
         for (const line of processLines(running.processes, printer.tableWidth)) await printer.line(line)
         await printer.line()
-        await printer.line(await consoleLine(context, console))
-        await printer.line(`ready at ${running.namenode}${detach ? '; "gristmill down" stops it' : '; Ctrl-C stops it'}`)
+        await printer.line(context.hint(await consoleLine(context, console)))
+        await printer.line(context.hint(`ready at ${running.namenode}${detach ? '; "gristmill down" stops it' : '; Ctrl-C stops it'}`))
       }
       await printer.flush()
     },
-    note: text => printer.complain(context.json ? JSON.stringify({ note: text }) : `gristmill: up: ${text}`),
+    note: text => printer.complain(context.json ? JSON.stringify({ note: text }) : `gristmill: up: ${context.hint(text)}`),
   })
 }
 

@@ -61,7 +61,7 @@ async function show(context: CommandContext, [id]: readonly string[], options: {
   }
   const tasks = await Array.fromAsync(mill.job(status.job).tasks({ signal }))
   if (context.json) return printer.json({ ...status, tasks })
-  for (const line of jobLines(status, clock.now(), printer.tableWidth)) await printer.line(line)
+  for (const line of jobLines(status, clock.now(), printer.tableWidth)) await printer.line(context.hint(line))
   const places = placesLine(tasks.filter(task => task.stage === 0))
   if (places) await printer.text(`\ntasks of stage 0: ${places}\n`)
   const shown = options.tasks ? tasks : tasks.filter(task => task.attempts.some(attempt => attempt.failure))

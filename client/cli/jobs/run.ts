@@ -196,7 +196,7 @@ export async function follow(
   const progress = await context.progress()
   const lines: Array<Promise<void>> = []
   try {
-    const say = (text: string): void => { if (!context.json) printer.note(text) }
+    const say = (text: string): void => { if (!context.json) printer.note(context.hint(text)) }
     const mono = (): number => clock.mono()
     const show = stepsFor({
       first: progress.drawn ? barsFor(progress.bar) : linesFor(say, mono), losses: () => lossesFor(say, mono),
@@ -223,7 +223,7 @@ export async function follow(
   const counters = ownCounters(...steps)
   if (context.json) await printer.json(isOne ? status : { driver: status.driver?.id, state: status.state, counters, steps })
   else if (!isOne) for (const line of counterLines(counters)) await printer.line(line)
-  else if (status.state === 'succeeded') for (const line of summaryLines(status)) await printer.line(line)
+  else if (status.state === 'succeeded') for (const line of summaryLines(status)) await printer.line(context.hint(line))
   // Throws the failure of the job, with the user's stack.
   await job.wait({ signal })
 }
