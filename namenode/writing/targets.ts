@@ -45,7 +45,11 @@ export class Targets {
     const registry = this.#registry
     if (count === 0 || this.#choose({ count: 1, exclude }, sizes).length > 0) return
     const nodes = registry.open.length
-    if (nodes === 0) throw new GristmillError('UNAVAILABLE', 'no datanode in service is live; start one, or wait until it has registered')
+    if (nodes === 0)
+      throw new GristmillError(
+        'UNAVAILABLE',
+        'no datanode in service is live; start one (gristmill up --detach starts those of "up" that have ended), or wait until it has registered',
+      )
     const blockBytes = sizes.at(-1)!
     const failed = exclude.size > 0 ? ` (${exclude.size} have just failed for this writer)` : ''
     throw new GristmillError(

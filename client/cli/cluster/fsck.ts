@@ -9,6 +9,7 @@ import type { RecountResult, BlockHealth, CheckCounts, CheckedBlock, CheckedFile
 import type { Mill } from '../../mill.ts'
 import type { CommandContext } from '../context.ts'
 import { formatCount, plural } from '../display.ts'
+import { endedDatanodes } from './ended.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { pad } from '../table.ts'
 import { remotePaths } from '../tree.ts'
@@ -96,8 +97,9 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
   }
   if (context.json) await printer.json({ health, ...total, totals: totalsOf(recounted), ...short && { short } }, { compact: true })
   else {
-    for (const line of summary(health, { counts: total, totals: totalsOf(recounted), short }))
-      await printer.line(printer.state(line), { painted: true })
+    const ended = health === 'damaged' || short ? await endedDatanodes(context) : 0
+    for (const line of summary(health, { counts: total, totals: totalsOf(recounted), short, ended }))
+      await printer.line(printer.state(context.hint(line)), { painted: true })
   }
   if (health === 'damaged') context.exitCode = damagedExit
   // Unread directories give a failure code, unless damage is known.
@@ -175,18 +177,28 @@ async function shortageOf(mill: Mill, under: ReadonlyMap<number, number>, signal
   return { blocks: stuck.reduce((sum, [, blocks]) => sum + blocks, 0), replicas: Math.max(...stuck.map(([target]) => target)), datanodes }
 }
 
-function degraded(counts: Required<CheckCounts>, short: Shortage | undefined): string {
+function degraded(counts: Required<CheckCounts>, short: Shortage | undefined, ended: number): string {
   if (!short) return 'degraded: all data is readable, and the namenode is repairing the replicas'
   const { blocks, replicas, datanodes } = short
   const others = counts.under + counts.over + counts.misplaced > blocks ? '; the namenode is repairing the others' : ''
   return `degraded: all data is readable, but ${blocks === 1 ? '1 block wants' : `${formatCount(blocks)} blocks want`} up to ${replicas} `
-    + `replicas, and ${datanodes === 1 ? '1 datanode is' : `${datanodes} datanodes are`} in service: add datanodes, or lower the `
-    + `replication of these files (gristmill setrep)${others}`
+    + `replicas, and ${datanodes === 1 ? '1 datanode is' : `${datanodes} datanodes are`} in service: ${restart(ended)}add datanodes, or `
+    + `lower the replication of these files (gristmill setrep)${others}`
 }
 
-function summary(
-  health: string, { counts, totals, short }: { counts: Required<CheckCounts>; totals: string; short: Shortage | undefined },
-): string[] {
+/** Beginning of advice. */
+const restart = (ended: number): string =>
+  (ended === 0 ? '' : `start ${ended === 1 ? 'the one that has' : `the ${ended} that have`} ended (gristmill up --detach), `)
+
+interface Summary {
+  readonly counts: Required<CheckCounts>
+  readonly totals: string
+  readonly short: Shortage | undefined
+  /** Datanodes of `up` that have ended. */
+  readonly ended: number
+}
+
+function summary(health: string, { counts, totals, short, ended }: Summary): string[] {
   const line = (name: string, value: string): string => `${pad(name, 30)}${value}`
   return [
     line('files', formatCount(counts.files)),
@@ -206,10 +218,13 @@ function summary(
         ? 'healthy as far as you may read; the superuser (the user that the namenode runs as) can check everything'
         : 'healthy: every block has its replicas'
       : health === 'degraded'
-        ? degraded(counts, short)
+        ? degraded(counts, short, ended)
         : health === 'inconsistent'
           ? 'inconsistent: all data is readable, but numbers that the namenode keeps are wrong; this is a defect of gristmill: please report it, '
             + 'with the journal. A quota that is set again is counted anew'
-        : 'damaged: data is missing; bring back the datanodes or disks that have it, or remove the files',
+        : ended > 0
+          ? `damaged: data is missing; ${plural(ended, 'datanode of this cluster has', 'datanodes of this cluster have')} ended: `
+            + `gristmill up --detach starts ${ended === 1 ? 'it' : 'them'} again`
+          : 'damaged: data is missing; bring back the datanodes or disks that have it, or remove the files',
   ]
 }

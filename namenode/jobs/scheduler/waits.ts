@@ -26,7 +26,7 @@ export function waitsOf(state: SchedulerState): (job: RunningJob) => string | un
     if (isDrive(job.spec) && isEarly(job, state.at))
       return `for ${new Date(stages[0]!.tasks[0]!.dueMs!).toISOString()}, the next time of its schedule`
     if (!state.open) return 'for the locations of blocks, because the namenode has just started'
-    if (slots === 0) return 'for a datanode: none that runs tasks is live and in service'
+    if (slots === 0) return 'for a datanode: none that runs tasks is live and in service (gristmill up --detach starts those of "up" that have ended)'
     if (!stages.some(stage => ready(job, stage))) return 'for datanodes that hold results of an earlier stage to register'
     if (!stages.some(stage => ready(job, stage) && nodes.some(node => canRun(node, job, stage)))) return whyUnable(nodes, job, stages)
     if (job.avoid.size > 0 && nodes.every(({ id }) => job.avoid.has(id)))

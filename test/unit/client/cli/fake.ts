@@ -147,6 +147,8 @@ export interface Given {
   disk?: Disk /** Content of stdin. */
   input?: string /** Called with the flags that become settings. */
   onFlags?: (flags: Readonly<Record<string, unknown>>) => void
+  /** Default: no other process runs. */
+  born?: Machine['born']
 }
 
 /** Runs a command line against an in-memory cluster. */
@@ -177,7 +179,8 @@ export async function runFake(mill: FakeMill, words: readonly string[], given: G
   }
   keepCluster(mill, { cluster: { ask, random: { id: () => 'r2' }, clock }, files: {} } as unknown as SqlCluster)
   const signal = given.signal ?? ending.signal
-  const machine = { environment: {}, workingDirectory: '/', userDirectory: '/home', user: 'ada', hostName: 'here', cores: 2 }
+  const born = given.born ?? (() => undefined)
+  const machine = { environment: {}, workingDirectory: '/', userDirectory: '/home', user: 'ada', hostName: 'here', cores: 2, born }
   const code = await runWords({
     words, printer, signal, cwd: '/', env: given.env ?? {}, version: '1.2.3', world: async () => world, settings: async flags => {
       given.onFlags?.(flags)

@@ -193,6 +193,18 @@ test('fsck says which blocks want more replicas than there are datanodes, which 
   expect(JSON.parse(json)).toMatchObject({ health: 'degraded', short: { blocks: 1, replicas: 3, datanodes: 1 } })
 })
 
+test('fsck names the command that starts datanodes of `up` in this home that have ended', async () => {
+  const mill = new Checked({ missing: 1 })
+  const running = {
+    format: 1, namenode: 'mill:1', cluster: 'c', secretFile: '/s', dir: '/d',
+    processes: [{ role: 'namenode', pid: 1, born: 'b', dir: '/n' }, { role: 'datanode', pid: 2, born: 'b', dir: '/1' }],
+  }
+  const disk = { stat: async () => undefined, readFile: async () => Buffer.from(JSON.stringify(running)) } as never
+  const fsck = (born: (pid: number) => string | undefined) => runFake(mill, ['fsck', '/a'], { disk, born })
+  expect((await fsck(pid => (pid === 1 ? 'b' : 'another'))).out).toContain('1 datanode of this cluster has ended: gristmill up --detach starts it again')
+  expect((await fsck(() => 'b')).out).toContain('data is missing; bring back the datanodes or disks that have it')
+})
+
 test('fsck of the whole namespace compares the namenode\'s totals, and a difference has the exit code of other findings', async () => {
   const mill = new Checked({})
   expect(await runFake(mill, ['fsck'])).toMatchObject({ code: 0, out: expect.stringMatching(/^totals of the namenode +right$/m) })

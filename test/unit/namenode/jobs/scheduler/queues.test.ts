@@ -92,7 +92,7 @@ test('within a queue the job with the highest priority gets the next slots; queu
 
 test('a job of which no task runs says what it waits for', () => {
   const early = new Play([])
-  expect(early.scheduler.waits(early.start(1))).toBe('for a datanode: none that runs tasks is live and in service')
+  expect(early.scheduler.waits(early.start(1))).toMatch(/^for a datanode: none that runs tasks is live and in service \(gristmill up --detach /)
   const play = new Play([a], 1, parseQueues(['small:1:1', 'etl']))
   const first = play.start(1, { queue: 'small' })
   expect(play.scheduler.waits(first)).toBeUndefined()
