@@ -1,13 +1,15 @@
 // Determines the cluster to use, in this order: the setting `cluster` (flag, variable, file), the cluster that `gristmill up`
 // created in this home, the embedded cluster.
 // Invariant: a home that has had a cluster of `up` never falls back to the embedded one, which has other files: not while that cluster
-// is stopped, not while its data directory is missing (a disk that is not mounted), not if its record cannot be read.
+// is stopped, not while its data directory is missing (a disk that is not mounted), not if its record cannot be read. A home whose
+// first `up` has failed gets an embedded cluster only if the user asks for one.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { address, type Address, type ClusterId } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
+import { refuseFailedUp } from './failedup.ts'
 import { awayCluster, logDirectory, readRemembered } from './remembered.ts'
 import { isAlive, living, readCluster, type Running } from './running.ts'
 
@@ -22,7 +24,10 @@ export type ClusterLocation =
   | { readonly kind: 'stopped'; readonly dir: string }
   | { readonly kind: 'embedded'; readonly dir: string }
 
-/** Throws UNAVAILABLE if the data directory of this home's cluster is missing, CONFIG_INVALID if a file of `up` cannot be read. */
+/**
+ * Throws UNAVAILABLE if the data directory of this home's cluster is missing, or its first `up` has failed, CONFIG_INVALID if a file of
+ * `up` cannot be read.
+ */
 export async function locate({ disk, machine }: { disk: Disk; machine: Machine }, settings: Settings): Promise<ClusterLocation> {
   const { home, cluster } = settings
   if (cluster === 'embedded') return { kind: 'embedded', dir: embeddedDirectory(home) }
@@ -32,7 +37,10 @@ export async function locate({ disk, machine }: { disk: Disk; machine: Machine }
     return { kind: 'cluster', namenode: running.namenode, secretFile: settings.secretFile ?? running.secretFile, running }
   const last = await readRemembered(disk, home)
   if (last?.away !== undefined) throw awayCluster(home, last.remembered.dir, last.away)
-  return last ? { kind: 'stopped', dir: last.remembered.dir } : { kind: 'embedded', dir: embeddedDirectory(home) }
+  if (last) return { kind: 'stopped', dir: last.remembered.dir }
+  const dir = embeddedDirectory(home)
+  if (!await disk.stat(dir)) await refuseFailedUp(disk, home)
+  return { kind: 'embedded', dir }
 }
 
 /** The processes of `up` are of use only if they are the named ones, which are reachable without knowing them. */

@@ -10,8 +10,9 @@ import { unusable } from '../../src/home/directory.ts'
 import { openHome, type Home } from '../../src/home/home.ts'
 import { removeUnfinished } from '../../src/home/unfinished.ts'
 import type { DiskLock } from '../../src/ports/disk.ts'
+import { forgetFailedUp, recordFailedUp } from '../discovery/failedup.ts'
 import { embeddedDirectory } from '../discovery/locate.ts'
-import { logDirectory, remember } from '../discovery/remembered.ts'
+import { logDirectory, readRemembered, remember } from '../discovery/remembered.ts'
 import { isAlive, living, readCluster, type Running } from '../discovery/running.ts'
 import { notYetInEffect } from './held.ts'
 import { Launcher, portOf } from './launcher.ts'
@@ -37,9 +38,20 @@ export async function up(given: UpOptions): Promise<void> {
     } finally {
       await home.release()
     }
+  } catch (error) {
+    await recordFailure(given, error as Error).catch(() => {})
+    throw error
   } finally {
     await alone.release()
   }
+}
+
+/** Unless the home has a cluster of `up`, which commands then use, stopped or not. */
+async function recordFailure({ world: { disk }, settings: { home }, note }: UpOptions, { message }: Error): Promise<void> {
+  if (await readRemembered(disk, home)) return
+  const embedded = embeddedDirectory(home)
+  if (await disk.stat(embedded)) note(`no cluster was begun; commands use the embedded one of this home, in ${embedded}, as before`)
+  else await recordFailedUp(disk, home, message)
 }
 
 async function start(
@@ -77,6 +89,7 @@ async function prepare(options: UpOptions, plan: UpPlan): Promise<void> {
     options.note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')
   }
   await remember(disk, userHome, plan.begun)
+  await forgetFailedUp(disk, userHome)
   const logs = logDirectory(plan.dir)
   await disk.mkdir(logs).catch((error: unknown) => {
     throw unusable(error, { what: 'the log directory', dir: logs, advice: 'make it a directory that this user may write' })

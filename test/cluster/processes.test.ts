@@ -373,6 +373,13 @@ test('a file in the place of a directory of the home is named by `up`, and stays
   }
   await refused('starting', 'the lock directory of "up",')
   await refused('cluster', 'the directory')
+  // The user meant a cluster of `up`: a command does not make an embedded one in its place, unless it is told to.
+  const without = { code: 69, stderr: expect.stringMatching(/this home has no cluster: the last "gristmill up" has failed \(.*a file is in its place/) }
+  expect([await mill('ls', '/'), await mill('put', join(home, 'starting'), '/x')]).toMatchObject([without, without])
+  await ok('ls', '/', '--cluster', 'embedded')
+  await ok('ls', '/')
+  await refused('cluster', 'the directory')
+  await ok('ls', '/')
   await mkdir(join(home, 'cluster'))
   await writeFile(join(home, 'cluster/gristmill.json'), '{"format":1,"role":"cluster","id":"cluster-0123456789ab"}')
   await refused('cluster/log', 'the log directory')

@@ -5,6 +5,7 @@ import fs from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { recordFailedUp } from '../../../../client/discovery/failedup.ts'
 import { locate, parseAddress, portDefaults, stoppedCluster } from '../../../../client/discovery/locate.ts'
 import { refuseLostNamenode } from '../../../../client/discovery/lostnamenode.ts'
 import { planUp, type UpPlan } from '../../../../client/process/plan.ts'
@@ -62,6 +63,17 @@ test('a home whose cluster is stopped means that one, not the embedded one, as l
   await expect(locate({ disk: failing, machine }, { home })).rejects.toEqual(away('that directory cannot be read (EIO)'))
   expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toMatchObject({ kind: 'embedded' })
   expect(stoppedCluster('/d').message).toMatch(/gristmill up.*--cluster embedded/)
+})
+
+test('a home whose first `up` has failed means no embedded cluster that it does not have, unless the user asks for it', async () => {
+  await recordFailedUp(disk, home, 'cannot use the directory /proc/nope')
+  await expect(locate({ disk, machine }, { home })).rejects.toMatchObject({
+    code: 'UNAVAILABLE', message: expect.stringMatching(/the last "gristmill up" has failed \(cannot use the directory \/proc\/nope\)/),
+  })
+  const embedded = { kind: 'embedded', dir: `${home}/embedded` }
+  expect(await locate({ disk, machine }, { home, cluster: 'embedded' })).toEqual(embedded)
+  await fs.mkdir(`${home}/embedded`)
+  expect(await locate({ disk, machine }, { home })).toEqual(embedded)
 })
 
 test('`up` makes no cluster where one has been, and says what it leaves behind', async () => {
