@@ -10,3 +10,11 @@ export async function packageFile(path: string): Promise<Buffer> {
   const { localDisk } = await import('../../src/world/disk.ts')
   return localDisk.readFile(join(packageRoot, path))
 }
+
+export async function isInPackage(path: string): Promise<boolean> {
+  const { localDisk } = await import('../../src/world/disk.ts')
+  return await localDisk.stat(join(packageRoot, path)) !== undefined
+}
+
+/** False for an installed package, and for one that `npm run build` has made. */
+export const isCheckout = (): Promise<boolean> => isInPackage('client/cli/main.ts')

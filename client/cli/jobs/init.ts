@@ -8,7 +8,7 @@ import { version } from '../../../src/base/version.ts'
 import { nearest } from '../../../src/base/nearest.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
-import { packageFile, packageRoot } from '../package.ts'
+import { isCheckout, isInPackage, packageFile, packageRoot } from '../package.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { shellWord } from '../target.ts'
 import { localPath } from '../tree.ts'
@@ -81,7 +81,8 @@ async function runInit(
   if (context.json) return printer.json({ directory, template: name, files: [...files.keys()] })
   for (const file of files.keys()) await printer.line(printer.name(join(operand, file)))
   const enter = operand === '.' ? '' : `cd ${shellWord(operand)} && `
-  printer.note(`gristmill: init: go on with: ${enter}npm install. README.md has the commands that run it`)
+  const pack = await isUnpacked() ? `(cd ${shellWord(packageRoot)} && npm run build && npm pack ./dist) && ` : ''
+  printer.note(`gristmill: init: go on with: ${pack}${enter}npm install. README.md has the commands that run it`)
 }
 
 /** Throws ENOTEMPTY for a directory with files in it, ENOTDIR for a file. */
@@ -111,13 +112,20 @@ async function filesOf(name: string, directory: string): Promise<Map<string, Buf
   return files
 }
 
+/** The package as a checkout packs it. */
+const packed = `gristmill-${version}.tgz`
+
+/** True for a checkout whose package has not been made. */
+const isUnpacked = async (): Promise<boolean> => await isCheckout() && !await isInPackage(packed)
+
 /**
  * The dependency as npm writes it, for a project in `directory`: the place that this package was installed from, or for a checkout the
- * checkout itself.
+ * package that it packs. The checkout itself has no declarations: a project's compiler would check its sources, by the project's options.
  */
 async function dependencyOn(directory: string): Promise<string> {
   const at = packageRoot.replace(/\/$/, '')
   const modules = dirname(at)
+  if (await isCheckout()) return `file:${relative(directory, join(at, packed))}`
   if (basename(modules) !== 'node_modules') return `file:${relative(directory, at)}`
   try {
     // npm's list of the packages in a node_modules: `resolved` is a URL of the registry, or a file relative to the project.

@@ -1,9 +1,11 @@
 // init: files of a project in a local directory. A directory that is in use is left alone.
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { templates, tools } from '../../../../../client/cli/jobs/init.ts'
+import { shellWord } from '../../../../../client/cli/target.ts'
+import { version } from '../../../../../src/base/version.ts'
 import { MemoryDisk } from '../../../../kit/memory-disk.ts'
 import { root } from '../../../../tidy/source.ts'
 import { runFake, someFiles } from '../fake.ts'
@@ -15,11 +17,15 @@ const textIn = (disk: MemoryDisk, path: string): string => disk.files.get(path)!
 test('a new directory gets a project with its dependency, and the next step is printed', async () => {
   const disk = new MemoryDisk()
   const seen = await init(['My Mill'], disk)
-  expect(seen).toMatchObject({ code: 0, err: "gristmill: init: go on with: cd 'My Mill' && npm install. README.md has the commands that run it\n" })
+  const packed = join(root, `gristmill-${version}.tgz`)
+  const pack = existsSync(packed) ? '' : `(cd ${shellWord(`${root}/`)} && npm run build && npm pack ./dist) && `
+  const steps = `${pack}cd 'My Mill' && npm install`
+  expect(seen).toMatchObject({ code: 0, err: `gristmill: init: go on with: ${steps}. README.md has the commands that run it\n` })
   expect(seen.out).toBe('My Mill/words.ts\nMy Mill/harvest.txt\nMy Mill/package.json\nMy Mill/tsconfig.json\nMy Mill/.gitignore\nMy Mill/README.md\n')
   const manifest = JSON.parse(textIn(disk, '/My Mill/package.json')) as { name: string; dependencies: Record<string, string> }
   expect(manifest.name).toBe('my-mill')
-  expect(join('/My Mill', manifest.dependencies['gristmill']!.replace('file:', ''))).toBe(root)
+  // In a checkout, the package that it packs: a compiler would check sources in place of declarations.
+  expect(join('/My Mill', manifest.dependencies['gristmill']!.replace('file:', ''))).toBe(packed)
   expect(textIn(disk, '/My Mill/words.ts')).toBe(readFileSync(join(root, 'docs/examples/projects/wordcount/words.ts'), 'utf8'))
 })
 
