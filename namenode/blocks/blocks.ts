@@ -19,6 +19,7 @@ import { BlockMap } from './map.ts'
 import { Repair } from './repair.ts'
 import { Reports } from './reports.ts'
 import { SafeMode } from './safemode.ts'
+import { Claims } from './claims.ts'
 import { Suspects } from './suspects.ts'
 import { ExcessReplicas } from './excess.ts'
 import { census, Review } from './walk.ts'
@@ -57,6 +58,7 @@ export class Blocks {
   readonly #options: BlocksOptions
   readonly #review: Review
   readonly #suspects: Suspects
+  readonly #claims: Claims
   readonly #listeners: BlocksListener[] = []
   #counting: Promise<void> | undefined
   #counted = false
@@ -65,7 +67,8 @@ export class Blocks {
   constructor(options: BlocksOptions) {
     this.#options = options
     const { view, registry, reportIds, tokens, clock, log, random, nodeDeadMs, isOpen, authority = new Authority() } = options
-    const map = this.map = new BlockMap(reportIds)
+    const claims = this.#claims = new Claims(registry.awake)
+    const map = this.map = new BlockMap(reportIds, (node, id) => claims.add(node, id))
     const review = this.#review = new Review({ map, reportIds, clock })
     const deletions = this.deletions = new Deletions({
       may: (node, id) => this.reports.mayDelete(node, id), isKept: id => knownBlock(view, id) !== undefined,
@@ -78,7 +81,7 @@ export class Blocks {
     const excess = this.excess = new ExcessReplicas({ map, registry, deletions, random, rescan, isCopying: id => repair.isCopying(id) })
     const suspects = this.#suspects = new Suspects(clock)
     this.reports = new Reports({
-      view, map, repair, deletions, suspects, log, isOpen, safe: () => this.safe.on,
+      view, map, repair, deletions, suspects, claims, log, isOpen, safe: () => this.safe.on,
       onRemoved: (id, node) => { for (const listener of this.#listeners) listener.removed?.(id, node) },
     })
     this.authority = authority
@@ -142,6 +145,7 @@ export class Blocks {
         excess.work()
       } },
       { name: 'collect garbage', everyMs: 500, work: () => this.reports.collect() },
+      { name: 'ask nodes for replicas of which only writers have told', everyMs: 1_000, work: () => this.#askForClaimed() },
       // The interval bounds how often a disk whose room goes up and down causes a review.
       { name: 'look for blocks for which a disk has room again', everyMs: 5_000, work: () => {
         if (safe.settled && repair.shortage.takeRelief()) this.#review.want()
@@ -229,9 +233,17 @@ export class Blocks {
     })
   }
 
+  #askForClaimed(): void {
+    for (const { node, id } of this.#claims.overdue()) {
+      if (!node.serves || !this.map.holders(id).includes(node)) continue
+      this.#options.log.warn('a writer has told of a replica, and its node has not; the node looks for it', { node: node.node, block: id })
+      this.#suspects.accuse(node, id)
+    }
+  }
+
   /** Throws AssertionFailed if counts, queues and sets of this room do not agree with the block map. For tests and simulations. */
   checkState(): void {
-    for (const part of [this.map, this.deletions, this.repair, this.excess, this.reports]) part.checkState()
+    for (const part of [this.map, this.deletions, this.repair, this.excess, this.reports, this.#claims]) part.checkState()
   }
 
   /** Facts about the surroundings of blocks, for judging them. */

@@ -28,7 +28,13 @@ export class BlockMap {
   readonly #listeners: HealthListener[] = []
   readonly #racks = new Set<string>()
 
-  constructor(reportIds: ReportIds) { this.#reportIds = reportIds }
+  readonly #onClaimed: (node: DataNode, id: BlockId) => void
+
+  /** `onClaimed`: called for each replica that a writer has told of first. */
+  constructor(reportIds: ReportIds, onClaimed: (node: DataNode, id: BlockId) => void = () => {}) {
+    this.#reportIds = reportIds
+    this.#onClaimed = onClaimed
+  }
 
   /** Listeners are called in the order in which they were added. */
   listen(listener: HealthListener): void { this.#listeners.push(listener) }
@@ -66,7 +72,11 @@ export class BlockMap {
   sealed(id: BlockId, target: number, nodes: readonly DataNode[]): void {
     const slot = this.#slot(id)
     let changed = this.#setTarget(slot, target)
-    for (const node of nodes) changed = this.table.addReportId(slot, node.reportId, node.earlier) || changed
+    for (const node of nodes) {
+      if (!this.table.addReportId(slot, node.reportId, node.earlier)) continue
+      changed = true
+      this.#onClaimed(node, id)
+    }
     // Once for all of them: a block may have been written to 16 nodes, and a file has 10,000 blocks.
     if (changed) this.#updateHealth(id, slot)
   }

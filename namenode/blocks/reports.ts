@@ -15,6 +15,7 @@ import { knownBlock, targetOf } from '../namespace/file.ts'
 import type { DataNode } from '../nodes/node.ts'
 import type { Deletions } from './deletions.ts'
 import type { BlockMap } from './map.ts'
+import type { Claims } from './claims.ts'
 import { health, type ReportedReplica } from './health.ts'
 import type { Repair } from './repair.ts'
 import { UnknownBlocks } from './unknown.ts'
@@ -27,6 +28,7 @@ interface ReportsOptions {
   readonly repair: Repair
   readonly deletions: Deletions
   readonly suspects: Suspects
+  readonly claims: Claims
   readonly log: Log
   /** True if the block belongs to a file being written. */
   readonly isOpen: (id: BlockId) => boolean
@@ -57,8 +59,9 @@ export class Reports {
 
   /** The node holds this replica. `taken`, here and below: number of the last order that the node had taken when it made its report. */
   held(node: DataNode, { id, length, crc }: ReportedReplica, taken: number): void {
-    const { view, map, repair, suspects, isOpen, deletions } = this.#options
+    const { view, map, repair, suspects, claims, isOpen, deletions } = this.#options
     deletions.told(node, id, taken)
+    claims.told(node, id)
     const known = knownBlock(view, id)
     if (known) {
       if (known.length !== length || known.crc !== crc) return this.#mismatch(node, id, { length, crc, wanted: known })
@@ -82,6 +85,7 @@ export class Reports {
   removed(node: DataNode, id: BlockId, taken: number): void {
     this.#options.map.drop(id, node)
     this.#options.suspects.answered(node, id)
+    this.#options.claims.told(node, id)
     this.#options.deletions.told(node, id, taken)
     this.#options.onRemoved(id, node)
     this.#suspects.get(node)?.delete(id)
@@ -136,6 +140,7 @@ export class Reports {
     this.#suspects.delete(node)
     this.unknown.reset(node)
     this.#options.suspects.reset(node)
+    this.#options.claims.reset(node)
     for (const [id, nodes] of this.#wrong) if (nodes.delete(node) && nodes.size === 0) this.#wrong.delete(id)
   }
 

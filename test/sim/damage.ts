@@ -5,6 +5,7 @@
 import { hasCode } from '../../src/base/errors.ts'
 import { snapshotPath } from '../../client/files/snapshots.ts'
 import { olderObjects } from '../kit/check/check.ts'
+import { confirmMs } from '../../namenode/blocks/claims.ts'
 import type { Cluster } from '../kit/contract.ts'
 import { settle, unreported } from './settle.ts'
 
@@ -53,7 +54,7 @@ export async function damagedFiles(cluster: Cluster): Promise<Set<string>> {
 
 /** Waits until all datanodes have reported and all possible copies are done. */
 const settled = (cluster: Cluster, add: (finding: string) => void): Promise<void> =>
-  settle(cluster, { what: 'a cluster with lost blocks came to rest', waitMs, lookMs, looks: 3, unsettled, add })
+  settle(cluster, { what: 'a cluster with lost blocks came to rest', waitMs, lookMs, looks: Math.ceil(confirmMs / lookMs) + 3, unsettled, add })
 
 async function unsettled(cluster: Cluster): Promise<string[]> {
   const [reports, status] = await Promise.all([unreported(cluster), cluster.mill.clusterStatus()])

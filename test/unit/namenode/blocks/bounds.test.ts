@@ -1,7 +1,8 @@
-// Block room's records of nodes and blocks (backoffs, deletions, suspects, unknown blocks, safe mode), each alone and at its bounds. Their
-// interaction is tested in repair.test.ts, replication.test.ts and safety.test.ts.
+// Block room's records of nodes and blocks (backoffs, claims, deletions, suspects, unknown blocks, safe mode), each alone and at its bounds.
+// Their interaction is tested in repair.test.ts, replication.test.ts and safety.test.ts.
 
 import { expect, test } from 'vitest'
+import { Claims } from '../../../../namenode/blocks/claims.ts'
 import { Deletions } from '../../../../namenode/blocks/deletions.ts'
 import { Authority } from '../../../../namenode/succession/authority.ts'
 import { SafeMode } from '../../../../namenode/blocks/safemode.ts'
@@ -175,6 +176,31 @@ test('a node is asked about a replica once a minute, about a thousand at a time,
   ])
   suspects.reset(a)
   expect(suspects.accuse(a, blockId(1003))).toBe(true)
+})
+
+test('claims of writers are overdue after ten seconds, in the order in which they were made, and no longer once their node has told', () => {
+  const clock = new ManualClock()
+  const claims = checked(new Claims(clock))
+  const [a, b] = [node('a'), node('b')]
+  const overdue = () => claims.overdue().map(({ node: { node: name }, id }) => `${name} ${id}`)
+  for (const id of ids(1, 4)) claims.add(a, id)
+  claims.add(b, blockId(1))
+  clock.pass(5_000)
+  claims.add(a, blockId(2))
+  claims.add(a, blockId(9))
+  claims.told(a, blockId(3))
+  claims.told(node('c'), blockId(1))
+  clock.pass(4_999)
+  expect(overdue()).toEqual([])
+  clock.pass(1)
+  expect(overdue()).toEqual(['a 1', 'a 4', 'b 1'])
+  claims.reset(b)
+  clock.pass(5_000)
+  expect([overdue(), overdue()]).toEqual([['a 2', 'a 9'], []])
+  const many = new Claims(clock)
+  for (const id of ids(1, 100_001)) many.add(b, id)
+  clock.pass(10_000)
+  expect(many.overdue().length).toBe(100_000)
 })
 
 test('blocks of others are counted by node, those in lost ranges apart from foreign ones, until they are released', () => {

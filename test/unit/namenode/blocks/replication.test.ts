@@ -5,6 +5,7 @@
 import { expect, test } from 'vitest'
 import { remove } from '../../../../namenode/namespace/names.ts'
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
+import { confirmMs } from '../../../../namenode/blocks/claims.ts'
 import type { DataNode } from '../../../../namenode/nodes/node.ts'
 import { forgetGone, knownNodes } from '../../../../namenode/nodes/known.ts'
 import { create } from '../../../../namenode/writing/mutations.ts'
@@ -260,6 +261,28 @@ test('a replica missing in a full report counts as lost, and is copied to the no
   await sim.pass(60_000)
   expect(node.blocks.size).toBe(5)
   expect(sim.unwell()).toEqual([])
+  await sim.house.stop()
+})
+
+test('a replica of which a writer has told, and its node has not, is looked for, and copied if it is not there', async () => {
+  const sim = await Sim.calm(31, 2)
+  const { house: { registry, blocks }, nodes } = sim
+  const id = await place(sim, 2, [0, 1])
+  const [first, second] = nodes.map(node => registry.get(node.id)!)
+  // Its disk was set back while the writer went on, who knows nothing of that.
+  nodes[1]!.blocks.delete(id)
+  blocks.reports.removed(second!, id, 0)
+  blocks.map.sealed(id, 2, [first!, second!])
+  await sim.pass(confirmMs - 1_000)
+  expect([blocks.map.holders(id).length, sim.holders(id)]).toEqual([2, [nodes[0]!.id]])
+  await sim.until('it is copied', () => sim.holders(id).length === 2)
+  // One that its node tells of in time is not looked for.
+  blocks.reports.removed(second!, id, 0)
+  blocks.map.sealed(id, 2, [first!, second!])
+  blocks.reports.held(second!, { id, length: 100, crc: 7 }, 0)
+  nodes[1]!.blocks.delete(id)
+  await sim.pass(3 * confirmMs)
+  expect([blocks.map.holders(id).length, sim.holders(id)]).toEqual([2, [nodes[0]!.id]])
   await sim.house.stop()
 })
 
