@@ -282,7 +282,7 @@ export class LocalJournal implements Journal {
     const error =
       code === 'ENOSPC' || code === 'EDQUOT'
         ? new GristmillError('ENOSPC', `the disk under ${dir} is full, nothing was changed; free some space on the namenode's disk`, {
-            cause,
+            cause, details: { journal: dir },
           })
         : new GristmillError(
             'UNAVAILABLE',

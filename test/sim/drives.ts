@@ -27,10 +27,10 @@ const askMs = 2_000
 const asksMax = 400
 
 /**
- * Failures of a step that faults can cause: what it reads is lost, its tasks were too often, no node has a disk that works for them, or the
- * clocks of most nodes are wrong.
+ * Failures of a step that faults can cause: what it reads is lost, its tasks were too often, no node has a disk that works for them, the
+ * clocks of most nodes are wrong, or the namenode's disk is full.
  */
-const byFault = /lost|cannot be read|replica|time limit|was told to throw|process ended|exited|could not run the task|the signature is/
+const byFault = /lost|cannot be read|replica|time limit|was told to throw|process ended|exited|could not run the task|the signature is|disk under/
 
 export class Drives implements Observer {
   readonly #parts: ClientParts

@@ -31,8 +31,16 @@ test('a call that is refused because the namenode is overloaded is made again un
   expect([asked(), told, pauses.length, Math.max(...pauses)]).toEqual([51, ['ann has 3 jobs'], 50, 2_000])
 })
 
-test('another failure is final', async () => {
-  const away = new GristmillError('UNAVAILABLE', 'no answer')
+test('a full disk of the namenode is waited for, too', async () => {
+  const disk = new GristmillError('ENOSPC', 'the disk is full', { details: { journal: '/namenode/journal' } })
+  const { call, told, asked } = calling([disk, disk, 'taken'])
+  await expect(call()).resolves.toBe('taken')
+  expect([asked(), told]).toEqual([3, ['the disk is full']])
+})
+
+test.each<GristmillError>([
+  new GristmillError('UNAVAILABLE', 'no answer'), new GristmillError('ENOSPC', 'none of the 3 live datanodes can take a block'),
+])('another failure is final: $message', async away => {
   const { call, told, asked } = calling([full, away])
   await expect(call()).rejects.toBe(away)
   expect([asked(), told]).toEqual([2, ['ann has 3 jobs']])

@@ -1,5 +1,5 @@
-// Block room's records of nodes and blocks (backoffs, claims, deletions, suspects, unknown blocks, safe mode), each alone and at its bounds.
-// Their interaction is tested in repair.test.ts, replication.test.ts and safety.test.ts.
+// Block room's records of nodes and blocks (backoffs, claims, deletions, suspects, unknown blocks, safe mode), each alone and at its
+// bounds. Their interaction is tested in repair.test.ts, replication.test.ts and safety.test.ts.
 
 import { expect, test } from 'vitest'
 import { Claims } from '../../../../namenode/blocks/claims.ts'
