@@ -35,6 +35,7 @@ import type { LayoutParts } from './stages.ts'
 import type { SqlParams } from './statement.ts'
 import type { SqlTable } from './tables.ts'
 import type { ColumnsOf } from './viewcolumns.ts'
+import { withQuotingAdvice } from './unquoted.ts'
 import type { Workspace } from './workspace.ts'
 
 export interface SqlOptions {
@@ -292,7 +293,7 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
       return await work(space, engine, await this.#asked(space))
     } catch (error) {
       // It reads files of the workspace.
-      const explained = await explainedIn(error, space)
+      const explained = withQuotingAdvice(await explainedIn(error, space), this.#text)
       await space.close()
       throw signal?.aborted ? abortError(signal) : explained
     }
@@ -433,11 +434,19 @@ export class SqlQuery implements AsyncIterable<SqlRow> {
     const { signal, distribute = 'auto' } = this.#options
     const cluster = await this.#tools.cluster()
     const parts = { sql, tables, distribute, disk, space, cluster, last, signal, ...division }
-    return db ? planJobIn(db, parts) : planJob({ ...parts, openDatabase })
+    try {
+      return await (db ? planJobIn(db, parts) : planJob({ ...parts, openDatabase }))
+    } catch (error) {
+      throw withQuotingAdvice(error, this.#text)
+    }
   }
 
-  #asked(space?: Workspace): Promise<Asked> {
-    return askedOf(this.#tools, { text: this.#text, params: this.#params, signal: this.#options.signal, space })
+  async #asked(space?: Workspace): Promise<Asked> {
+    try {
+      return await askedOf(this.#tools, { text: this.#text, params: this.#params, signal: this.#options.signal, space })
+    } catch (error) {
+      throw withQuotingAdvice(error, this.#text)
+    }
   }
 }
 

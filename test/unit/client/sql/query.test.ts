@@ -107,6 +107,7 @@ test.each([
   ['selec 1', /syntax error at or near "selec"[^]*LINE 1/], ['', /no statement/], ['-- nothing', /no statement/],
   ['SELECT 1; SELECT 2', /2 statements/], [`PIVOT './a.csv' ON n USING sum(x)`, /IN \(value/],
   ['SELECT * FROM nowhere', /there is no table nowhere; name files in quotes/],
+  ['FROM a.csv', /^a path is written in single quotes: 'a.csv'$/], ['FROM ./a.csv', /^a path is .* '\.\/a\.csv'\n[^]*LINE 1/],
   [`SELECT zz FROM './a.csv'`, /"zz" not found[^]*LINE 1/], [`FROM './none.csv'`, /\.\/none\.csv: there is no such file/],
   [`FROM './none*.csv'`, /there is no such file/], [`FROM 'gs://b/x.csv'`, /gs: is not supported/],
   [`SELECT row(1, 2)`, /whose fields have no names/], [`FROM './bin.exe'`, /no such file/], [`FROM './scratchless.txt'`, /no such file/],
