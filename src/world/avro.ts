@@ -8,6 +8,7 @@ import { isPlain, ownTypes, reasonOf, type ReadNotes } from './avrotypes.ts'
 import {
   dateText, daysOf, decimalBytes, decimalText, instantOf, instantText, isUuid, timeOf, timeText, uuidText, type Digits,
 } from './avrotexts.ts'
+import { installing } from './installing.ts'
 
 export const loadAvro: LoadAvro = async () => {
   let avsc: typeof Package
@@ -17,7 +18,7 @@ export const loadAvro: LoadAvro = async () => {
     const loaded = await import(name) as typeof Package & { default?: typeof Package }
     avsc = loaded.default ?? loaded
   } catch (error) {
-    throw new GristmillError('CONFIG_INVALID', 'Avro needs the package avsc beside gristmill; add it: npm install avsc', { cause: error })
+    throw new GristmillError('CONFIG_INVALID', `Avro needs the package avsc beside gristmill; add it: ${installing(name)}`, { cause: error })
   }
   return avroOf(avsc)
 }

@@ -8,6 +8,7 @@ import { GristmillError } from '../base/errors.ts'
 import { literalsOf, type SqlColumn, type SqlType, type SqlValue } from '../base/sql.ts'
 import { formatBytes } from '../base/units.ts'
 import { programFunction, type Database, type DatabaseFunction, type DatabaseOptions, type DatabaseRows } from '../ports/database.ts'
+import { installing } from './installing.ts'
 
 type Duck = typeof import('@duckdb/node-api')
 
@@ -38,7 +39,7 @@ async function load(): Promise<Duck> {
     throw new GristmillError(
       'CONFIG_INVALID',
       'SQL needs the package @duckdb/node-api, which is not installed, or has no library for this system; '
-      + `add it: npm install @duckdb/node-api@${version}`,
+      + `add it: ${installing(`@duckdb/node-api@${version}`)}`,
       { cause: error },
     )
   }

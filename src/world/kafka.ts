@@ -11,6 +11,7 @@ import type {
 } from '../ports/kafka.ts'
 import { systemClock } from './clock.ts'
 import { recordBatch } from './recordbatch.ts'
+import { installing } from './installing.ts'
 
 /** A broker that does not answer within this time is away. */
 const connectMs = 10_000
@@ -36,7 +37,7 @@ async function load(): Promise<typeof Package> {
     return await import(name) as typeof Package
   } catch (error) {
     throw new GristmillError(
-      'CONFIG_INVALID', 'Kafka needs the package @platformatic/kafka beside gristmill; add it: npm install @platformatic/kafka', { cause: error },
+      'CONFIG_INVALID', `Kafka needs the package ${name} beside gristmill; add it: ${installing(name)}`, { cause: error },
     )
   }
 }

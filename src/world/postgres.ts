@@ -7,6 +7,7 @@ import { abortError } from '../base/abort.ts'
 import { GristmillError, type ErrorCode } from '../base/errors.ts'
 import type { CopyTarget, OpenPostgres, PostgresConnection } from '../ports/postgres.ts'
 import { CopyOut } from './copyout.ts'
+import { installing } from './installing.ts'
 
 /** The part of `pg` that is used here. */
 interface Client {
@@ -35,7 +36,7 @@ async function load(): Promise<Packages> {
     return { Client: client.Client, from: copies.from }
   } catch (error) {
     throw new GristmillError(
-      'CONFIG_INVALID', `PostgreSQL needs the packages pg and pg-copy-streams beside gristmill; add them: npm install ${names.join(' ')}`,
+      'CONFIG_INVALID', `PostgreSQL needs the packages pg and pg-copy-streams beside gristmill; add them: ${installing(names.join(' '))}`,
       { cause: error },
     )
   }
