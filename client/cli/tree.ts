@@ -60,6 +60,21 @@ export async function statusOrNone(mill: Mill, path: string, signal: AbortSignal
   }
 }
 
+/**
+ * Status of a path that is to be changed. If it is not found, or may not be seen, `change` is sent all the same, so that the namenode
+ * refuses it: its audit log has a line for every change that a user has asked for.
+ */
+export async function statusToChange(mill: Mill, path: string, signal: AbortSignal, change: () => Promise<unknown>): Promise<FileStatus> {
+  try {
+    return await mill.status(path, { signal })
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
+    await change()
+    // It has been created in between.
+    return mill.status(path, { signal })
+  }
+}
+
 /** Expands the globs of cluster operands, in the given order. A glob without a match is reported as failed. */
 export async function* remotePaths(context: CommandContext, operands: readonly string[]): AsyncGenerator<string> {
   const tree = remoteTree(await context.mill(), context.signal)

@@ -47,7 +47,9 @@ const newFile = {
  */
 export const create = message('writing.create', {
   callers: 'user',
-  audit: ({ path, overwrite, replication }, reply) => ({ path, overwrite, replication, lease: reply?.lease }),
+  audit: ({ path, overwrite, replication, keepsOwner }, reply) => ({
+    path, overwrite, replication, ...keepsOwner && { keepsOwner }, lease: reply?.lease,
+  }),
   mutation: true, paths: 'checked',
   request: Type.Object({
     requestId, ...newFile,

@@ -68,12 +68,23 @@ test('a detached cluster stays, is found by every command, is shown by status, a
   expect(shown.cluster.nodes.map(node => node.slots)).toEqual([slots, slots])
   expect(await ok('status')).toContain(first.namenode)
   expect((await mill('mkdir', '/no/parent')).code).not.toBe(0)
+  // Commands that look at a path, or at a job, before they change it.
+  const missing = [
+    ['rm', '/no'], ['rm', '-r', '/no'], ['chmod', '600', '/no'], ['chown', 'ada', '/no'], ['setrep', '2', '/no'], ['setfacl', '-b', '/no'],
+    ['kill', 'job-999'],
+  ]
+  for (const words of missing) expect(await mill(...words)).toMatchObject({ code: 1, stderr: expect.stringContaining('no such') })
+  await ok('append', join(home, 'file'), '/file')
   const log = join(home, 'cluster/log')
   const audited = (await readFile(join(log, 'audit.log'), 'utf8')).trim().split('\n')
     .map(line => JSON.parse(line) as Record<string, unknown>)
   expect(audited.map(({ action, outcome, path }) => [action, outcome, path])).toEqual([
     ['writing.create', 'ok', '/file'], ['writing.complete', 'ok', undefined], ['namespace.mkdir', 'ENOENT', '/no/parent'],
+    ['namespace.remove', 'ENOENT', '/no'], ['namespace.remove', 'ENOENT', '/no'], ['namespace.attributes', 'ENOENT', '/no'],
+    ['namespace.attributes', 'ENOENT', '/no'], ['namespace.attributes', 'ENOENT', '/no'], ['acl.change', 'ENOENT', '/no'],
+    ['job.kill', 'ENOENT', undefined], ['writing.create', 'ok', '/file'], ['writing.complete', 'ok', undefined],
   ])
+  expect(audited.map(({ keepsOwner }) => keepsOwner)).toEqual([...Array.from({ length: 10 }), true, undefined])
   expect(new Set(audited.map(({ user, address }) => `${user} ${address}`))).toEqual(new Set([`${userInfo().username} 127.0.0.1`]))
 
   expect(await mill('down')).toMatchObject({ code: 0 })
@@ -85,7 +96,7 @@ test('a detached cluster stays, is found by every command, is shown by status, a
   // The same datanodes in the same directories.
   expect(second.processes.map(({ id, dir }) => ({ id, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))
     .toEqual(first.processes.map(({ id, dir }) => ({ id, dir })).sort((a, b) => (a.dir < b.dir ? -1 : 1)))
-  expect(await ok('cat', '/file')).toBe('kept over restarts\n')
+  expect(await ok('cat', '/file')).toBe('kept over restarts\nkept over restarts\n')
 })
 
 test('a home whose cluster is stopped refuses, and names the ways on; the embedded cluster keeps its files', async () => {

@@ -8,7 +8,7 @@ import type { Mill } from '../../mill.ts'
 import { concurrent } from '../concurrent.ts'
 import type { CommandContext } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
-import { remotePaths, walk, type Walked } from '../tree.ts'
+import { remotePaths, statusToChange, walk, type Walked } from '../tree.ts'
 import { recurse } from './options.ts'
 
 const listed = (text: string): string[] => text.split(',').map(each => each.trim()).filter(Boolean)
@@ -92,7 +92,7 @@ async function runSet(context: CommandContext, operands: readonly string[], opti
   const change = changeOf(options)
   const mill = await context.mill()
   await context.each(remotePaths(context, operands), async path => {
-    const top = await mill.status(path, { signal })
+    const top = await statusToChange(mill, path, signal, () => change(mill, path, false, signal))
     // Entries of a directory first: the caller may lose access to them by its new list.
     const all = walk(mill, top, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
     const one = ({ status: { path: at, type } }: Walked): Promise<void> =>

@@ -4,7 +4,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import { concurrent } from '../concurrent.ts'
 import type { CommandContext } from '../context.ts'
 import type { CommandSpec } from '../spec.ts'
-import { remotePaths, walk, type Walked } from '../tree.ts'
+import { remotePaths, statusToChange, walk, type Walked } from '../tree.ts'
 import { recurse } from './options.ts'
 
 export const chmod: CommandSpec = {
@@ -31,7 +31,7 @@ async function runChmod(context: CommandContext, operands: readonly string[], op
   const mill = await context.mill()
   const { signal } = context
   await context.each(remotePaths(context, paths), async path => {
-    const top = await mill.status(path, { signal })
+    const top = await statusToChange(mill, path, signal, () => mill.chmod(path, change(0, false), { signal }))
     // Children first: a new mode of the directory may deny this command access to it.
     const all = walk(mill, top, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
     const set = async ({ status }: Walked): Promise<void> => {
@@ -60,8 +60,8 @@ async function runChown(context: CommandContext, operands: readonly string[], op
   const mill = await context.mill()
   const { signal } = context
   await context.each(remotePaths(context, paths), async path => {
-    const status = await mill.status(path, { signal })
-    const all = walk(mill, status, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
+    const top = await statusToChange(mill, path, signal, () => mill.chown(path, names, { signal }))
+    const all = walk(mill, top, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
     // Children first: the caller may lose access to a directory by changing its owner.
     for await (const _ of concurrent(
       all,

@@ -49,7 +49,12 @@ async function runRm(
         quietly(async () => {
           if (path === '/')
             throw new Refusal('EINVAL', '/: the root directory cannot be removed; name its entries (/*)', { details: { path } })
-          if (!options.recursive && (await mill.status(path, { signal: context.signal })).type === 'directory') {
+          // A path that is not found is sent, too: the audit log has what was asked for.
+          const status = options.recursive ? undefined : await mill.status(path, { signal: context.signal }).catch((error: unknown) => {
+            if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
+            return undefined
+          })
+          if (status?.type === 'directory') {
             throw new Refusal('EISDIR', `${path}: is a directory; add -r to remove it recursively`, { details: { path } })
           }
           await mill.rm(path, { recursive: options.recursive === true, skipTrash: options.skipTrash === true, signal: context.signal })

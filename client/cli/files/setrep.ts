@@ -10,7 +10,7 @@ import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { plural } from '../display.ts'
 import { option, type CommandSpec } from '../spec.ts'
-import { remotePaths, walk, type Walked } from '../tree.ts'
+import { remotePaths, statusToChange, walk, type Walked } from '../tree.ts'
 import { waitFor } from '../waiting.ts'
 import { recurse } from './options.ts'
 
@@ -38,7 +38,7 @@ async function runSetrep(
   const { signal, printer } = context
   const changed: string[] = []
   await context.each(remotePaths(context, paths), async path => {
-    const top = await mill.status(path, { signal })
+    const top = await statusToChange(mill, path, signal, () => mill.setReplication(path, replicas, { signal }))
     if (top.type === 'directory' && !options.recursive) {
       throw new Refusal('EISDIR', `${path}: is a directory; add -R for all files below it`, { details: { path } })
     }

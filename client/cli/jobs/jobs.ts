@@ -55,7 +55,11 @@ async function runJobs(
 async function runKill(context: CommandContext, operands: readonly string[]): Promise<void> {
   const mill = await context.mill()
   await context.each(operands, async operand => {
-    const { job } = await findJob(context, operand)
+    const { job } = await findJob(context, operand).catch(async (error: unknown) => {
+      // The namenode refuses it, too, so that its audit log has what was asked for.
+      if (hasCode(error, 'ENOENT') && idLike.test(operand)) await mill.job(operand).kill({ signal: context.signal }).catch(() => {})
+      throw error
+    })
     const status = await mill.job(job).kill({ signal: context.signal })
     if (context.json) return context.printer.json(status, { compact: true })
     await context.printer.line(`${job}: ${status.state}`)
