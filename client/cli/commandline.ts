@@ -15,6 +15,8 @@ interface CommandLine {
   readonly general: boolean
   /** The words from the one that should be a command and is none. */
   readonly unknown?: readonly string[]
+  /** A word before that one which looks like an option of every command and is none: that one may be its value. */
+  readonly stray?: string | undefined
   /** The word of another tool that stands for the command. */
   readonly alias?: string
   /** `help` and words that name no command: the first of them is meant as a topic. */
@@ -40,7 +42,11 @@ export async function readCommandLine(given: readonly string[]): Promise<Command
   const alias = aliasOf(words[at]!)
   if (alias && !commandNames.includes(words[at]!)) return { ...await readCommandLine([...before, ...alias, ...after]), alias: words[at]! }
   const command = await loadCommand(words[at]!)
-  if (!command) return { words, general: false, unknown: words.slice(at) }
+  if (!command) {
+    const known = globals.flatMap(flagsOf).concat('--help', '--version')
+    const stray = before.find(word => /^--[a-z]/.test(word) && !known.includes(word.replace(/=.*$/, '')))
+    return { words, general: false, unknown: words.slice(at), stray }
+  }
   const { spec } = command
   const named = [...withoutHelp(before), spec.name]
   // `gristmill --help ls` is `gristmill ls --help`.

@@ -8,7 +8,7 @@ import { asError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { errorJson, detailOf, exitCodeOf, quotedErrorLine } from './errors.ts'
+import { errorJson, detailOf, exitCodeOf, quotedErrorLine, tellStacks } from './errors.ts'
 import { hinted } from './hints.ts'
 import { openProgress, type ProgressBars } from './progress.ts'
 import type { Printer } from './printer.ts'
@@ -158,6 +158,11 @@ export class CommandContext {
   }
 
   complain(thrown: unknown, operand?: string): void {
+    this.#tell(thrown, operand)
+    tellStacks(this.printer, thrown, this.env)
+  }
+
+  #tell(thrown: unknown, operand: string | undefined): void {
     if (this.json) return this.printer.complain(errorJson(thrown, this.command, operand))
     const line = quotedErrorLine(thrown, operand, name => this.printer.name(name, 'err'))
     this.printer.complain(`gristmill: ${this.command}: ${this.hint(line)}`)

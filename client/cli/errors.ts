@@ -130,3 +130,13 @@ export function exitCodeOf(thrown: unknown): number {
   if (thrown instanceof Error && 'code' in thrown && typeof thrown.code === 'string' && thrown.code in localPhrases) return 1
   return asError(thrown).exitCode
 }
+
+const stacksOf = (error: Error): string =>
+  error.cause instanceof Error ? `${error.stack}\ncaused by ${stacksOf(error.cause)}` : String(error.stack)
+
+/** With the variable GRISTMILL_DEBUG, each error that is told is followed by its stack, and those of its causes. */
+export function tellStacks(
+  printer: { complain(text: string): void }, thrown: unknown, env: Readonly<Record<string, string | undefined>>,
+): void {
+  if (env['GRISTMILL_DEBUG'] && thrown instanceof Error) printer.complain(stacksOf(thrown))
+}

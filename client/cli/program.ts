@@ -3,6 +3,7 @@
 
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 import { GristmillError } from '../../src/base/errors.ts'
+import { nearest } from '../../src/base/nearest.ts'
 import type { Listed } from './catalog.ts'
 import type { Options } from './context.ts'
 import { topicLines } from './help/topics.ts'
@@ -162,12 +163,38 @@ const sentence = (text: string): string => `${text[0]!.toUpperCase()}${text.slic
 /**
  * Converts errors of commander to USAGE, without their prefix `error: `; undefined if commander only printed help or the version.
  */
-export function usageError(error: unknown, command: CommandSpec | undefined, verb: CommandSpec | undefined): GristmillError | undefined {
+export function usageError(error: unknown, { command, verb, words }: Typed): GristmillError | undefined {
   if (!(error instanceof CommanderError) || error.exitCode === 0) return undefined
   const path = [command, verb].flatMap(spec => spec?.name ?? []).join(' ')
   const hint = path === '' ? 'gristmill --help lists the commands' : `see gristmill ${path} --help`
   const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ').trim()
-  return new GristmillError('USAGE', `${inOurWords(error, command, verb) ?? message}; ${hint}`, { cause: error })
+  const told = inOurWords(error, command, verb) ?? oneDash(error, { command, verb, words }) ?? message
+  return new GristmillError('USAGE', `${told}; ${hint}`, { cause: error })
+}
+
+interface Typed {
+  readonly command: CommandSpec | undefined
+  readonly verb: CommandSpec | undefined
+  readonly words: readonly string[]
+}
+
+/** A long option with one dash, as other tools write them: `-recursive`. commander names what is behind its last known letter. */
+function oneDash(error: CommanderError, { command, verb, words }: Typed): string | undefined {
+  const [, rest] = /^error: unknown option '-([^-'][^']*)'/.exec(error.message) ?? []
+  const word = rest === undefined ? undefined : words.find(each => /^-[^-]./.test(each) && each.endsWith(rest))
+  if (word === undefined) return undefined
+  const names = ((verb ?? command)?.options ?? []).flatMap(flagsOf).filter(flag => flag.startsWith('--')).map(flag => flag.slice(2))
+  const near = nearest(word.slice(1), names)
+  return near === undefined ? undefined : `unknown option '${word}' (did you mean --${near}?)`
+}
+
+/** Refusal of an option that stands before the command and is none. */
+export function noSuchOption(word: string, globals: readonly OptionSpec[]): GristmillError {
+  const near = nearest(word.replace(/=.*$/, ''), globals.flatMap(flagsOf).filter(flag => flag.startsWith('--')))
+  return new GristmillError(
+    'USAGE',
+    `unknown option '${word}'${near === undefined ? '' : ` (did you mean ${near}?)`}; gristmill --help lists the options of every command`,
+  )
 }
 
 /** Messages of commander that can be shorter or more exact. */

@@ -6,9 +6,9 @@ import { showText } from '../../src/base/quote.ts'
 import { commandNames, globals, loadAll, type Listed } from './catalog.ts'
 import { readCommandLine } from './commandline.ts'
 import { CommandContext, type CommandContextParts, type Options } from './context.ts'
-import { errorJson, errorLineOf, exitCodeOf } from './errors.ts'
+import { errorJson, errorLineOf, exitCodeOf, tellStacks } from './errors.ts'
 import type { Printer } from './printer.ts'
-import { buildProgram, usageError } from './program.ts'
+import { buildProgram, noSuchOption, usageError } from './program.ts'
 import type { CommandSpec } from './spec.ts'
 import { commandSuggestion } from './suggestion.ts'
 
@@ -19,7 +19,7 @@ interface SessionParts extends Omit<CommandContextParts, 'command' | 'commandNam
 /** Parses and runs the words; returns the exit code. `interrupted`: a signal ended the call, and the caller knows its exit code. */
 export async function runWords(parts: SessionParts): Promise<number | 'interrupted'> {
   const { printer, signal } = parts
-  const { words, command, verb, general, unknown, helpOn, alias } = await readCommandLine(parts.words)
+  const { words, command, verb, general, unknown, stray, helpOn, alias } = await readCommandLine(parts.words)
   const name = command?.spec.name
   let context: CommandContext | undefined
   const execute = async (spec: CommandSpec, operands: readonly string[], options: Options): Promise<void> => {
@@ -41,7 +41,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
       await printer.flush()
       return 0
     }
-    if (unknown && !words.includes('--version')) throw noSuchCommand(unknown)
+    if (unknown && !words.includes('--version')) throw stray === undefined ? noSuchCommand(unknown) : noSuchOption(stray, globals)
     const program = buildProgram({
       version: parts.version, commands: general ? await loadAll() : command ? [forVerb(command, verb)] : [], globals, execute,
       writeOut: text => void printer.text(text),
@@ -55,13 +55,13 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     return context?.outcome ?? 0
   } catch (thrown) {
     if (signal.aborted) return interruption(signal.reason)
-    const usage = usageError(thrown, command?.spec, verb)
+    const usage = usageError(thrown, { command: command?.spec, verb, words })
     if (!usage && isHelp(thrown)) return printer.flush().then(() => 0, exitCodeOf)
     const error = usage ?? thrown
     if (context) context.complain(error)
     else if (words.includes('--json')) printer.complain(errorJson(error, name))
     else printer.complain(`gristmill: ${name === undefined ? '' : `${name}: `}${errorLineOf(error)}`)
-    if (parts.env['GRISTMILL_DEBUG'] && error instanceof Error) printer.complain(stacksOf(error))
+    if (!context) tellStacks(printer, error, parts.env)
     return exitCodeOf(error)
   }
 }
@@ -88,6 +88,3 @@ const interruption = (reason: unknown): number | 'interrupted' =>
 
 /** commander also throws after it has printed help or the version. */
 const isHelp = (thrown: unknown): boolean => thrown instanceof Error && 'code' in thrown && String(thrown.code).startsWith('commander.')
-
-const stacksOf = (error: Error): string =>
-  error.cause instanceof Error ? `${error.stack}\ncaused by ${stacksOf(error.cause)}` : String(error.stack)

@@ -32,7 +32,7 @@ async function fault(words: readonly string[]): Promise<string | undefined> {
     await program.parseAsync(ordered, { from: 'user' })
     return undefined
   } catch (error) {
-    const usage = usageError(error, command.spec, verb)
+    const usage = usageError(error, { command: command.spec, verb, words: ordered })
     return usage || !(error instanceof Error && 'code' in error && String(error.code).startsWith('commander.'))
       ? (usage ?? (error as Error)).message : undefined
   }

@@ -83,6 +83,27 @@ test('a usage error exits with 2 and points to the help', async () => {
   }
 })
 
+test('a misspelt option before the command, and a long option with one dash, are named, with the nearest one', async () => {
+  const said = async (...words: string[]) => (await runFake(someFiles(), words)).err
+  expect(await said('--clster', 'embedded', 'ls')).toBe(
+    "gristmill: unknown option '--clster' (did you mean --cluster?); gristmill --help lists the options of every command\n",
+  )
+  expect(await said('--nix', 'nox')).toMatch(/^gristmill: unknown option '--nix'; /)
+  expect(await said('--home', '/h', 'nox')).toMatch(/^gristmill: no such command: nox/)
+  expect(await said('fsck', '-files')).toMatch(/unknown option '-files' \(did you mean --files\?\)/)
+  expect(await said('fsck', '-blocks', '/')).toMatch(/unknown option '-blocks' \(did you mean --blocks\?\)/)
+  expect(await said('ls', '-recursive', '/')).toMatch(/unknown option '-recursive' \(did you mean --recursive\?\)/)
+  expect(await said('ls', '-Rq', '/')).toMatch(/unknown option '-q'; /)
+})
+
+test('with GRISTMILL_DEBUG each error is followed by its stack, also that of one operand', async () => {
+  for (const words of [['ls', '/none'], ['cat', '/none', '/zero.bin'], ['ls', '--json', '/none'], ['sl'], ['put']]) {
+    const stack = /^ +at .*\.ts:\d+:\d+\)?$/m
+    expect((await runFake(someFiles(), words, { env: { GRISTMILL_DEBUG: '1' } })).err, words.join(' ')).toMatch(stack)
+    expect((await runFake(someFiles(), words)).err).not.toMatch(stack)
+  }
+})
+
 test('help and version come on stdout with code 0', async () => {
   expect(await runFake(someFiles(), ['--version'])).toMatchObject({ code: 0, out: '1.2.3\n', err: '' })
   for (const words of [['--help'], ['help'], ['-h'], ['help', 'ls'], ['ls', '--help']]) {
