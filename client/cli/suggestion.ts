@@ -16,7 +16,41 @@ const commandsOfOthers: Readonly<Record<string, string>> = {
   log: 'logs', cancel: 'kill', start: 'up', stop: 'down', balancer: 'balance', dfsadmin: 'report', nodes: 'report',
   info: 'status', top: 'status', appendtofile: 'append', merge: 'getmerge', truncate: 'put -f', exists: 'test', mb: 'mkdir',
   rb: 'rm -r', sync: 'put -r', env: 'config', settings: 'config', getconf: 'config', new: 'init', man: 'help', version: '--version',
+  // HDFS.
+  distcp: 'cp -r', movetolocal: 'get', deletefile: 'rm', renamesnapshot: 'snapshot create', lssnapshottabledir: 'snapshot ls',
+  allowsnapshot: 'snapshot create', disallowsnapshot: 'snapshot rm', secondarynamenode: 'namenode backup', format: 'namenode',
+  haadmin: 'help hdfs', refreshnodes: 'decommission', mover: 'balance', diskbalancer: 'balance', oiv: 'fsck', httpfs: 'gateway',
+  journalnode: 'namenode backup', zkfc: 'help hdfs', usage: 'help', verifymeta: 'fsck',
+  // YARN and MapReduce.
+  application: 'jobs', app: 'jobs', applicationattempt: 'job', container: 'job', resourcemanager: 'namenode', nodemanager: 'datanode',
+  historyserver: 'jobs', timelineserver: 'jobs', streaming: 'stream', node: 'report', queue: 'queues', rmadmin: 'report',
+  // S3.
+  presign: 'help s3', signurl: 'help s3', website: 'help s3', rsync: 'put -r', configure: 'config',
+  'create-bucket': 'mkdir', 'delete-bucket': 'rm -r', 'list-buckets': 'ls', 'head-bucket': 'test -d', 'head-object': 'stat',
+  'list-objects': 'ls', 'list-objects-v2': 'ls', 'put-object': 'put', 'get-object': 'get', 'copy-object': 'cp', 'delete-object': 'rm',
+  'delete-objects': 'rm', 'list-object-versions': 'help s3', 'put-bucket-versioning': 'help s3', 'create-multipart-upload': 'put',
 }
+
+/** Commands of other tools that are two words, in lower case without dashes, where the first alone means something else or nothing. */
+const pairsOfOthers: Readonly<Record<string, string>> = {
+  'dfsadmin safemode': 'safemode', 'dfsadmin setquota': 'quota set', 'dfsadmin setspacequota': 'quota set',
+  'dfsadmin clrquota': 'quota clear', 'dfsadmin clrspacequota': 'quota clear', 'dfsadmin refreshnodes': 'decommission',
+  'dfsadmin savenamespace': 'namenode backup', 'dfsadmin fetchimage': 'namenode backup', 'dfsadmin allowsnapshot': 'snapshot create',
+  'dfsadmin disallowsnapshot': 'snapshot rm', 'dfsadmin printtopology': 'report', 'dfsadmin setbalancerbandwidth': 'balance',
+  'namenode format': 'namenode', 'job list': 'jobs', 'job kill': 'kill', 'job logs': 'logs', 'job submit': 'run', 'job status': 'job',
+  'job counter': 'job', 'application list': 'jobs', 'application kill': 'kill', 'application status': 'job', 'app list': 'jobs',
+  'app kill': 'kill', 'app status': 'job', 'queue list': 'queues', 'queue status': 'queues', 'node list': 'report', 'node status': 'report',
+  'service start': 'up', 'daemon start': 'up', 'daemon stop': 'down',
+}
+
+/** Programs without a word behind them. */
+const programsAlone: Readonly<Record<string, string>> = {
+  yarn: 'jobs', mapred: 'jobs', hdfs: 'help hdfs', hadoop: 'help hdfs', dfs: 'help hdfs', fs: 'help hdfs', aws: 'help s3', s3: 'help s3',
+  s3api: 'help s3', s3cmd: 'help s3', gsutil: 'help s3',
+}
+
+/** Each word and pair of words that is answered with a command. */
+export const wordsOfOthers: readonly string[] = [commandsOfOthers, pairsOfOthers, programsAlone].flatMap(table => Object.keys(table))
 
 /** Programs whose name comes before the command: `hdfs dfs -ls`, `aws s3 ls`. */
 const programsOfOthers = new Set(['hdfs', 'hadoop', 'dfs', 'fs', 'mapred', 'yarn', 'gristmill', 'aws', 's3', 's3api', 's3cmd', 'gsutil'])
@@ -46,7 +80,10 @@ export function commandSuggestion(words: readonly string[], names: readonly stri
   const plain = words.map(word => word.replace(/^-{1,2}/, '').toLowerCase())
   const first = plain.findIndex(word => !programsOfOthers.has(word))
   const word = plain[first]
-  return asked(word === undefined ? undefined : names.includes(word) ? word : own(commandsOfOthers, word) ?? nearestCommand(word, names))
+  if (word === undefined) return asked(own(programsAlone, plain[0] ?? ''))
+  const pair = own(pairsOfOthers, `${word} ${plain[first + 1] ?? ''}`)
+  // A first word that is a command of gristmill came behind the name of another program, which has commands of the same name.
+  return asked(pair ?? (names.includes(word) ? word : own(commandsOfOthers, word) ?? nearestCommand(word, names)))
 }
 
 /** Suggestion for a verb of a command. */

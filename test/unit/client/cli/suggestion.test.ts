@@ -2,7 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { commandNames, loadAll } from '../../../../client/cli/catalog.ts'
-import { commandSuggestion, verbSuggestion } from '../../../../client/cli/suggestion.ts'
+import { topicOf } from '../../../../client/cli/help/topics.ts'
+import { commandSuggestion, verbSuggestion, wordsOfOthers } from '../../../../client/cli/suggestion.ts'
 import { MemoryDisk } from '../../../kit/memory-disk.ts'
 import { FakeMill, runFake } from './fake.ts'
 import { Recorder } from './recorder.ts'
@@ -13,6 +14,19 @@ test.each([
   ['s3 sync x /d', '(did you mean put -r?)'],
   ['-ls /', 'no such command: -ls (did you mean ls?)'], ['-mkdir -p /d', '(did you mean mkdir?)'],
   ['sl /d', 'no such command: sl (did you mean ls?)'], ['mdkir /d', '(did you mean mkdir?)'], ['sync /x /d', '(did you mean put -r?)'],
+  ['distcp /a /b', '(did you mean cp -r?)'], ['hadoop distcp hdfs://a/x hdfs://b/x', '(did you mean cp -r?)'],
+  ['yarn', 'no such command: yarn (did you mean jobs?)'], ['yarn application -list', '(did you mean jobs?)'],
+  ['yarn application -kill application_1', '(did you mean kill?)'], ['yarn logs -applicationId x', '(did you mean logs?)'],
+  ['yarn node -list', '(did you mean report?)'], ['yarn top', '(did you mean status?)'], ['mapred', '(did you mean jobs?)'],
+  ['mapred job -list', '(did you mean jobs?)'], ['mapred job -kill job_1', '(did you mean kill?)'],
+  ['mapred queue -list', '(did you mean queues?)'], ['mapred streaming -input /a', '(did you mean stream?)'],
+  ['hadoop jar wc.jar', '(did you mean run?)'], ['hadoop fs -ls /', 'no such command: hadoop (did you mean ls?)'],
+  ['hadoop fs', '(did you mean help hdfs?)'], ['hdfs', '(did you mean help hdfs?)'], ['hdfs dfsadmin -safemode get', '(did you mean safemode?)'],
+  ['hdfs dfsadmin -setSpaceQuota 1t /a', '(did you mean quota set?)'], ['hdfs dfsadmin -refreshNodes', '(did you mean decommission?)'],
+  ['hdfs namenode -format', '(did you mean namenode?)'], ['hdfs fsck /', '(did you mean fsck?)'],
+  ['presign s3://b/k', '(did you mean help s3?)'], ['aws s3 presign s3://b/k', '(did you mean help s3?)'], ['aws s3', '(did you mean help s3?)'],
+  ['aws s3api head-object --bucket b', '(did you mean stat?)'], ['aws s3api list-objects-v2', '(did you mean ls?)'],
+  ['gsutil rsync x gs://b', '(did you mean put -r?)'],
   ['dfsadmin -report', '(did you mean report?)'], ['rmr /d', '(did you mean rm -r?)'],
   ['expunge', '(did you mean trash empty --older-than 1d?)'], ['list /d', '(did you mean ls?)'], ['delete /d', '(did you mean rm?)'],
   ['version', '(did you mean --version?)'], ['LS /d', '(did you mean ls?)'], ['quux', 'no such command: quux; gristmill --help lists them'],
@@ -67,14 +81,12 @@ test('every suggested command exists', async () => {
   const exists = (suggested: string): boolean => {
     const [name, verb] = suggested.split(' ')
     const spec = commands.find(each => each.spec.name === name)?.spec
-    if (!spec) return name === '--version'
+    if (!spec) return name === '--version' || name === 'help' && (verb === undefined || topicOf(verb) !== undefined)
     return verb === undefined || verb.startsWith('-') || spec.verbs?.some(one => one.name === verb) === true
   }
   const suggestedIn = (text: string): string[] => [...text.matchAll(/did you mean ([^?]+)\?/g)].map(match => match[1]!)
-  const words = [
-    'list', 'lsr', 'rmr', 'getmerge', 'expunge', 'undelete', 'createSnapshot', 'snapshotDiff', 'clrQuota', 'getfattr', 'jar', 'ps', 'stop',
-  ]
-  const suggested = words.flatMap(word => suggestedIn(commandSuggestion([word], commandNames)))
+  const words = [...wordsOfOthers, 'getmerge']
+  const suggested = words.flatMap(word => suggestedIn(commandSuggestion(word.split(' '), commandNames)))
   expect(suggested.length).toBe(words.length)
   for (const { spec } of commands.filter(each => each.spec.verbs)) {
     const verbs = spec.verbs!.map(({ name }) => name)
