@@ -14,7 +14,7 @@ const longest = [
   'unit/src/sql/random', 'unit/datanode/executor/tasks',
   'cluster/sql', 'cluster/firsthour', 'cluster/processes', 'cluster/input', 'cluster/workflows', 'cluster/handover', 'cluster/pack',
   'cluster/jobs', 'cluster/s3', 'cluster/power', 'cluster/namenode', 'cluster/cli', 'cluster/frames', 'cluster/drivers',
-  'cluster/full-disk', 'cluster/guide',
+  'cluster/full-disk', 'cluster/guide', 'cluster/tables',
   'cluster/testingguide', 'cluster/embedded', 'cluster/security', 'cluster/dataflow', 'cluster/adaptive', 'cluster/care',
   'cluster/files', 'cluster/bad-input', 'cluster/versions', 'cluster/commands', 'cluster/node', 'cluster/bad-program', 'cluster/detached',
   'cluster/killed', 'cluster/integrity', 'cluster/stream', 'cluster/readme', 'cluster/webhdfs', 'cluster/rerun', 'cluster/builtins',

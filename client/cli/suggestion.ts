@@ -39,8 +39,8 @@ const pairsOfOthers: Readonly<Record<string, string>> = {
   'dfsadmin disallowsnapshot': 'snapshot rm', 'dfsadmin printtopology': 'report', 'dfsadmin setbalancerbandwidth': 'balance',
   'namenode format': 'namenode', 'job list': 'jobs', 'job kill': 'kill', 'job logs': 'logs', 'job submit': 'run', 'job status': 'job',
   'job counter': 'job', 'application list': 'jobs', 'application kill': 'kill', 'application status': 'job', 'app list': 'jobs',
-  'app kill': 'kill', 'app status': 'job', 'queue list': 'queues', 'queue status': 'queues', 'node list': 'report', 'node status': 'report',
-  'service start': 'up', 'daemon start': 'up', 'daemon stop': 'down',
+  'app kill': 'kill', 'app status': 'job', 'queue list': 'queues', 'queue status': 'queues', 'node list': 'report',
+  'node status': 'report', 'service start': 'up', 'daemon start': 'up', 'daemon stop': 'down',
 }
 
 /** Programs without a word behind them. */
