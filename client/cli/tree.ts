@@ -4,12 +4,15 @@ import { basename, isAbsolute } from 'node:path'
 import { isUrl, notPath } from '../../src/base/url.ts'
 import { hasCode } from '../../src/base/errors.ts'
 import { normalise } from '../../src/base/paths.ts'
+import { showText } from '../../src/base/quote.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import { clusterTree } from '../files/glob.ts'
 import { localEntry } from '../glob/local.ts'
+import { isPattern } from '../glob/pattern.ts'
 import type { Mill } from '../mill.ts'
 import type { CommandContext } from './context.ts'
+import { Refusal } from './errors.ts'
 import { expandGlob, type Tree } from './glob.ts'
 
 export function remoteTree(mill: Mill, signal: AbortSignal): Tree {
@@ -84,6 +87,32 @@ export async function* remotePaths(context: CommandContext, operands: readonly s
     } catch (error) {
       context.giveUpOn(operand, await context.advised(error))
     }
+  }
+}
+
+/**
+ * Path of the cluster that a command is to write: a pattern stands for the path that it matches. Without a match it is a name, which a note
+ * says. Throws EINVAL for several matches.
+ */
+export async function pathToWrite(context: CommandContext, operand: string): Promise<string> {
+  if (!isPattern(operand)) return operand
+  const matches = await matchesOf(context, operand)
+  if (matches.length > 1) {
+    const [first, second] = matches
+    const all = `${first}, ${second}${matches.length > 2 ? ' and more' : ''}`
+    throw new Refusal('EINVAL', `${operand}: matches ${all}; name one of them`, { details: { path: operand } })
+  }
+  if (matches.length === 0) context.note(`${showText(operand)} matches no path of the cluster; it is taken as a name`)
+  return matches[0] ?? operand
+}
+
+/** Paths of the cluster that a pattern matches, which may be none. */
+export async function matchesOf(context: CommandContext, pattern: string): Promise<string[]> {
+  try {
+    return await Array.fromAsync(expandGlob(pattern, remoteTree(await context.mill(), context.signal)))
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return []
+    throw error
   }
 }
 

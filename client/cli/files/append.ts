@@ -7,7 +7,7 @@ import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { expandGlob } from '../glob.ts'
 import type { CommandSpec } from '../spec.ts'
-import { localPath, localTree, statusOrNone } from '../tree.ts'
+import { localPath, localTree, pathToWrite, statusOrNone } from '../tree.ts'
 
 export const append: CommandSpec = {
   name: 'append', args: '<local...> <remote>', about: 'add local files to the end of a file',
@@ -25,7 +25,7 @@ async function runAppend(context: CommandContext, operands: readonly string[]): 
   const { signal } = context
   const mill = await context.mill()
   const { disk } = await context.world()
-  const path = normalise(operands.at(-1)!)
+  const path = normalise(await pathToWrite(context, operands.at(-1)!))
   const locals: string[] = []
   for (const operand of operands.slice(0, -1)) {
     if (operand === '-') locals.push(operand)

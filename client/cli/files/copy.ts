@@ -10,7 +10,7 @@ import { copyAll } from '../copy.ts'
 import { Refusal } from '../errors.ts'
 import type { CommandSpec } from '../spec.ts'
 import { canCopy, inWords, keptName, localTarget, makeFor, noteNested, placed, remoteTarget, shellWord } from '../target.ts'
-import { localPath, remotePaths, statusOrNone } from '../tree.ts'
+import { localPath, pathToWrite, remotePaths, statusOrNone } from '../tree.ts'
 import { writeToStdout } from './cat.ts'
 import { blockSize, overwrite, preserve, recursive, replication } from './options.ts'
 
@@ -91,10 +91,11 @@ async function runCp(
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return
   for (const source of operands.slice(0, -1)) await refuseLocal(context, source, operands.at(-1)!)
-  const target = await remoteTarget(mill, operands.at(-1)!, sources.length > 1, context.signal)
+  const dest = await pathToWrite(context, operands.at(-1)!)
+  const target = await remoteTarget(mill, dest, sources.length > 1, context.signal)
   const copies = await placed(context, sources, target, keptName)
   await makeFor(target, copies, canCopy(mill, recursive === true, context.signal))
-  if (recursive) await noteNested(context, 'cp', { operand: operands.at(-1)!, target, copies }, isDirectoryIn(mill, context.signal))
+  if (recursive) await noteNested(context, 'cp', { operand: dest, target, copies }, isDirectoryIn(mill, context.signal))
   await copyAll(context, {
     verb: 'copy', copies,
     walk: ({ from, to }, options) => mill.cpSteps(from, to, { ...options, recursive, overwrite, preserve, replication, blockSize }),
@@ -109,7 +110,7 @@ async function runMv(
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return
   for (const source of operands.slice(0, -1)) await refuseLocal(context, source, operands.at(-1)!)
-  const target = await remoteTarget(mill, operands.at(-1)!, sources.length > 1, signal)
+  const target = await remoteTarget(mill, await pathToWrite(context, operands.at(-1)!), sources.length > 1, signal)
   const placings = await placed(context, sources, target, keptName)
   await makeFor(target, placings, canCopy(mill, true, signal))
   const copies = new Map(placings.map(copy => [copy.from, copy.to]))

@@ -2,11 +2,12 @@
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { normalise, parentOf } from '../../../src/base/paths.ts'
+import { isPattern } from '../../glob/pattern.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { shellWord } from '../target.ts'
-import { remotePath } from '../tree.ts'
+import { matchesOf, pathToWrite, remotePath } from '../tree.ts'
 
 export const mkdir: CommandSpec = {
   name: 'mkdir', args: '<path...>', about: 'create directories',
@@ -37,7 +38,7 @@ async function runMkdir(
   const mode = options.mode === undefined ? {} : { mode: Number.parseInt(options.mode, 8) }
   const mill = await context.mill()
   await context.each(operands, async operand => {
-    const path = normalise(operand)
+    const path = normalise(await pathToWrite(context, operand))
     try {
       await mill.mkdir(path, { recursive: options.parents === true, ...mode, signal: context.signal })
     } catch (error) {
@@ -50,6 +51,15 @@ async function runMkdir(
   })
 }
 
+/** A pattern stands for all paths that it matches, and for itself, a new name, without a match. */
+async function* writable(context: CommandContext, operands: readonly string[]): AsyncGenerator<string> {
+  for (const operand of operands) {
+    const matches = isPattern(operand) ? await matchesOf(context, operand) : []
+    if (matches.length > 0) yield* matches
+    else yield pathToWrite(context, operand)
+  }
+}
+
 async function runTouch(
   context: CommandContext, operands: readonly string[], options: { create?: boolean; date?: string },
 ): Promise<void> {
@@ -58,7 +68,7 @@ async function runTouch(
   const time = options.date === undefined ? clock.now() : Date.parse(options.date)
   if (Number.isNaN(time)) throw new GristmillError('USAGE', `"${options.date}" is not a date; write for instance 2026-11-22T10:00`)
   const mill = await context.mill()
-  await context.each(operands, async operand => {
+  await context.each(writable(context, operands), async operand => {
     const path = remotePath(operand)
     const bare = normalise(operand)
     const found = await mill.status(bare, { signal }).catch((error: unknown) => {

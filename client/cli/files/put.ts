@@ -10,7 +10,7 @@ import { Refusal } from '../errors.ts'
 import { expandGlob } from '../glob.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
 import { keptLocalName, makeFor, noteNested, placed, remoteTarget, shellWord } from '../target.ts'
-import { localPath, localTree, statusOrNone } from '../tree.ts'
+import { localPath, localTree, pathToWrite, statusOrNone } from '../tree.ts'
 import { blockSize, delimiter, format, header, overwrite, preserve, recursive, replication } from './options.ts'
 
 export const put: CommandSpec = {
@@ -46,9 +46,9 @@ interface PutFlags {
 }
 
 async function runPut(context: CommandContext, operands: readonly string[], options: PutFlags): Promise<void> {
-  const to = operands.at(-1)!
   const from = operands.slice(0, -1)
   const mill = await context.mill()
+  const to = await pathToWrite(context, operands.at(-1)!)
   if (from.includes('-')) {
     if (from.length > 1) throw new Refusal('USAGE', '- (stdin) can only be put alone')
     return putInput(context, mill, to, options)

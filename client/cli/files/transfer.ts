@@ -14,6 +14,7 @@ import { plural } from '../display.ts'
 import { Refusal } from '../errors.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { remoteTarget } from '../target.ts'
+import { pathToWrite } from '../tree.ts'
 import { blockSize, delimiter, format, overwrite, replication } from './options.ts'
 
 const endpoint = option('--endpoint <url>', 'address of the S3 service (default: AWS_ENDPOINT_URL, or the one of Amazon)')
@@ -93,13 +94,14 @@ interface ImportFlags extends CommonFlags {
 }
 
 async function runImport(context: CommandContext, operands: readonly string[], options: ImportFlags): Promise<void> {
-  const to = operands.at(-1)!
+  const last = operands.at(-1)!
   const urls = operands.slice(0, -1)
   for (const url of urls) checkUrl(url, 'gristmill put')
-  if (isUrl(to)) throw new Refusal('USAGE', `${shownUrl(to)}: the last operand is a path of the cluster; to copy to S3: gristmill export`)
+  if (isUrl(last)) throw new Refusal('USAGE', `${shownUrl(last)}: the last operand is a path of the cluster; to copy to S3: gristmill export`)
   const { overwrite, parallel, checksum, format, delimiter, replication, blockSize, ...others } = pick(options)
   if (checksum !== undefined && urls.length > 1) throw new Refusal('USAGE', '--checksum belongs to one file, and several are named')
   const mill = await context.mill()
+  const to = await pathToWrite(context, last)
   const target = await remoteTarget(mill, treesAmong(urls) && !to.endsWith('/') ? `${to}/` : to, urls.length > 1, context.signal)
   // With the slash the library names the file in the directory by its source.
   const path = target.directory ? target.pathFor('').replace(/\/?$/, '/') : target.pathFor('')
