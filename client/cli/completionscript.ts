@@ -1,6 +1,7 @@
 // Completion scripts for bash, zsh and fish, generated from the specifications of the commands: commands, verbs, options and their values.
 // Names of the cluster are asked for while a word is typed, with `gristmill completion --list`. Pure.
 
+import { logLevels } from '../../src/ports/log.ts'
 import { builtins } from '../jobs/builtins.ts'
 import { topicNames } from './help/topics.ts'
 import { choicesOf, flagsOf, isValued, type CommandSpec, type OptionSpec } from './spec.ts'
@@ -34,7 +35,7 @@ function operandsOf({ args }: CommandSpec): Values {
     kinds: new Set(names.flatMap(name => operandKinds[name] ?? [])),
     words: [
       ...names.includes('program') ? builtins.map(({ name }) => `gristmill:${name}`) : [],
-      ...names.includes('shell') ? shells : [],
+      ...names.includes('shell') ? shells : [], ...names.includes('level') ? logLevels : [],
     ],
   }
 }
@@ -42,12 +43,16 @@ function operandsOf({ args }: CommandSpec): Values {
 /** Options whose path is one of the cluster. */
 const clusterPaths = new Set(['--input', '--output', '--to', '--newer'])
 
+/** Values with a meaning of their own, beside others. */
+const knownValues: Readonly<Record<string, readonly string[]>> = { '--cluster': ['embedded'], '--server': ['namenode'] }
+
 /** undefined: the option takes no value. */
 function valuesOf(option: OptionSpec): Values | undefined {
   if (!isValued(option)) return undefined
   const isPath = /<(?:path|file|directory)>/.test(option.flags)
   const kind = flagsOf(option).some(flag => clusterPaths.has(flag)) ? 'paths' : 'files'
-  return { kinds: new Set(isPath ? [kind] : []), words: choicesOf(option) }
+  const kinds: Values['kinds'] = new Set(isPath ? [kind] : /<(?:server|node)>/.test(option.flags) ? ['nodes'] : [])
+  return { kinds, words: [...choicesOf(option), ...flagsOf(option).flatMap(flag => knownValues[flag] ?? [])] }
 }
 
 const visible = ({ options }: CommandSpec): OptionSpec[] => options.filter(({ hidden }) => !hidden)
@@ -74,12 +79,22 @@ function bash({ commands, globals }: Words): string {
       const patterns = flagsOf(option).map(flag => `${path}" ${flag}"`).join('|')
       return `    ${patterns}) option=1 kinds="${[...values.kinds].join(' ')}" words="${values.words.join(' ')}" ;;`
     }))
-  return bashScript({ verbs: verbsOf, cases, valued, first: [...commands.map(({ name }) => name), 'help', ...global] })
+  return bashScript({
+    verbs: verbsOf, cases, valued, taking: globals.filter(isValued).flatMap(flagsOf),
+    first: [...commands.map(({ name }) => name), 'help', ...global],
+  })
 }
 
-interface BashParts { verbs: readonly string[]; cases: readonly string[]; valued: readonly string[]; first: readonly string[] }
+interface BashParts {
+  readonly verbs: readonly string[]
+  readonly cases: readonly string[]
+  readonly valued: readonly string[]
+  /** Options of every command that take a value, which is no command. */
+  readonly taking: readonly string[]
+  readonly first: readonly string[]
+}
 
-const bashScript = ({ verbs, cases, valued, first }: BashParts): string => `_gristmill() {
+const bashScript = ({ verbs, cases, valued, taking, first }: BashParts): string => `_gristmill() {
   local current=\${COMP_WORDS[COMP_CWORD]} flags="" command="" verbs="" verb="" word i kinds="" words="" option="" kind colon="" helped=""
   local run=("\${_gristmill_run[@]:-gristmill}")
   # bash divides words at colons, as in gristmill:sort and in addresses.
@@ -88,7 +103,9 @@ const bashScript = ({ verbs, cases, valued, first }: BashParts): string => `_gri
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
     if [ -z "$command" ]; then
-      case $word in -*) continue ;; help) helped=1; continue ;; esac
+      # Also the parts of a value with a colon.
+      case \${COMP_WORDS[i-1]} in ${taking.join('|')}|:) continue ;; esac
+      case $word in -*|:) continue ;; help) helped=1; continue ;; esac
       command=$word
       case $command in
 ${verbs.join('\n')}
@@ -105,9 +122,11 @@ ${verbs.join('\n')}
     case "$command\${verb:+ $verb}" in
 ${cases.join('\n')}
     esac
-    case "$command\${verb:+ $verb} \${COMP_WORDS[COMP_CWORD-1]}" in
+  fi
+  case "$command\${verb:+ $verb} \${COMP_WORDS[COMP_CWORD-1]}" in
 ${valued.join('\n')}
-    esac
+  esac
+  if [ -n "$command" ]; then
     if [ -z "$option" ] && [[ $current == -* ]]; then words=$flags kinds=""
     elif [ -z "$option" ] && [ -n "$verbs" ] && [ -z "$verb" ]; then words="$verbs $words"
     fi
@@ -125,10 +144,12 @@ ${valued.join('\n')}
   return 0
 }
 complete -o filenames -F _gristmill gristmill
-# npx gristmill
+# npx gristmill, npx --no gristmill
 _gristmill_npx() {
-  [ "\${COMP_WORDS[1]}" = gristmill ] && [ "$COMP_CWORD" -gt 1 ] || return
-  COMP_WORDS=("\${COMP_WORDS[@]:1}"); COMP_CWORD=$((COMP_CWORD - 1))
+  local at=1
+  while [[ \${COMP_WORDS[at]} == -* ]]; do at=$((at + 1)); done
+  [ "\${COMP_WORDS[at]}" = gristmill ] && [ "$COMP_CWORD" -gt "$at" ] || return
+  COMP_WORDS=("\${COMP_WORDS[@]:at}"); COMP_CWORD=$((COMP_CWORD - at))
   local _gristmill_run=(npx gristmill)
   _gristmill
 }

@@ -61,6 +61,20 @@ test('bash completes values of options, built-in programs and topics', () => {
   expect(offered('run', 'gristmill:wo')).toEqual(['wordcount'])
 })
 
+test('bash completes values of options that stand before the command, and takes none of them for the command', () => {
+  expect(offered('--color', '')).toEqual(['auto', 'always', 'never'])
+  expect(offered('--cluster', 'em')).toEqual(['embedded'])
+  expect(offered('--color', 'never', 'chec')).toEqual(['checksum'])
+  expect(offered('--cluster', 'mill:8620', 'trash', 'r')).toEqual(['restore'])
+  expect(offered('--cluster', 'mill:8620', 'chec')).toEqual(['checksum'])
+  expect(offered('ls', '--color', 'n')).toEqual(['never'])
+})
+
+test('bash completes levels and servers', () => {
+  expect(offered('loglevel', 'd')).toEqual(['debug'])
+  expect(offered('loglevel', '--server', 'na')).toEqual(['namenode', 'asked completion --list nodes -- na'])
+})
+
 test('bash asks the command for names of the cluster', () => {
   expect(offered('cat', '/lo')).toEqual(['asked completion --list paths -- /lo'])
   expect(offered('run', 'x.ts', '-i', '/a\\ b')).toEqual(['asked completion --list paths -- /a b'])
@@ -74,7 +88,10 @@ test('bash asks the command for names of the cluster', () => {
 test('npx gristmill is completed as gristmill is, and other commands of npx are not', () => {
   expect(reply(['npx', 'gristmill', 'chm'], '_gristmill_npx')).toEqual(['chmod'])
   expect(reply(['npx', 'gristmill', 'cat', '/lo'], '_gristmill_npx')).toEqual(['npx gristmill completion --list paths -- /lo'])
+  expect(reply(['npx', '--no', 'gristmill', 'chm'], '_gristmill_npx')).toEqual(['chmod'])
+  expect(reply(['npx', '-y', '--quiet', 'gristmill', 'trash', 'r'], '_gristmill_npx')).toEqual(['restore'])
   expect(reply(['npx', 'vitest', 'chm'], '_gristmill_npx')).toEqual([])
+  expect(reply(['npx', '--no', 'gristmi'], '_gristmill_npx')).toEqual([])
 })
 
 const list = async (mill: FakeMill, kind: string, prefix: string): Promise<string> => {
