@@ -21,16 +21,21 @@ export function tabulate(columns: readonly Column[], rows: readonly (readonly st
 }
 
 /**
- * Lines of a table for a terminal of this width: cells are wrapped if the table is too wide, and with too many columns each row becomes a
- * paragraph. Without a width, as in a pipe, each row is one line.
+ * Lines of a table for a terminal of this width: cells are wrapped between words if the table is too wide, and each row becomes a paragraph
+ * if that is not enough. Without a width, as in a pipe, each row is one line.
  */
 export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[], width: number | undefined): string[] {
   if (width === undefined) return tabulate(columns, rows)
-  const fitted = fitTable(columns, rows, width, { breakWords: true })
+  // Words stay whole: ids and paths are copied.
+  const fitted = fitTable(columns, rows, width)
   if (fitted) return fitted
-  // A fact is not divided: a number stands behind its title.
+  // A fact is not divided: a number stands behind its title. A longer one is divided behind the title, so that an id or a path stays whole.
+  const factOf = (title: string, cell: string): string => {
+    const fact = `${title} ${cell}`.trim()
+    return widthOf(fact) <= width - 4 ? fact.replaceAll(' ', '\u00a0') : fact
+  }
   const factsOf = (cells: readonly string[]): string =>
-    cells.flatMap((cell, i) => (cell === '' ? [] : [`${columns[i + 1]!.title ?? ''} ${cell}`.trim().replaceAll(' ', '\u00a0')])).join('  ')
+    cells.flatMap((cell, i) => (cell === '' ? [] : [factOf(columns[i + 1]!.title ?? '', cell)])).join('  ')
   return rows.flatMap(([head = '', ...cells]) =>
     [head, ...wrapText(factsOf(cells), width - 4, true).map(line => `    ${line.trim().replaceAll('\u00a0', ' ')}`)])
 }
@@ -43,14 +48,14 @@ const narrowest = 16
  * columns. Right-aligned columns, which hold numbers, are not wrapped.
  */
 export function fitTable(
-  columns: readonly Column[], rows: readonly (readonly string[])[], width: number, { breakWords = false } = {},
+  columns: readonly Column[], rows: readonly (readonly string[])[], width: number,
 ): string[] | undefined {
   const all = columns.some(column => column.title !== undefined) ? [columns.map(column => column.title ?? ''), ...rows] : rows
   const widths = columns.map((_, i) => all.reduce((most, row) => Math.max(most, widthOf(row[i] ?? '')), 0))
   const least = columns.map(({ align }, i) =>
     (align === 'right'
       ? widths[i]!
-      : Math.min(widths[i]!, breakWords ? narrowest : all.reduce((most, row) => Math.max(most, longestWord(row[i] ?? '')), narrowest))))
+      : Math.min(widths[i]!, all.reduce((most, row) => Math.max(most, longestWord(row[i] ?? '')), narrowest))))
   let over = widths.reduce((sum, one) => sum + one, 2 * (columns.length - 1)) - width
   for (; over > 0; over--) {
     const at = widths.reduce((best, one, i) => (one > least[i]! && (best < 0 || one > widths[best]!) ? i : best), -1)
@@ -58,7 +63,7 @@ export function fitTable(
     widths[at]!--
   }
   return all.flatMap(row => {
-    const cells = columns.map((_, i) => wrapText(row[i] ?? '', widths[i]!, breakWords))
+    const cells = columns.map((_, i) => wrapText(row[i] ?? '', widths[i]!))
     return Array.from({ length: Math.max(...cells.map(lines => lines.length)) }, (_, n) =>
       columns.map(({ align }, i) => pad(cells[i]![n] ?? '', widths[i]!, align)).join('  ').trimEnd())
   })

@@ -79,12 +79,14 @@ const wideTable = [
   [['namenode', '12345', '/home/ada/.gristmill/cluster/namenode'], ['datanode', '7', '/x']],
 ] as const
 
-test('a table that is too wide for the terminal wraps its cells, paths behind a slash; in a pipe each row is one line', () => {
+test('a table that is too wide for the terminal divides no path that fits into a line; in a pipe each row is one line', () => {
   expect(tableLines(...wideTable, undefined)).toEqual(tabulate(...wideTable))
   expect(tableLines(...wideTable, 60)).toEqual(tabulate(...wideTable))
-  expect(tableLines(...wideTable, 40)).toEqual([
-    'ROLE        PID  DIRECTORY', 'namenode  12345  /home/ada/.gristmill/', '                 cluster/namenode', 'datanode      7  /x',
+  expect(tableLines(...wideTable, 45)).toEqual([
+    'namenode', '    PID 12345  DIRECTORY', '    /home/ada/.gristmill/cluster/namenode', 'datanode', '    PID 7  DIRECTORY /x',
   ])
+  // One that does not is divided behind a slash.
+  expect(tableLines(...wideTable, 30)).toContain('    /home/ada/.gristmill/')
 })
 
 test('a table with too many columns becomes one paragraph for each row, and no fact is divided', () => {
