@@ -20,7 +20,7 @@ const longest = [
   'cluster/killed', 'cluster/integrity', 'cluster/stream', 'cluster/readme', 'cluster/webhdfs', 'cluster/rerun', 'cluster/builtins',
   'cluster/examples', 'cluster/crash', 'cluster/init', 'cluster/operators', 'cluster/transfer', 'cluster/servers', 'cluster/console',
   'cluster/bundle', 'cluster/scheduled', 'cluster/ml', 'cluster/safety', 'cluster/gateway', 'cluster/takeover', 'cluster/pause',
-  'cluster/strangers', 'cluster/copies',
+  'cluster/strangers', 'cluster/copies', 'cluster/machines',
 ].map(name => `test/${name}.test.ts`)
 
 /** Order of the projects of the other files. */
