@@ -86,6 +86,7 @@ export class DataNode {
   #earlier: number[] = []
   #reported = false
   #held: HeldCounts | undefined
+  #notDecommissioned: string | undefined
 
   constructor(place: NodePlace, orders: OrderQueue, contactMs: number) {
     this.node = place.node
@@ -146,6 +147,8 @@ export class DataNode {
   get reported(): boolean { return this.#reported }
   /** While it is not in service: its blocks, and those still to be copied elsewhere. Updated periodically (service/held.ts). */
   get held(): HeldCounts | undefined { return this.#held }
+  /** Reason why it is still in service although a hosts file excludes it. */
+  get notDecommissioned(): string | undefined { return this.#notDecommissioned }
 
   /** Free bytes of the largest working storage: a block goes to one storage. */
   get freeBytes(): number { return this.#working.reduce((most, each) => Math.max(most, each.freeBytes), 0) }
@@ -256,6 +259,8 @@ export class DataNode {
   note(noted: boolean): void { this.#noted = noted }
 
   setHeld(counts: HeldCounts | undefined): void { this.#held = counts }
+
+  setNotDecommissioned(why: string | undefined): void { this.#notDecommissioned = why }
 
   /** A change or page of a report has been processed. */
   took(seq: number): void { this.#seq = seq }

@@ -2,6 +2,7 @@
 // copied elsewhere; a node whose maintenance time is over returns to service; a dead node is forgotten. Every change is journalled first.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { limits } from '../../src/base/limits.ts'
 import { formatDuration } from '../../src/base/units.ts'
 import type { NodeStatus } from '../../src/protocol/admin.ts'
 import type { NodeId, RequestId } from '../../src/base/ids.ts'
@@ -57,8 +58,6 @@ export class ServiceStates {
   readonly routes: readonly RoomRoute[]
   readonly chores: readonly Chore[]
   readonly #options: ServiceStatesDeps
-  /** Why nodes that a hosts file excludes are not decommissioned yet: each reason is logged once. */
-  readonly #held = new Map<DataNode, string>()
 
   constructor(options: ServiceStatesDeps) {
     this.#options = options
@@ -98,19 +97,21 @@ export class ServiceStates {
     for (const node of [...registry.all]) {
       const file = hosts.excluding(node)
       if (file === undefined) {
-        this.#held.delete(node)
+        node.setNotDecommissioned(undefined)
         if (node.service.by === 'hosts') await this.#set(undefined, node, inService)
         continue
       }
-      if (node.service.state === 'decommissioning' || node.service.state === 'decommissioned') continue
       try {
+        // Nothing happens if it is decommissioned.
         await this.#decommission(undefined, node, 'hosts')
-        this.#held.delete(node)
+        node.setNotDecommissioned(undefined)
       } catch (thrown) {
         if (!hasCode(thrown, 'EINVAL', 'SAFE_MODE')) throw thrown
-        if (this.#held.get(node) !== thrown.message)
+        const why = thrown.message.slice(0, limits.nodeReasonCharsMax)
+        // Each reason is logged once.
+        if (node.notDecommissioned !== why)
           log.warn('a datanode that a hosts file excludes is not decommissioned yet', { node: node.node, file, error: thrown })
-        this.#held.set(node, thrown.message)
+        node.setNotDecommissioned(why)
       }
     }
   }

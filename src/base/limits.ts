@@ -106,6 +106,8 @@ const processLimits = {
   listPageMax: 1000,
   /** Servers in one page of `gristmill config --servers`. */
   serversPageMax: 50,
+  /** Of the reason why a datanode that a hosts file excludes is in service. */
+  nodeReasonCharsMax: 1000,
   recentLogChars: 256 * KiB,
   serverSettingBytesMax: 8192,
   /** Files up to this size are inlined by default; docs/decisions/0009-small-files.md says why not larger ones. */

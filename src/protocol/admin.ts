@@ -1,6 +1,7 @@
 // Messages of operators to a namenode: cluster status.
 
 import Type, { type Static } from './schema.ts'
+import { limits } from '../base/limits.ts'
 import { address, clusterId, count, instant, nodeId, text } from './fields.ts'
 import { nodeWork, storageState } from './heartbeat.ts'
 import { message } from './message.ts'
@@ -27,6 +28,8 @@ export const nodeStatus = Type.Object({
    * replicas elsewhere than their target because there are not enough datanodes.
    */
   held: Type.Optional(Type.Object({ blocks: count, remaining: count, short: Type.Optional(count) })),
+  /** Reason why it is in service although a hosts file excludes it. */
+  notDecommissioned: Type.Optional(text(limits.nodeReasonCharsMax)),
   slots: count,
   running: count,
   transfers: count,

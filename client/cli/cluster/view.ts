@@ -63,6 +63,8 @@ export function troubles(status: ClusterStatus): string[] {
       `datanode ${node.address} is ${node.state}: ${node.pid === 0 ? 'no heartbeat since the namenode started' : `last heartbeat ${formatDuration(node.sinceContactMs)} ago`}`,
     )
   }
+  for (const { address, notDecommissioned: why } of status.nodes)
+    if (why !== undefined) found.push(`datanode ${address} is excluded by a hosts file, and still in service: ${why}`)
   for (const node of status.nodes) {
     // Disks of a dead or away node are not reported: the node itself is the problem.
     for (const storage of node.state === 'dead' || node.state === 'away' ? [] : node.storages) {

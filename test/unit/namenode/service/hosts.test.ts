@@ -2,6 +2,7 @@
 // with fake datanodes and manual time; the files are in a disk in memory.
 
 import { expect, test } from 'vitest'
+import { nodeStatus } from '../../../../namenode/nodes/nodestatus.ts'
 import { HostLists } from '../../../../namenode/service/hosts.ts'
 import { address, nodeId } from '../../../../src/base/ids.ts'
 import { silent } from '../../../../src/ports/log.ts'
@@ -51,9 +52,13 @@ test('a datanode that has to stay stays, until it may go; a file that is gone fo
   await write(house.disk, '/exclude', 'n2:1')
   await sim.pass(seconds)
   expect(serviceOf(sim, sim.nodes[2]!)).toBe('in-service')
+  const why = (): string | undefined => nodeStatus(house.node(sim.nodes[2]!), sim.clock).notDecommissioned
+  expect(why()).toMatch(/^without n2 2 datanodes are in service, and 1 block wants up to 3 replicas/)
   const added = new Fake(sim, 'n3', sim.nodes[0]!.rack)
   sim.nodes.push(added)
   await sim.until('it goes', () => serviceOf(sim, sim.nodes[2]!) === 'decommissioned')
+  await sim.pass(seconds)
+  expect(why()).toBeUndefined()
   await house.disk.remove('/exclude')
   await sim.pass(seconds)
   expect([serviceOf(sim, sim.nodes[2]!), serviceOf(sim, added)]).toEqual(['decommissioned', 'in-service'])

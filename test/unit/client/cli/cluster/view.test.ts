@@ -64,6 +64,12 @@ test('numbers of one are singular, damaged blocks are reported apart from missin
   ])
 })
 
+test('a datanode that stays in service although a hosts file excludes it is named with the reason', () => {
+  expect(troubles(status({ nodes: [node({ notDecommissioned: 'n1 is the last datanode in service; add another one first' })] }))).toEqual([
+    'datanode 127.0.0.1:9001 is excluded by a hosts file, and still in service: n1 is the last datanode in service; add another one first',
+  ])
+})
+
 test('a namenode that waits for its datanodes says so, before it knows what is missing', () => {
   expect(troubles(status({ safeMode: true, missing: 1, awaited: 3 }))[0]).toBe(
     'safe mode: the namenode waits for its datanodes; reads work, repairs and deletions wait',
