@@ -67,6 +67,9 @@ test('a detached cluster stays, is found by every command, is shown by status, a
   const slots = Math.max(1, Math.floor(availableParallelism() / 2))
   expect(shown.cluster.nodes.map(node => node.slots)).toEqual([slots, slots])
   expect(await ok('status')).toContain(first.namenode)
+  // Why it is this one.
+  expect(await ok('status')).toMatch(/commands use this cluster because "up" has made it in the home \/.*\n$/)
+  expect(await ok('status', '--cluster', first.namenode)).toMatch(/because --cluster names it\n$/)
   expect((await mill('mkdir', '/no/parent')).code).not.toBe(0)
   // Commands that look at a path, or at a job, before they change it.
   const missing = [

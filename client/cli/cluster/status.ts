@@ -49,7 +49,18 @@ async function runStatus(context: CommandContext): Promise<void> {
     }
     if (logs !== undefined) await printer.text(`\nlogs in ${logs}\n`)
   }
+  if (!context.json) await printer.line(`commands use this cluster because ${await whyChosen(context, kind)}`)
   if (failure) throw failure
+}
+
+/** The order is that of discovery/locate.ts. */
+async function whyChosen(context: CommandContext, kind: 'cluster' | 'embedded'): Promise<string> {
+  const { findSettings } = await import('../../discovery/readsettings.ts')
+  const { disk } = await context.world()
+  const { settings: { home }, origins } = await findSettings({ disk, machine: await context.machine() }, context.options)
+  const origin = origins.get('cluster')
+  if (origin) return `${origin.kind === 'file' ? `the settings file ${origin.name}` : origin.name} names it`
+  return kind === 'cluster' ? `"up" has made it in the home ${home}` : `no "up" has made one in the home ${home}`
 }
 
 /** Prints a line of the status; the health of the cluster in its colour. */
