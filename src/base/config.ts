@@ -85,7 +85,7 @@ export function resolveOrigins(sources: ConfigSources, file?: ConfigFile): Resol
   for (const [variable, raw] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || variable === configVariable || testVariables.has(variable) || raw === undefined || raw === '')
       continue
-    const name = variables.get(known(variable, [...variables.keys(), configVariable], `the variable ${variable}`))!
+    const name = variables.get(known(variable, [...variables.keys(), configVariable], `the variable ${variable}`, prefix))!
     result[name] = value(name, raw, variable, cwd)
     origins.set(name, { kind: 'variable', name: variable })
   }
@@ -123,11 +123,11 @@ function readFile(path: string, text: string): Record<string, unknown> {
   return parsed as Record<string, unknown>
 }
 
-/** Returns `name` if it is one of `all`; otherwise throws and suggests the nearest name. */
-function known<T extends string>(name: string, all: readonly T[], what: string): T {
+/** Returns `name` if it is one of `all`; otherwise throws and suggests the nearest name. `common`: beginning of all of them. */
+function known<T extends string>(name: string, all: readonly T[], what: string, common = ''): T {
   if (all.includes(name as T)) return name as T
-  const near = nearest(name, all)
-  const hint = near === undefined ? '' : `; did you mean ${near}?`
+  const near = nearest(name.slice(common.length), all.map(each => each.slice(common.length)))
+  const hint = near === undefined ? '' : `; did you mean ${common}${near}?`
   throw invalid(`${what} is not known${hint} (docs/reference/settings.md lists them all)`, name)
 }
 

@@ -1,9 +1,9 @@
 // Nearest of several names to a misspelt one, for "did you mean". Pure.
 
-/** The nearest name, ignoring case, if it is near enough: a third of the letters may differ, and always two. */
+/** The nearest name, ignoring case, if it is near enough: a third of the letters may differ, and always two; one of up to four. */
 export function nearest(word: string, names: readonly string[]): string | undefined {
   let best: string | undefined
-  let least = Math.max(2, word.length / 3)
+  let least = word.length > 4 ? Math.max(2, word.length / 3) : 1
   for (const name of names) {
     const distance = editDistance(word.toLowerCase(), name.toLowerCase())
     if (distance > least || (distance === least && best !== undefined) || distance >= Math.max(word.length, name.length)) continue
