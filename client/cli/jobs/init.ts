@@ -80,7 +80,7 @@ async function runInit(
   for (const [file, bytes] of files) await disk.writeFileDurable(join(directory, file), bytes, { mode: 0o644 })
   if (context.json) return printer.json({ directory, template: name, files: [...files.keys()] })
   for (const file of files.keys()) await printer.line(printer.name(join(operand, file)))
-  const enter = operand === '.' ? '' : `cd ${shellWord(operand)} && `
+  const enter = operand === '.' ? '' : `cd ${shellWord(operand.startsWith('-') ? `./${operand}` : operand)} && `
   const pack = await isUnpacked() ? `(cd ${shellWord(packageRoot)} && npm run build && npm pack ./dist) && ` : ''
   printer.note(`gristmill: init: go on with: ${pack}${enter}npm install. README.md has the commands that run it`)
 }

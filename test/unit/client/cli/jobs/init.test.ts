@@ -29,6 +29,10 @@ test('a new directory gets a project with its dependency, and the next step is p
   expect(textIn(disk, '/My Mill/words.ts')).toBe(readFileSync(join(root, 'docs/examples/projects/wordcount/words.ts'), 'utf8'))
 })
 
+test('a directory whose name begins with a dash is entered by a path', async () => {
+  expect((await init(['--', '-weird'])).err).toContain('cd ./-weird && npm install')
+})
+
 test.each(Object.entries(templates))('the README of the template %s names its own files', async (name, { program, data, input }) => {
   const disk = new MemoryDisk()
   const { code, out } = await init(['/p', '--template', name, '--json'], disk)
