@@ -113,7 +113,7 @@ export class Listener {
       })
     })
     // A signed request means a bucket of this name.
-    if (target === '/healthz' && request.raw.headers.authorization === undefined) return void this.#tell(exchange)
+    if ((target === '/healthz' || target === '/readyz') && request.raw.headers.authorization === undefined) return void this.#tell(exchange)
     this.#running.add(exchange)
     void this.#answer(exchange).finally(() => {
       this.#running.delete(exchange)

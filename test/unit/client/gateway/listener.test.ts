@@ -237,7 +237,7 @@ test('beyond its bound a request is refused, and a stopping listener lets those 
   }, { exchangesMax: 2 })
   const two = [fetch(url), fetch(url)]
   await until('two that run', async () => (await fetch(`${url}/probe`)).status === 503)
-  expect(await (await fetch(`${url}/healthz`)).json()).toEqual({ status: 'ok' })
+  for (const path of ['healthz', 'readyz']) expect(await (await fetch(`${url}/${path}`)).json()).toEqual({ status: 'ok' })
   const stopped = listener.stop()
   held.resolve()
   expect(await Promise.all(two.map(async one => (await one).text()))).toEqual(['done', 'done'])
