@@ -43,7 +43,7 @@ export async function readRemembered(disk: Disk, home: string): Promise<LastClus
     advice: 'restore the file, or move it away and start the cluster from its data directory: gristmill up --dir DIRECTORY (--cluster embedded selects the embedded cluster)',
     parse: parsed,
   })
-  if (remembered) return { remembered, away: await whyAway(disk, remembered.dir) }
+  if (remembered) return { remembered, away: await whyAwayFrom(disk, home, remembered.dir) }
   // Created by a version that did not write this file: in the default directory.
   const dir = clusterDirectory(home)
   if (!await disk.stat(`${dir}/namenode`, { follow: true })) return undefined
@@ -83,6 +83,14 @@ export async function whyAway(disk: Disk, dir: string): Promise<string | undefin
   } catch (error) {
     return `that directory cannot be read (${(error as NodeJS.ErrnoException).code ?? String(error)})`
   }
+}
+
+/** The same, with the cluster at the default place of the home, if there is one: the home, whose old path is remembered, may have moved. */
+async function whyAwayFrom(disk: Disk, home: string, dir: string): Promise<string | undefined> {
+  const why = await whyAway(disk, dir)
+  const here = clusterDirectory(home)
+  if (why === undefined || here === dir || await whyAway(disk, here) !== undefined) return why
+  return `${why} (there is a cluster in ${here}: if this home was moved, start that one with "gristmill up --dir ${here}")`
 }
 
 /** True if both paths lead to one directory. A path that leads nowhere is compared as text. */

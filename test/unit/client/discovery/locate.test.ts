@@ -76,6 +76,15 @@ test('a home whose first `up` has failed means no embedded cluster that it does 
   expect(await locate({ disk, machine }, { home })).toEqual(embedded)
 })
 
+test('a home that was moved names the cluster in it, which `up --dir` then starts', async () => {
+  await stamp(`${home}/cluster`, 'c1')
+  await remember(disk, home, { format: 1, dir: '/old/home/cluster', ports: {}, said: {} })
+  const moved = { code: 'UNAVAILABLE', message: expect.stringContaining(`if this home was moved, start that one with "gristmill up --dir ${home}/cluster")`) }
+  await expect(locate({ disk, machine }, { home })).rejects.toMatchObject(moved)
+  await expect(planOf({ home })).rejects.toMatchObject(moved)
+  expect(await planOf({ home, dir: [`${home}/cluster`] })).toMatchObject({ dir: `${home}/cluster` })
+})
+
 test('`up` makes no cluster where one has been, and says what it leaves behind', async () => {
   const plan = (dir?: string) => planOf({ home, ...dir !== undefined && { dir: [dir] } })
   const [first, second] = [`${home}/first`, `${home}/second`]
