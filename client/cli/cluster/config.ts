@@ -7,7 +7,7 @@ import type { ConfigEntry, ServerConfig } from '../../process/config.ts'
 import { valueText } from '../../../src/base/valuetext.ts'
 import type { CommandContext } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
-import { fitTable, tabulate, type Column } from '../table.ts'
+import { tableLines, type Column } from '../table.ts'
 
 /** The settings are shown also while the namenode does not answer. */
 const levelsMs = 1_000
@@ -45,10 +45,10 @@ async function runConfig(
   if (context.json) return printer.json(found)
   const show = async (lines: readonly string[]): Promise<void> => { for (const line of lines) await printer.line(line) }
   await show([`settings file: ${printer.cell(found.file)}${found.isFilePresent ? '' : ' (not there)'}`, '', 'this command'])
-  await show(entryLines(found.client, printer.columns, printer.outIsTerminal))
+  await show(entryLines(found.client, printer.tableWidth))
   for (const lines of serverParagraphs(found.servers)) {
     await show(['', lines.title])
-    await show(entryLines(lines.settings, printer.columns, printer.outIsTerminal))
+    await show(entryLines(lines.settings, printer.tableWidth))
   }
   for (const note of found.notes) context.note(note)
 }
@@ -74,9 +74,10 @@ async function withPresentLevels(context: CommandContext, servers: readonly Serv
 
 const columns: readonly Column[] = [{ title: 'SETTING' }, { title: 'VALUE' }, { title: 'FROM' }]
 
-function entryLines(entries: readonly ConfigEntry[], width: number, isTerminal: boolean): string[] {
+/** `width`: of a terminal. */
+export function entryLines(entries: readonly ConfigEntry[], width: number | undefined): string[] {
   const rows = entries.map(({ name, value, text, from }) => [name, value === undefined ? text ?? '' : valueText(name, value), from])
-  return isTerminal ? fitTable(columns, rows, width) ?? tabulate(columns, rows) : tabulate(columns, rows)
+  return tableLines(columns, rows, width)
 }
 
 /** A datanode after the first one shows only what differs from the first. */

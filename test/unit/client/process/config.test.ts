@@ -1,7 +1,7 @@
 // Settings in effect and their sources, for a home without a cluster, one whose cluster is stopped, and one whose servers run.
 
 import { expect, test } from 'vitest'
-import { serverParagraphs } from '../../../../client/cli/cluster/config.ts'
+import { entryLines, serverParagraphs } from '../../../../client/cli/cluster/config.ts'
 import { effectiveConfig, withLevels, type ConfigEntry, type EffectiveConfig } from '../../../../client/process/config.ts'
 import { notYetInEffect } from '../../../../client/process/held.ts'
 import { findSettings } from '../../../../client/discovery/readsettings.ts'
@@ -139,6 +139,13 @@ test('what `up` is given for a process that runs already is told, if the process
   const namenode = '--replication 2: namenode (process 1) runs without it, and takes it when it is started again: gristmill down, then gristmill up'
   expect(await told(['/r1', '/r2'])).toEqual([namenode])
   expect(await told(['/r1', '/r3'])).toEqual([namenode, expect.stringMatching(/^--racks: datanode2 \(process 2\) runs without it/)])
+})
+
+test('settings with long values fit a terminal of 80 columns; in a pipe each is a line', () => {
+  const entries = [{ name: 'auditLog' as const, value: `/var/lib/${'deep/'.repeat(12)}audit.log`, from: 'GRISTMILL_AUDIT_LOG' }]
+  expect(Math.max(...entryLines(entries, 80).map(line => line.length))).toBeLessThanOrEqual(80)
+  expect(entryLines(entries, 80).join('\n')).toContain(entries[0]!.value)
+  expect(entryLines(entries, undefined)).toHaveLength(2)
 })
 
 test('a datanode is printed by its difference from the first one', () => {
