@@ -3,7 +3,8 @@
 // process that ended instead would be replaced by another one, which calls the program again from its beginning, without end.
 
 import { backoffMs, type Backoff } from '../../src/base/backoff.ts'
-import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { hasCode, type GristmillError } from '../../src/base/errors.ts'
+import { isOfFullNamenode } from '../../src/base/exhaustion.ts'
 import { retry } from '../../src/base/retry.ts'
 import type { Cluster } from '../call/cluster.ts'
 
@@ -12,7 +13,7 @@ const pauses: Backoff = { firstMs: 100, maxMs: 2_000 }
 
 /** A full datanode is not waited for: what a program writes may be too much for the cluster. */
 const isWaitedFor = (error: unknown): error is GristmillError =>
-  hasCode(error, 'OVERLOADED') || (hasCode(error, 'ENOSPC') && error instanceof GristmillError && error.details['journal'] !== undefined)
+  hasCode(error, 'OVERLOADED') || isOfFullNamenode(error)
 
 /** `onWait`: called once for each call that waits, with the reason. Only the signal of a call ends its wait. */
 export function patient(cluster: Cluster, onWait: (why: string) => void): Cluster {

@@ -2,6 +2,7 @@
 // that.
 // INVARIANT: the process belongs to this object until it is taken.
 
+import { assert } from '../../src/base/assert.ts'
 import { limits } from '../../src/base/limits.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Bundle } from '../../src/program/bundle.ts'
@@ -26,11 +27,17 @@ export const programsIn = (scratchDir: string): string => `${scratchDir}/program
 export class Preparation {
   readonly #options: PreparationOptions
   #begun: Promise<Begun> | undefined
+  #hasBegun = false
 
   constructor(options: PreparationOptions) { this.#options = options }
 
-  /** Never waits, and never throws. `dir`: working directory of the process; undefined: it is not there yet, and no process is started. */
+  /**
+   * Never waits, and never throws. `dir`: working directory of the process; undefined: it is not there yet, and no process is started.
+   * REQUIRES: called once.
+   */
   begin(world: Pick<World, 'disk' | 'processes' | 'clock'>, dir: string | undefined): void {
+    assert(!this.#hasBegun, 'a program is begun once')
+    this.#hasBegun = true
     this.#begun = this.#begin(world, dir)
     this.#begun.catch(() => {})
   }

@@ -5,19 +5,24 @@
 /** Makes the value at an index of the columns. */
 type Make = (columns: readonly (readonly unknown[])[], index: number) => unknown
 
-/** More fields, or longer names of all together, are no columns. */
+/** Bounds of a shape: number of its fields, and characters of their names. */
 const fieldsMax = 100
 const nameCharsMax = 4_000
-/** Shapes for which a function is kept. */
+/** Shapes for which a function is kept: those that were used last. */
 const shapesMax = 1_000
 
 const makers = new Map<string, Make>()
 
-/** The function for objects with these names, or for arrays of this length; undefined if there are too many shapes. */
-function makerFor(shape: readonly string[] | number): Make | undefined {
+/** The function for objects with these names, or for arrays of this length. */
+function makerFor(shape: readonly string[] | number): Make {
   const key = JSON.stringify(shape)
   const known = makers.get(key)
-  if (known || makers.size >= shapesMax) return known
+  makers.delete(key)
+  if (known) {
+    makers.set(key, known)
+    return known
+  }
+  if (makers.size >= shapesMax) makers.delete(makers.keys().next().value!)
   const field = (i: number): string => `columns[${i}][index]`
   const text = typeof shape === 'number'
     ? `[${Array.from({ length: shape }, (_, i) => field(i)).join()}]`
@@ -47,11 +52,13 @@ export class Columns {
     const count = typeof shape === 'number' ? shape : shape.length
     if (count === 0 || count > fieldsMax) return undefined
     if (typeof shape !== 'number' && (shape.includes('__proto__') || shape.join('').length > nameCharsMax)) return undefined
-    const make = makerFor(shape)
-    return make && new Columns(shape, make)
+    return new Columns(shape, makerFor(shape))
   }
 
   get fields(): number { return this.#columns.length }
+
+  /** An estimate of the memory that its last value takes, without texts. */
+  get lastBytes(): number { return this.#columns.reduce((sum, column) => sum + fieldBytes(column.at(-1)), 0) }
 
   /**
    * Adds a value, each field as `own` gives it. False, with nothing added, if it has another shape or a field that can be changed.
@@ -84,3 +91,10 @@ export class Columns {
 /** True for a value that its user cannot change, and that takes a known amount of memory. */
 const isFixed = (value: unknown): boolean =>
   (typeof value !== 'object' || value === null) && (typeof value !== 'bigint' || BigInt.asIntN(64, value) === value)
+
+/**
+ * A place in a column, and what stands beside it: a bigint is an object; so is a number that
+ * is no integer of 32 bits, in a column that has other values.
+ */
+const fieldBytes = (field: unknown): number =>
+  (typeof field === 'bigint' ? 32 : typeof field === 'number' && (field | 0) !== field ? 24 : 8)

@@ -213,12 +213,12 @@ class Keeper {
     const last = pieces.at(-1)
     const open = last && last.length < valuesAtOnce ? last : undefined
     const shaped = typeof value === 'object' && value !== null && (Array.isArray(value) || isPlainObject(value)) ? value : undefined
-    if (shaped && open instanceof Columns && open.add(shaped, this.#field)) return this.#counted(8 * open.fields)
+    if (shaped && open instanceof Columns && open.add(shaped, this.#field)) return this.#counted(open.lastBytes)
     const isNew = !open || (open instanceof Columns && open.length >= columnsMin)
     const columns = isNew && shaped ? Columns.for(shaped) : undefined
     if (columns?.add(shaped!, this.#field)) {
       pieces.push(columns)
-      return this.#counted(pieceBytes + (columnBytes + 8) * columns.fields)
+      return this.#counted(pieceBytes + columnBytes * columns.fields + columns.lastBytes)
     }
     let plain = open instanceof Plain ? open : undefined
     if (!plain) {

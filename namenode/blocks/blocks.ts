@@ -234,10 +234,15 @@ export class Blocks {
   }
 
   #askForClaimed(): void {
-    for (const { node, id } of this.#claims.overdue()) {
-      if (!node.serves || !this.map.holders(id).includes(node)) continue
-      this.#options.log.warn('a writer has told of a replica, and its node has not; the node looks for it', { node: node.node, block: id })
-      this.#suspects.accuse(node, id)
+    for (const [node, ids] of this.#claims.overdue()) {
+      if (!node.serves) continue
+      const held = ids.filter(id => this.map.holders(id).includes(node))
+      // Those of which the node cannot be asked now are found by its next full report.
+      const asked = held.filter(id => this.#suspects.accuse(node, id)).length
+      if (held.length > 0) {
+        const facts = { node: node.node, blocks: held.length, asked, first: held[0] }
+        this.#options.log.warn('writers have told of replicas, and their node has not; it looks for them', facts)
+      }
     }
   }
 

@@ -36,15 +36,17 @@ export class Claims {
   reset(node: DataNode): void { this.#nodes.delete(node) }
 
   /** Takes the claims of which their nodes should have told by now. */
-  overdue(): Array<{ readonly node: DataNode; readonly id: BlockId }> {
+  overdue(): Map<DataNode, BlockId[]> {
     const untilMs = this.#clock.mono() - confirmMs
-    const found: Array<{ readonly node: DataNode; readonly id: BlockId }> = []
+    const found = new Map<DataNode, BlockId[]>()
     for (const [node, claims] of this.#nodes) {
+      const ids: BlockId[] = []
       for (const [id, atMs] of claims) {
         if (atMs > untilMs) break
         claims.delete(id)
-        found.push({ node, id })
+        ids.push(id)
       }
+      if (ids.length > 0) found.set(node, ids)
     }
     return found
   }

@@ -2,6 +2,7 @@
 // commits, reads work and mutations are refused. Repeated requests of the group get their answer after the commit.
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
+import { fullNamenode } from '../../src/base/exhaustion.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { PendingOperation } from './group.ts'
@@ -33,7 +34,7 @@ export class FullDisk {
     const full = (this.#full = new GristmillError(
       'ENOSPC',
       `${cause.message}; reads work, and changes are refused until there is space`,
-      { cause, details: cause.details },
+      { cause, details: { ...cause.details, ...fullNamenode } },
     ))
     this.#log.error('the disk of the namenode is full; changes are refused until there is space', {
       error: cause, operations: group.length,

@@ -10,6 +10,7 @@
 // process as well, and no further read is answered.
 
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
+import { fullNamenode } from '../../src/base/exhaustion.ts'
 import { limits } from '../../src/base/limits.ts'
 import { Queue } from '../../src/base/queue.ts'
 import type { RequestId } from '../../src/base/ids.ts'
@@ -282,7 +283,7 @@ export class LocalJournal implements Journal {
     const error =
       code === 'ENOSPC' || code === 'EDQUOT'
         ? new GristmillError('ENOSPC', `the disk under ${dir} is full, nothing was changed; free some space on the namenode's disk`, {
-            cause, details: { journal: dir },
+            cause, details: fullNamenode,
           })
         : new GristmillError(
             'UNAVAILABLE',

@@ -33,3 +33,9 @@ export function exhausted(what: string, cause: unknown): GristmillError {
     : `its machine has run out of ${code === 'ENFILE' ? 'open files' : 'memory or processes'} (${code}); try again in a moment`
   return new GristmillError('UNAVAILABLE', `${what}: ${advice}`, { cause, details: { code } })
 }
+
+/** Part of the details of errors that say that the namenode's disk is full: its changes are refused until there is room. */
+export const fullNamenode = { full: 'namenode' } as const
+
+export const isOfFullNamenode = (error: unknown): error is GristmillError =>
+  error instanceof GristmillError && error.code === 'ENOSPC' && error.details['full'] === fullNamenode.full

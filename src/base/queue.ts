@@ -44,7 +44,7 @@ interface Waiting {
 }
 
 /** Those that wait with one signal. */
-interface Abortable { count: number; readonly onAbort: () => void }
+interface Abortable { readonly waiting: Set<Waiting>; readonly onAbort: () => void }
 
 /**
  * Runs at most `max` pieces of work at a time; the rest waits in order. Each step takes the same time, however much waits: a hundred
@@ -57,31 +57,35 @@ export class Semaphore {
   /** Those before `#first` have their place. */
   #line: Waiting[] = []
   #first = 0
+  /** Those of the line that were aborted: they are skipped. */
+  readonly #gone = new Set<Waiting>()
   readonly #abortable = new Map<AbortSignal, Abortable>()
 
   constructor(max: number) { this.#max = max }
 
-  get waiting(): number { return this.#line.length - this.#first }
+  get waiting(): number { return this.#line.length - this.#first - this.#gone.size }
 
   /** Waits for a place. REQUIRES: the caller calls the returned function exactly once. */
   async acquire(signal?: AbortSignal): Promise<Release> {
     signal?.throwIfAborted()
     if (this.#taken.size < this.#max) return this.#take()
     return await new Promise<Release>((resolve, reject) => {
-      this.#line.push({ resolve, reject, signal })
-      if (signal) this.#abortableBy(signal).count++
+      const one: Waiting = { resolve, reject, signal }
+      this.#line.push(one)
+      if (signal) this.#abortableBy(signal).waiting.add(one)
     })
   }
 
   #abortableBy(signal: AbortSignal): Abortable {
     const known = this.#abortable.get(signal)
     if (known) return known
-    const added: Abortable = { count: 0, onAbort: () => {
-      const waiting = this.#line.slice(this.#first)
-      this.#line = waiting.filter(one => one.signal !== signal)
-      this.#first = 0
+    const added: Abortable = { waiting: new Set(), onAbort: () => {
       this.#abortable.delete(signal)
-      for (const one of waiting) if (one.signal === signal) one.reject(signal.reason)
+      for (const one of added.waiting) {
+        this.#gone.add(one)
+        one.reject(signal.reason)
+      }
+      this.#clear()
     } }
     signal.addEventListener('abort', added.onAbort, { once: true })
     this.#abortable.set(signal, added)
@@ -103,17 +107,23 @@ export class Semaphore {
   /** Leaves the line. */
   #next(): Waiting | undefined {
     if (this.waiting === 0) return undefined
-    const next = this.#line[this.#first++]!
-    if (this.#first * 2 >= this.#line.length) {
-      this.#line.splice(0, this.#first)
-      this.#first = 0
-    }
+    let next = this.#line[this.#first++]!
+    while (this.#gone.delete(next)) next = this.#line[this.#first++]!
+    this.#clear()
     const abortable = next.signal && this.#abortable.get(next.signal)
-    if (abortable && --abortable.count === 0) {
+    if (abortable?.waiting.delete(next) && abortable.waiting.size === 0) {
       this.#abortable.delete(next.signal!)
       next.signal!.removeEventListener('abort', abortable.onAbort)
     }
     return next
+  }
+
+  /** Makes the line shorter when at most half of it still waits. */
+  #clear(): void {
+    if (this.waiting * 2 > this.#line.length) return
+    this.#line = this.#line.slice(this.#first).filter(one => !this.#gone.has(one))
+    this.#gone.clear()
+    this.#first = 0
   }
 
   /** Throws AssertionFailed if too many places are taken, or if work waits that could run. For tests and simulations. */
@@ -122,9 +132,12 @@ export class Semaphore {
     assert(size <= this.#max, `${size} places are taken, there are ${this.#max}`)
     assert(this.waiting === 0 || size === this.#max, `${this.waiting} wait, and ${size} of ${this.#max} places are taken`)
     assert(![...this.#abortable.keys()].some(({ aborted }) => aborted), 'work waits whose signal has aborted')
-    const withSignals = this.#line.slice(this.#first).filter(({ signal }) => signal).length
-    const counted = [...this.#abortable.values()].reduce((sum, { count }) => sum + count, 0)
-    assert(counted === withSignals, `${counted} are counted as abortable, and ${withSignals} wait with a signal`)
+    const present = this.#line.slice(this.#first).filter(one => !this.#gone.has(one))
+    const withSignals = present.filter(({ signal }) => signal).length
+    const counted = [...this.#abortable.values()].reduce((sum, each) => sum + each.waiting.size, 0)
+    assert(counted === withSignals, `${counted} are kept as abortable, and ${withSignals} wait with a signal`)
+    assert(present.length === this.waiting, `${present.length} are in the line, and ${this.waiting} wait`)
+    assert(this.#line.length < 2 * Math.max(1, this.waiting), `the line of ${this.waiting} has ${this.#line.length} places`)
   }
 
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import type { Cluster } from '../../../../client/call/cluster.ts'
 import { patient } from '../../../../client/driving/overload.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
+import { fullNamenode } from '../../../../src/base/exhaustion.ts'
 import { submit } from '../../../../src/protocol/job.ts'
 
 const full = new GristmillError('OVERLOADED', 'ann has 3 jobs')
@@ -32,7 +33,7 @@ test('a call that is refused because the namenode is overloaded is made again un
 })
 
 test('a full disk of the namenode is waited for, too', async () => {
-  const disk = new GristmillError('ENOSPC', 'the disk is full', { details: { journal: '/namenode/journal' } })
+  const disk = new GristmillError('ENOSPC', 'the disk is full', { details: { ...fullNamenode } })
   const { call, told, asked } = calling([disk, disk, 'taken'])
   await expect(call()).resolves.toBe('taken')
   expect([asked(), told]).toEqual([3, ['the disk is full']])

@@ -171,6 +171,26 @@ test('objects and arrays of one shape take a few bytes for each field', async ()
   expect(other.has(split(2))).toBe(false)
 })
 
+test('what a field takes beside its place counts, and a split that did not fit is not collected again', async () => {
+  const kept = async (count: number, field: (i: number) => unknown): Promise<boolean> => {
+    const decoded = new DecodedValues(4 * 1024 * 1024)
+    const rows = Array.from({ length: count }, (_, i) => ({ a: field(i), b: field(i + 1), c: field(i + 2) }))
+    const files = { '/a': linesFor(rows) }
+    for (const isFirst of [true, false]) {
+      const lines = reader(files, newReadCounters())()
+      const { batches } = decoded.open(split(1), () => lines, newReadCounters())
+      // Collected, read as they are, or kept.
+      if (isFirst) expect(batches).not.toBe(lines)
+      else if (!decoded.has(split(1))) expect(batches).toBe(lines)
+      if (isFirst) expect((await take(decoded, split(1), files)).values).toEqual(rows)
+    }
+    return decoded.has(split(1))
+  }
+  expect([await kept(14_000, i => i), await kept(20_000, i => i)]).toEqual([true, false])
+  expect([await kept(5_000, i => i + 0.5), await kept(9_000, i => i + 0.5)]).toEqual([true, false])
+  expect([await kept(4_000, i => BigInt(i)), await kept(6_500, i => BigInt(i))]).toEqual([true, false])
+})
+
 test('names of fields count, where each object has its own', async () => {
   const decoded = new DecodedValues(4 * 1024 * 1024)
   const table = (i: number): object => Object.fromEntries(Array.from({ length: 50 }, (_, j) => [`https://example.org/${i}/${j}`, j]))

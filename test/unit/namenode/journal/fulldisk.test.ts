@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { GristmillError } from '../../../../src/base/errors.ts'
+import { isOfFullNamenode } from '../../../../src/base/exhaustion.ts'
 import { openBench } from '../kit.ts'
 import { make, names, outcome, slowly } from './journalkit.ts'
 
@@ -42,6 +43,23 @@ test('operations waiting behind a group that finds no space in the store are ref
   bench.clock.pass(500)
   await first
   expect(names(bench)).toEqual(['/a'])
+})
+
+test('each refusal for want of room says that it is the namenode that has none: those who can wait for that do', async () => {
+  const bench = await openBench()
+  const refusal = (work: Promise<unknown>): Promise<unknown> => work.then(() => 'none', (error: unknown) => error)
+  bench.disk.freeBytes = 50
+  expect(isOfFullNamenode(await refusal(make(bench, '/a')))).toBe(true)
+  bench.disk.freeBytes = Infinity
+  bench.store.onCommit = () => { throw full() }
+  const waits = make(bench, '/b')
+  await bench.clock.yield()
+  await bench.clock.yield()
+  expect(isOfFullNamenode(await refusal(make(bench, '/c')))).toBe(true)
+  bench.store.onCommit = undefined
+  bench.clock.pass(500)
+  await waits
+  expect(isOfFullNamenode(full())).toBe(false)
 })
 
 const full = (): Error => new GristmillError('ENOSPC', 'the disk under /store is full, nothing was written')

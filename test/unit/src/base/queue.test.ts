@@ -72,6 +72,20 @@ test('a hundred thousand that wait with one signal have one listener, get their 
   places.checkState()
 })
 
+test('many with signals of their own are aborted one by one, and the line is no longer than twice what waits in it', async () => {
+  const places = checked(new Semaphore(1))
+  const release = await places.acquire()
+  const controllers = Array.from({ length: 300 }, () => new AbortController())
+  const got: number[] = []
+  const all = controllers.map(({ signal }, i) => places.acquire(signal).then(free => { got.push(i); free() }, () => {}))
+  for (let i = 0; i < 300; i++) if (i % 7 !== 3) controllers[(i * 11) % 300]!.abort()
+  await Promise.resolve()
+  release()
+  await Promise.all(all)
+  expect(got).toEqual(controllers.flatMap(({ signal }, i) => (signal.aborted ? [] : [i])))
+  expect(places.waiting).toBe(0)
+})
+
 test('a place is taken at once if it is free, and before no one who waits', async () => {
   const places = checked(new Semaphore(1))
   const release = places.tryAcquire()!
