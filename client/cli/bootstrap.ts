@@ -58,12 +58,14 @@ export function waitingNotes(context: Pick<CommandContext, 'note'>): (why: Grist
 const reasonsMax = 10
 
 /** Opens the cluster selected by the settings, or the embedded one. */
-export async function openMill(context: CommandContext, prepared?: Preparation): Promise<Mill> {
+export async function openMill(
+  context: CommandContext, { prepared, signal }: { prepared: Preparation | undefined; signal: AbortSignal },
+): Promise<Mill> {
   const [settings, machine, world, { openMeant }] = await Promise.all([
     context.settings(), context.machine(), context.world(), import('../embedded/open.ts'),
   ])
   return openMeant({
-    settings, machine, world, signal: context.signal, prepared,
+    settings, machine, world, signal, prepared,
     onWait: waitingNotes(context),
     onMade: dir => context.note(`created the embedded cluster of this home; its files are in ${dir}`),
   })

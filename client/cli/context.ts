@@ -33,7 +33,7 @@ export interface CommandContextParts {
   readonly settings: (flags: Options) => Promise<Settings>
   readonly machine: () => Promise<Machine>
   readonly world: (name: string, settings: Settings) => Promise<World>
-  readonly open: (context: CommandContext, prepared?: Preparation) => Promise<Mill>
+  readonly open: (context: CommandContext, options: { prepared: Preparation | undefined; signal: AbortSignal }) => Promise<Mill>
 }
 
 export class CommandContext {
@@ -48,6 +48,8 @@ export class CommandContext {
   #settings: Promise<Settings> | undefined
   #world: Promise<World> | undefined
   #mill: Promise<Mill> | undefined
+  /** Aborted by `close`: a cluster that is still being opened is not waited for. */
+  readonly #closing = new AbortController()
   /** Operands, and parts of them, that failed. */
   failed = 0
   /** Exit code of a command that completed its work, which takes precedence over failed operands; default: 0. */
@@ -90,7 +92,8 @@ export class CommandContext {
   /** The selected cluster, or the embedded one. `prepared`: a program that the command will run there. */
   mill(prepared?: Preparation): Promise<Mill> {
     if (this.#mill) return this.#mill
-    const opening = this.#parts.open(this, prepared)
+    const signal = AbortSignal.any([this.signal, this.#closing.signal])
+    const opening = this.#parts.open(this, { prepared, signal })
     this.#mill = opening
     // A failed opening is not cached: callers that wait for a namenode try again.
     opening.catch(() => { if (this.#mill === opening) this.#mill = undefined })
@@ -159,7 +162,7 @@ export class CommandContext {
 
   complain(thrown: unknown, operand?: string): void {
     this.#tell(thrown, operand)
-    tellStacks(this.printer, thrown, this.env)
+    tellStacks(this.printer, thrown, this.env, this.json)
   }
 
   #tell(thrown: unknown, operand: string | undefined): void {
@@ -174,6 +177,7 @@ export class CommandContext {
     const opening = this.#mill
     this.#mill = undefined
     if (!opening) return
+    this.#closing.abort()
     const mill = await opening.catch(() => undefined)
     await mill?.close()
   }

@@ -134,9 +134,12 @@ export function exitCodeOf(thrown: unknown): number {
 const stacksOf = (error: Error): string =>
   error.cause instanceof Error ? `${error.stack}\ncaused by ${stacksOf(error.cause)}` : String(error.stack)
 
-/** With the variable GRISTMILL_DEBUG, each error that is told is followed by its stack, and those of its causes. */
+/**
+ * With the variable GRISTMILL_DEBUG, each error that is told is followed by its stack, and those of its causes; `json`: as a line of JSON.
+ */
 export function tellStacks(
-  printer: { complain(text: string): void }, thrown: unknown, env: Readonly<Record<string, string | undefined>>,
+  printer: { complain(text: string): void }, thrown: unknown, env: Readonly<Record<string, string | undefined>>, json: boolean,
 ): void {
-  if (env['GRISTMILL_DEBUG'] && thrown instanceof Error) printer.complain(stacksOf(thrown))
+  if (!(thrown instanceof Error) || /^(?:|0|no|off|false)$/i.test(env['GRISTMILL_DEBUG'] ?? '')) return
+  printer.complain(json ? JSON.stringify({ stack: stacksOf(thrown) }) : stacksOf(thrown))
 }

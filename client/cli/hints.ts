@@ -10,11 +10,14 @@ const local = new Set(['up', 'down'])
 /** These use no cluster. */
 const without = new Set(['init', 'completion', 'help'])
 
-/** The text with these options of the command line in each command of gristmill that it names. `names`: of all commands. */
+/**
+ * The text with these options of the command line in each command of gristmill that it names; a path that ends with the word is none.
+ * `names`: of all commands.
+ */
 export function hinted(text: string, options: Readonly<Record<string, unknown>>, names: ReadonlySet<string>): string {
   const given = selecting.filter(([name]) => typeof options[name] === 'string')
   if (given.length === 0) return text
-  return text.replaceAll(/\bgristmill ([a-z][a-z-]*)\b/g, (all, name: string) => {
+  return text.replaceAll(/(?<![\w./-])gristmill ([a-z][a-z-]*)\b/g, (all, name: string) => {
     if (!names.has(name) || without.has(name)) return all
     const chosen = given.filter(([option]) => !local.has(name) || ofHome.has(option))
     return ['gristmill', ...chosen.map(([option, flag]) => `${flag} ${quoteName(String(options[option]))}`), name].join(' ')

@@ -61,7 +61,7 @@ export async function runWords(parts: SessionParts): Promise<number | 'interrupt
     if (context) context.complain(error)
     else if (words.includes('--json')) printer.complain(errorJson(error, name))
     else printer.complain(`gristmill: ${name === undefined ? '' : `${name}: `}${errorLineOf(error)}`)
-    if (!context) tellStacks(printer, error, parts.env)
+    if (!context) tellStacks(printer, error, parts.env, words.includes('--json'))
     return exitCodeOf(error)
   }
 }

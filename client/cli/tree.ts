@@ -65,13 +65,16 @@ export async function statusOrNone(mill: Mill, path: string, signal: AbortSignal
 
 /**
  * Status of a path that is to be changed. If it is not found, or may not be seen, `change` is sent all the same, so that the namenode
- * refuses it: its audit log has a line for every change that a user has asked for.
+ * refuses it: its audit log has a line for the change that a user has asked for. A change that depends on the present state of the path is
+ * not sent (undefined): the path may be there by then.
  */
-export async function statusToChange(mill: Mill, path: string, signal: AbortSignal, change: () => Promise<unknown>): Promise<FileStatus> {
+export async function statusToChange(
+  mill: Mill, path: string, signal: AbortSignal, change: (() => Promise<unknown>) | undefined,
+): Promise<FileStatus> {
   try {
     return await mill.status(path, { signal })
   } catch (error) {
-    if (!hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
+    if (!change || !hasCode(error, 'ENOENT', 'ENOTDIR', 'EACCES')) throw error
     await change()
     // It has been created in between.
     return mill.status(path, { signal })

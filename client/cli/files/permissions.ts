@@ -28,10 +28,12 @@ export const chown: CommandSpec = {
 async function runChmod(context: CommandContext, operands: readonly string[], options: { recursive?: boolean }): Promise<void> {
   const [text, ...paths] = operands as [string, ...string[]]
   const change = modeOrUsage(text)
+  /** The mode, if it does not depend on that of the file. */
+  const whole = new Set([0, 0o7777].flatMap(mode => [change(mode, false), change(mode, true)])).size === 1 ? change(0, false) : undefined
   const mill = await context.mill()
   const { signal } = context
   await context.each(remotePaths(context, paths), async path => {
-    const top = await statusToChange(mill, path, signal, () => mill.chmod(path, change(0, false), { signal }))
+    const top = await statusToChange(mill, path, signal, whole === undefined ? undefined : () => mill.chmod(path, whole, { signal }))
     // Children first: a new mode of the directory may deny this command access to it.
     const all = walk(mill, top, { signal, depthMax: options.recursive ? Infinity : 0, post: true })
     const set = async ({ status }: Walked): Promise<void> => {

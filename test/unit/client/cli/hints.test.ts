@@ -14,6 +14,7 @@ test.each([
     'gristmill --home /h up --detach starts it; gristmill --cluster mill:1 --secret-file /s --home /h ls /'],
   ['gristmill init makes one; gristmill was started; gristmill help glob', { home: '/h' },
     'gristmill init makes one; gristmill was started; gristmill help glob'],
+  ['there is no program /data/gristmill run.ts, nor ./gristmill run', { home: '/h' }, 'there is no program /data/gristmill run.ts, nor ./gristmill run'],
   ['gristmill namenode lost --release', { cluster: 'embedded' }, 'gristmill --cluster embedded namenode lost --release'],
 ])('%s with %j', (text, options, expected) => {
   expect(hinted(text, options, names)).toBe(expected)

@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { GristmillError, type ErrorCode } from '../../../../src/base/errors.ts'
 import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { commandNames } from '../../../../client/cli/catalog.ts'
+import { CommandContext } from '../../../../client/cli/context.ts'
 import { FakeMill, runFake, someFiles } from './fake.ts'
 
 test('one bad operand of several is complained of, the others are done, and the exit code is 1', async () => {
@@ -98,10 +99,26 @@ test('a misspelt option before the command, and a long option with one dash, are
 
 test('with GRISTMILL_DEBUG each error is followed by its stack, also that of one operand', async () => {
   for (const words of [['ls', '/none'], ['cat', '/none', '/zero.bin'], ['ls', '--json', '/none'], ['sl'], ['put']]) {
-    const stack = /^ +at .*\.ts:\d+:\d+\)?$/m
-    expect((await runFake(someFiles(), words, { env: { GRISTMILL_DEBUG: '1' } })).err, words.join(' ')).toMatch(stack)
-    expect((await runFake(someFiles(), words)).err).not.toMatch(stack)
+    const isJson = words.includes('--json')
+    const stack = isJson ? /^\{"stack":".* at .*\.ts:\d+:\d+/m : /^ +at .*\.ts:\d+:\d+\)?$/m
+    const { err } = await runFake(someFiles(), words, { env: { GRISTMILL_DEBUG: '1' } })
+    expect(err, words.join(' ')).toMatch(stack)
+    if (isJson) for (const line of err.trim().split('\n')) JSON.parse(line)
+    for (const env of [{}, { GRISTMILL_DEBUG: '' }, { GRISTMILL_DEBUG: 'false' }, { GRISTMILL_DEBUG: '0' }])
+      expect((await runFake(someFiles(), words, { env })).err).not.toMatch(stack)
   }
+})
+
+test('a command that ends does not wait for a cluster that is still being opened', async () => {
+  const context = new CommandContext({
+    signal: new AbortController().signal, commandNames: [],
+    open: (_: unknown, { signal }: { signal: AbortSignal }) => new Promise((_done, reject) => {
+      signal.addEventListener('abort', () => reject(new GristmillError('ABORTED', 'the command has ended')))
+    }),
+  } as unknown as ConstructorParameters<typeof CommandContext>[0])
+  const opening = context.mill()
+  await context.close()
+  await expect(opening).rejects.toMatchObject({ code: 'ABORTED' })
 })
 
 test('help and version come on stdout with code 0', async () => {

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import { parseMode } from '../../../../../client/cli/files/permissions.ts'
+import { GristmillError } from '../../../../../src/base/errors.ts'
 import { runFake, someFiles } from '../fake.ts'
 
 test('chmod changes letters below a directory, directories after their entries', async () => {
@@ -11,6 +12,17 @@ test('chmod changes letters below a directory, directories after their entries',
   await runFake(mill, ['chmod', '-w', '/zero.bin'])
   expect(mill.mode('/zero.bin')).toBe('444')
   expect((await runFake(mill, ['chmod', 'rubbish', '/logs'])).code).toBe(2)
+})
+
+test('of a path that is not there a change of letters is not sent: one that has come since would lose its other bits', async () => {
+  for (const [mode, expected] of [['600', '600'], ['u=rw,go=', '644'], ['g+w', '644'], ['+X', '644']] as const) {
+    const mill = someFiles()
+    const find = mill.status.bind(mill)
+    let looks = 0
+    mill.status = async path => { if (looks++ === 0) throw new GristmillError('ENOENT', 'not there yet'); return find(path) }
+    await runFake(mill, ['chmod', mode, '/zero.bin'])
+    expect([mode, mill.mode('/zero.bin')]).toEqual([mode, expected])
+  }
 })
 
 test('modes are octal, or letters that change what is there as chmod does', () => {
