@@ -235,8 +235,7 @@ export class Blocks {
 
   #askForClaimed(): void {
     for (const [node, ids] of this.#claims.overdue()) {
-      if (!node.serves) continue
-      const held = ids.filter(id => this.map.holders(id).includes(node))
+      const held = ids.filter(id => this.holders(id).includes(node))
       // Those of which the node cannot be asked now are found by its next full report.
       const asked = held.filter(id => this.#suspects.accuse(node, id)).length
       if (held.length > 0) {

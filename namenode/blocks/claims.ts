@@ -32,14 +32,12 @@ export class Claims {
   /** The node has told of the block. */
   told(node: DataNode, id: BlockId): void { this.#nodes.get(node)?.delete(id) }
 
-  /** The node's session is over: the next one begins with a full report. */
-  reset(node: DataNode): void { this.#nodes.delete(node) }
-
-  /** Takes the claims of which their nodes should have told by now. */
+  /** Takes the claims of which their nodes should have told by now. Such a node may have told that it does not have the replica. */
   overdue(): Map<DataNode, BlockId[]> {
     const untilMs = this.#clock.mono() - confirmMs
     const found = new Map<DataNode, BlockId[]>()
     for (const [node, claims] of this.#nodes) {
+      if (claims.size === 0) this.#nodes.delete(node)
       const ids: BlockId[] = []
       for (const [id, atMs] of claims) {
         if (atMs > untilMs) break

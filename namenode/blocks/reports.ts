@@ -85,7 +85,6 @@ export class Reports {
   removed(node: DataNode, id: BlockId, taken: number): void {
     this.#options.map.drop(id, node)
     this.#options.suspects.answered(node, id)
-    this.#options.claims.told(node, id)
     this.#options.deletions.told(node, id, taken)
     this.#options.onRemoved(id, node)
     this.#suspects.get(node)?.delete(id)
@@ -140,7 +139,6 @@ export class Reports {
     this.#suspects.delete(node)
     this.unknown.reset(node)
     this.#options.suspects.reset(node)
-    this.#options.claims.reset(node)
     for (const [id, nodes] of this.#wrong) if (nodes.delete(node) && nodes.size === 0) this.#wrong.delete(id)
   }
 

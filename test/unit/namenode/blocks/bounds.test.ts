@@ -194,7 +194,7 @@ test('claims of writers are overdue after ten seconds, in the order in which the
   expect(overdue()).toEqual([])
   clock.pass(1)
   expect(overdue()).toEqual(['a 1', 'a 4', 'b 1'])
-  claims.reset(b)
+  claims.told(b, blockId(1))
   clock.pass(5_000)
   expect([overdue(), overdue()]).toEqual([['a 2', 'a 9'], []])
   const many = new Claims(clock)

@@ -286,6 +286,32 @@ test('a replica of which a writer has told, and its node has not, is looked for,
   await sim.house.stop()
 })
 
+test('a node is not asked for a claimed replica that it has denied, or in a later session, or that counts no more', async () => {
+  const sim = await Sim.calm(32, 2)
+  const { house: { registry, blocks }, nodes } = sim
+  const id = await place(sim, 2, [0, 1])
+  const [first, second] = nodes.map(node => registry.get(node.id)!)
+  let asked = 0
+  const push = second!.orders.push.bind(second!.orders)
+  second!.orders.push = order => {
+    if (order.kind === 'verify') asked++
+    return push(order)
+  }
+  const claimed = async (then: () => void, when = confirmMs + 2_000): Promise<number> => {
+    asked = 0
+    blocks.map.drop(id, second!)
+    blocks.map.sealed(id, 2, [first!, second!])
+    then()
+    await sim.pass(when)
+    return asked
+  }
+  expect(await claimed(() => {})).toBe(1)
+  expect(await claimed(() => { blocks.reports.removed(second!, id, 0) })).toBe(0)
+  expect(await claimed(() => { nodes[1]!.session = 0 })).toBe(0)
+  expect(await claimed(() => { blocks.map.forget(id) })).toBe(0)
+  await sim.house.stop()
+})
+
 test('a block that was never given out is never deleted', async () => {
   const sim = new Sim(23, 2)
   await sim.start()
