@@ -60,7 +60,9 @@ export interface Planned {
 }
 
 /** A loaded program with the parameters that its tasks will get. */
-export interface TypedProgram { readonly program: Program; readonly typed: PlanRequest['params']['values'] }
+export interface TypedProgram { readonly program: Program; readonly typed: Values }
+
+type Values = PlanRequest['params']['values']
 
 /**
  * Loads a program without calling the function of one over Datasets. Throws PROGRAM_INVALID, and EINVAL for parameters that the program
@@ -68,19 +70,37 @@ export interface TypedProgram { readonly program: Program; readonly typed: PlanR
  */
 export async function loadTyped(world: LoadWorld, request: PlanRequest): Promise<TypedProgram> {
   const { name, params, paths } = request
-  const load = (own: PlanRequest['params']['values']): Promise<Program> => loadProgram(world, { ...localOf(request), params: own })
+  const load = (own: Values): Promise<Program> => loadProgram(world, { ...localOf(request), params: own })
   const untyped = untypedParams(params)
+  let built = untyped
   let program = await load(untyped).catch((error: unknown) => {
     // A program that is built from a text may fail for the number that the text looks like, before it has said what it wants.
     const asTexts = { ...params.values, ...params.texts }
     if (!hasCode(error, 'PROGRAM_INVALID') || isDeepStrictEqual(asTexts, untyped)) throw error
+    built = asTexts
     return load(asTexts).catch(() => { throw error })
   })
-  const declared = program.declared
+  const declared = program.declared && await defaultsOf(program.declared, built, load)
   const typed = typedParams(program.job.kind === 'dataflow' && declared ? { ...declared, ...unset, ...paths } : declared, params, name)
   // A program that is built from its parameters is planned with those that its tasks will get.
   if (!isDeepStrictEqual(typed, untyped)) program = await load(typed)
   return { program, typed }
+}
+
+/**
+ * The declared parameters, with the default of each one that the run gives. A program that is built from its parameters may declare what it
+ * was given (`({ fast = false }) => mapReduce({ params: { fast } })`), which says nothing about the type: it is built again without that
+ * parameter. One without which it cannot be built has no default.
+ */
+async function defaultsOf(declared: Values, given: Values, load: (params: Values) => Promise<Program>): Promise<Values> {
+  const defaults: Record<string, unknown> = { ...declared }
+  for (const [name, value] of Object.entries(given)) {
+    if (!Object.hasOwn(declared, name) || !isDeepStrictEqual(declared[name], value)) continue
+    const { [name]: _, ...others } = given
+    const without = await load(others).then(built => built.declared, () => undefined)
+    if (without && Object.hasOwn(without, name)) defaults[name] = without[name]
+  }
+  return defaults
 }
 
 /**

@@ -185,3 +185,29 @@ test('a program that is built from a text gets it as a text, also where it looks
     code: 'PROGRAM_INVALID', message: expect.stringContaining('split is not a function'),
   })
 })
+
+test('a program that declares what it was given has the type of the default that it declares without it', async () => {
+  await mkdir(join(dir, 'programs'), { recursive: true })
+  const file = join(dir, 'job.ts')
+  await writeFile(file, `import { mapReduce } from 'gristmill'
+    export default ({ pattern, fast = false, version = '1', mode = 'a', limit = mode === 'a' ? 10 : 'none', any }) => {
+      if (pattern === undefined) throw new TypeError('give a pattern')
+      return mapReduce({ params: { pattern, fast, version, mode, limit, any }, map() {} })
+    }\n`)
+  const bundle = await bundleProgram({ disk: localDisk }, file)
+  await writeFile(bundleFile(join(dir, 'programs'), bundle.id), bundle.bytes)
+  const plan = async (texts: Record<string, string>, values: Record<string, unknown> = {}) => (await planProgram({
+    id: bundle.id, name: 'job', dir: join(dir, 'programs'), params: { values, texts: { pattern: 'x', ...texts } }, instance: 'echo',
+  })).params
+  for (const fast of ['no', 'FALSE', '0', 'yes', '""']) {
+    const refused = { code: 'EINVAL', message: expect.stringMatching(/^the parameter fast is .*; it must be true or false/) }
+    await expect(plan({ fast }), fast).rejects.toMatchObject(refused)
+    await expect(plan({}, { fast }), fast).rejects.toMatchObject(refused)
+  }
+  await expect(plan({}, { fast: 1 })).rejects.toThrow(/the parameter fast is 1; it must be true or false/)
+  expect(await plan({ fast: 'true', version: '2' })).toMatchObject({ fast: true, version: '2' })
+  expect(await plan({}, { fast: 'false' })).toMatchObject({ fast: false, version: '1' })
+  // The default of one may depend on another one; no default takes any value.
+  expect(await plan({ mode: 'b', limit: 'all', any: 'no' })).toMatchObject({ limit: 'all', any: 'no' })
+  await expect(plan({ limit: 'all' })).rejects.toThrow(/the parameter limit is "all"; it must be a number/)
+})
