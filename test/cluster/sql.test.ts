@@ -630,7 +630,7 @@ test('the catalogue: tables and views by name, in this process and in stages, wi
     .toEqual([{ i: 1 }, { i: 2 }, { i: 3 }])
   await say('DROP VIEW v1')
   await expect(say(`COPY (SELECT 1 AS a) TO 's3://bucket/x' (FORMAT csv)`)).rejects.toThrow('write s3://bucket/x/')
-  await expect(say(`CREATE EXTERNAL TABLE x LOCATION 's3://bucket/x'`)).rejects.toThrow('is not in the cluster')
+  await expect(say(`CREATE EXTERNAL TABLE x LOCATION 's3://bucket/x'`)).rejects.toThrow('is an address, not a path of the cluster')
   expect(await say('COPY (SELECT $$)$$ AS größe) TO \'/dollars\'')).toBe('wrote /dollars')
   expect(await say(`CREATE EXTERNAL TABLE dollars LOCATION '/dollars'`)).toBe('created table dollars')
   expect(await say(`COMMENT ON COLUMN dollars.größe IS 'in m'`)).toBe('commented dollars.größe')
