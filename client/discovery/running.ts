@@ -1,6 +1,7 @@
-// Files that list the running processes of a cluster: `cluster.json` in the home for that of `gristmill up`, `embedded.json` in the data
-// directory of an embedded cluster for its owner. The content may be outdated: a process counts as running only if its pid still belongs to
-// the process that was recorded. That a home has an embedded cluster is recorded elsewhere (embedded/record.ts).
+// Files that list the running processes of a cluster: `cluster.json` in the home for that of `gristmill up`, which `down` renames to
+// `cluster-stopping.json` before it ends them; `embedded.json` in the data directory of an embedded cluster for its owner. The content may
+// be outdated: a process counts as running only if its pid still belongs to the process that was recorded. That a home has an embedded
+// cluster is recorded elsewhere (embedded/record.ts).
 
 import { hasCode } from '../../src/base/errors.ts'
 import { address, clusterId, type Address, type ClusterId } from '../../src/base/ids.ts'
@@ -38,20 +39,39 @@ export interface Running {
 }
 
 const clusterFile = (home: string): string => `${home}/cluster.json`
+const stoppingFile = (home: string): string => `${home}/cluster-stopping.json`
 const ownerFile = (dir: string): string => `${dir}/embedded.json`
 
 /** The processes of `up`. undefined: none is recorded. Throws CONFIG_INVALID if the file cannot be read: processes may run. */
-export const readCluster = (disk: Disk, home: string): Promise<Running | undefined> =>
+export async function readCluster(disk: Disk, home: string): Promise<Running | undefined> {
+  const running = await readProcesses(disk, clusterFile(home))
+  if (running) return running
+  const stopped = await readProcesses(disk, stoppingFile(home))
+  return stopped && { ...stopped, stopping: true }
+}
+
+const readProcesses = (disk: Disk, path: string): Promise<Running | undefined> =>
   readHomeFile(disk, {
-    path: clusterFile(home), format: 1, about: 'the running processes of "gristmill up"',
+    path, format: 1, about: 'the running processes of "gristmill up"',
     advice: 'use the cluster with --cluster host:port and --secret-file meanwhile; once none of its processes runs, remove the file',
     parse: parsed,
   })
 
 /** REQUIRES: the home exists. */
-export const writeCluster = (disk: Disk, home: string, running: Running): Promise<void> => writeHomeFile(disk, clusterFile(home), running)
+export async function writeCluster(disk: Disk, home: string, running: Running): Promise<void> {
+  await writeHomeFile(disk, clusterFile(home), running)
+  // Left by a `down` that was killed.
+  await disk.remove(stoppingFile(home))
+}
 
-export const forgetCluster = (disk: Disk, home: string): Promise<void> => disk.remove(clusterFile(home))
+/** Records that the processes are being stopped, by a new name of their file: this needs no space on the disk. */
+export async function markStopping(disk: Disk, home: string): Promise<void> {
+  if (await disk.stat(clusterFile(home))) await disk.rename(clusterFile(home), stoppingFile(home))
+}
+
+export async function forgetCluster(disk: Disk, home: string): Promise<void> {
+  for (const file of [clusterFile(home), stoppingFile(home)]) await disk.remove(file)
+}
 
 /**
  * The owner of an embedded cluster. undefined if the file is missing or cannot be understood: whether there is an owner is decided by

@@ -79,6 +79,7 @@ async function runDown(context: CommandContext): Promise<void> {
   const { printer } = context
   const { down: stop } = await import('../../process/down.ts')
   const report = await stop({ settings: await context.settings(), world: await context.world(), machine: await context.machine() })
+  for (const { message } of report.failures) context.note(message)
   if (context.json) {
     return printer.json({ dir: report.dir, stopped: report.stopped.map(({ process: { role, id, pid }, how }) => ({ role, id, pid, how })) })
   }
