@@ -17,6 +17,7 @@ import { callbackOf, localPathOf, namesDirectory, optionsOf, pathOf, shown, text
 import { checkInteger } from './call/integers.ts'
 import { perform } from './call/perform.ts'
 import { clusterOf, type Cluster } from './call/cluster.ts'
+import { placed } from './files/resolve.ts'
 import { Plans } from './load/plans.ts'
 import { programsIn, type Preparation } from './load/preparation.ts'
 import { frameOver, type DataFrame } from './frame/dataframe.ts'
@@ -221,8 +222,10 @@ export class Mill extends Programs {
    */
   async export(path: Path, url: string, options?: ExportOptions | null): Promise<Transferred> {
     const { exportTo, readExportOptions } = await import('./transfer/transfer.ts')
-    return perform('export', path, () => readExportOptions(options), given =>
-      exportTo(this.#exporting(given.signal), pathOf(path), textOf(url, 'address', { max: urlCharsMax }), given))
+    return perform('export', path, () => readExportOptions(options), async given => {
+      const from = await placed(this.#cluster.ask, path, given.signal)
+      return exportTo(this.#exporting(given.signal), from, textOf(url, 'address', { max: urlCharsMax }), given)
+    })
   }
 
   #exporting(signal: AbortSignal | undefined) {

@@ -5,7 +5,7 @@
 import { fileURLToPath } from 'node:url'
 import { isUrl, notPath } from '../../src/base/url.ts'
 import { GristmillError } from '../../src/base/errors.ts'
-import { normalise } from '../../src/base/paths.ts'
+import { endsAsDirectory, normalise } from '../../src/base/paths.ts'
 
 /** A path in the cluster: a string, or its UTF-8 bytes. */
 export type Path = string | Uint8Array
@@ -144,8 +144,7 @@ export function pathOf(value: unknown, name = 'path'): string {
   return normalise(path)
 }
 
-/** True for a path that ends with a slash, which names a directory, as in POSIX. */
-export const namesDirectory = (value: unknown): boolean => /\/\.?$/.test(textOfPath(value, 'path'))
+export const namesDirectory = (value: unknown): boolean => endsAsDirectory(textOfPath(value, 'path'))
 
 /** Throws ENOTDIR if the caller's path names a directory and the status is that of a file. */
 export function checkNamed(given: unknown, { path, type }: { readonly path: string; readonly type: string }): void {

@@ -3,13 +3,14 @@
 // without a pattern.
 
 import { expand, isPattern, type GlobEntry, type GlobTree } from '../glob/expand.ts'
+import { endsAsDirectory } from '../../src/base/paths.ts'
 import { Refusal } from './errors.ts'
 
 export type Tree = GlobTree<GlobEntry>
 
 export async function* expandGlob(operand: string, tree: Tree): AsyncGenerator<string> {
   if (!isPattern(operand)) {
-    if (endsInSlash(operand)) directoryOrRefusal(operand, await tree.find(operand))
+    if (endsAsDirectory(operand)) directoryOrRefusal(operand, await tree.find(operand))
     yield operand
     return
   }
@@ -27,10 +28,8 @@ export async function* expandGlob(operand: string, tree: Tree): AsyncGenerator<s
   if (!found) throw new Refusal('ENOENT', `${operand}: no such file or directory`, { details: { path: operand } })
 }
 
-const endsInSlash = (operand: string): boolean => /[^/]\/+$/.test(operand)
-
 /** A missing entry is no error here; the command that uses it reports it. */
 function directoryOrRefusal(operand: string, entry: GlobEntry | undefined): void {
-  if (entry && !entry.directory && endsInSlash(operand))
+  if (entry && !entry.directory && endsAsDirectory(operand))
     throw new Refusal('ENOTDIR', `${operand}: not a directory`, { details: { path: operand } })
 }

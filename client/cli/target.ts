@@ -5,7 +5,7 @@
 
 import { basename, dirname } from 'node:path'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
-import { join, nameOf, normalise, parentOf } from '../../src/base/paths.ts'
+import { endsAsDirectory, join, nameOf, normalise, parentOf } from '../../src/base/paths.ts'
 import { showText } from '../../src/base/quote.ts'
 import { withoutEnd } from '../../src/base/withoutend.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -27,7 +27,7 @@ export async function remoteTarget(mill: Mill, operand: string, several: boolean
   const path = normalise(operand)
   const status = await statusOrNone(mill, path, signal)
   if (status?.type === 'directory') return { directory: true, pathFor: name => join(path, name) }
-  if (operand.endsWith('/')) {
+  if (endsAsDirectory(operand)) {
     if (status) throw new Refusal('ENOTDIR', `${operand}: not a directory`, { details: { path } })
     return { directory: true, pathFor: name => join(path, name), make: async () => { await mill.mkdir(path, { recursive: true, signal }) } }
   }
@@ -65,7 +65,7 @@ export async function checkLocalParent(disk: Disk, operand: string, path: string
 
 export async function localTarget(disk: Disk, operand: string, path: string, several: boolean): Promise<Target> {
   const existing = await disk.stat(path, { follow: true })
-  const directory = existing?.kind === 'directory' || operand.endsWith('/')
+  const directory = existing?.kind === 'directory' || endsAsDirectory(operand)
   if (!directory && several)
     throw new Refusal(
       existing ? 'ENOTDIR' : 'ENOENT',

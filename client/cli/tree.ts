@@ -3,7 +3,7 @@
 import { basename, isAbsolute } from 'node:path'
 import { isUrl, notPath } from '../../src/base/url.ts'
 import { hasCode } from '../../src/base/errors.ts'
-import { normalise } from '../../src/base/paths.ts'
+import { endsAsDirectory, normalise } from '../../src/base/paths.ts'
 import { showText } from '../../src/base/quote.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
@@ -23,7 +23,7 @@ export function remoteTree(mill: Mill, signal: AbortSignal): Tree {
 /** Normal form of an operand, with its trailing slash, which requires a directory. */
 export function remotePath(operand: string): string {
   const path = normalise(operand)
-  return operand.endsWith('/') && path !== '/' ? `${path}/` : path
+  return endsAsDirectory(operand) && path !== '/' ? `${path}/` : path
 }
 
 /**
@@ -107,6 +107,18 @@ export async function pathToWrite(context: CommandContext, operand: string): Pro
   }
   if (matches.length === 0) context.note(`${showText(operand)} matches no path of the cluster; it is taken as a name`)
   return matches[0] ?? operand
+}
+
+/** Path of the cluster at which a command writes a file, and its status. Throws EISDIR and ENOTDIR for a path that names a directory. */
+export async function fileToWrite(context: CommandContext, operand: string): Promise<{ path: string; before: FileStatus | undefined }> {
+  const given = await pathToWrite(context, operand)
+  const path = normalise(given)
+  const before = await statusOrNone(await context.mill(), path, context.signal)
+  if (before?.type === 'directory') throw new Refusal('EISDIR', `${path}: is a directory; name a file in it`, { details: { path } })
+  if (!endsAsDirectory(given)) return { path, before }
+  throw before
+    ? new Refusal('ENOTDIR', `${given}: not a directory`, { details: { path } })
+    : new Refusal('EISDIR', `${given}: a slash at the end names a directory; name a file in it, or leave out the slash`, { details: { path } })
 }
 
 /** Paths of the cluster that a pattern matches, which may be none. */

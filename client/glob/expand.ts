@@ -4,6 +4,7 @@
 // path is returned once; `**` follows no symbolic link, so that there are no cycles.
 
 import { hasCode } from '../../src/base/errors.ts'
+import { endsAsDirectory } from '../../src/base/paths.ts'
 import { alternatives } from './braces.ts'
 import { isPattern, namePattern, type NamePattern } from './pattern.ts'
 
@@ -67,7 +68,7 @@ class Walk<E extends GlobEntry> {
     this.#hidden = hidden
     this.#onHidden = onHidden
     this.#start = tree.start(pattern)
-    this.#directoriesOnly = /\/\.?$/.test(pattern)
+    this.#directoriesOnly = endsAsDirectory(pattern)
     // A slash is a separator, with or without a backslash.
     const parts = pattern
       .replaceAll(/(\\[^/])|\\\//g, (_, kept: string | undefined) => kept ?? '/')

@@ -5,7 +5,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
-import { nameOf, normalise } from '../../src/base/paths.ts'
+import { endsAsDirectory, nameOf, normalise } from '../../src/base/paths.ts'
 import { showText } from '../../src/base/quote.ts'
 import { hidden } from '../../src/protocol/overlap.ts'
 import { list, stat, type FileStatus } from '../../src/protocol/namespace.ts'
@@ -53,7 +53,7 @@ async function* meant(path: string, tree: StatusTree, leave: (entry: FileStatus)
   const itself = isPattern(path) ? await cluster.find(normalise(path)) : undefined
   if (!isPattern(path) || itself) {
     const status = itself?.status ?? await tree.status(normalise(path))
-    if (status.type === 'file' && path.endsWith('/'))
+    if (status.type === 'file' && endsAsDirectory(path))
       throw new GristmillError('ENOTDIR', `the input ${path} is a file, not a directory`, { details: { path } })
     yield* within(status, tree, leave)
     return

@@ -23,6 +23,9 @@ export function normalise(path: string): string {
   return normal
 }
 
+/** True for a path, as a user gave it, that ends with a slash or `/.`: it names a directory, as in POSIX. */
+export const endsAsDirectory = (given: string): boolean => /\/\.?$/.test(given)
+
 /** A UTF-16 unit takes at most three bytes of UTF-8, so no name in a path of this length is too long. */
 const surelyShort = Math.floor(limits.nameBytesMax / 3)
 // An empty, `.` or `..` part, or a NUL.

@@ -40,6 +40,39 @@ describe('files', () => {
     expect(await listing()).toBe(`${area}:\nfile\n`)
   })
 
+  test('a file whose path ends with a slash is no directory, whatever the command', async () => {
+    const file = `${area}/file`
+    await cluster.ok(['put', '--format', 'lines', '-', file], 'text\n')
+    await writeFile(local('more'), 'more\n')
+    const other = `${area}/other`
+    await cluster.ok(['touch', other])
+    const before = await cluster.ok(['stat', '--json', file])
+    for (const path of [`${file}/`, `${file}//`, `${file}/.`]) {
+      for (const words of [
+        ['append', local('more'), path], ['put', '-f', local('more'), path], ['cp', '-f', other, path], ['mv', '-f', other, path],
+        ['cat', path], ['tail', path], ['head', path], ['get', path, local('got')], ['getmerge', path, '-'], ['checksum', path],
+        ['cp', path, `${area}/copy`], ['mv', path, `${area}/moved`], ['rm', path], ['touch', path], ['touch', '-c', path],
+        ['mkdir', path], ['mkdir', '-p', path], ['chmod', '600', path], ['chown', 'ada', path], ['setrep', '1', path],
+        ['setfacl', '-b', path], ['getfacl', path], ['xattr', 'set', path, 'user.a', 'b'], ['xattr', 'ls', path], ['ls', path],
+        ['stat', path], ['du', path], ['count', path], ['find', path], ['test', '-e', path],
+        ['export', path, 's3://bucket/key'], ['import', 'https://127.0.0.1:1/a', path], ['snapshot', 'rm', path, 'name'],
+      ]) {
+        const result = await mill(...words)
+        expect(result.code, words.join(' ')).not.toBe(0)
+        expect(result.stdout, words.join(' ')).toBe('')
+        // mkdir finds the file; `rm` refuses the dot.
+        if (words[0] !== 'test') expect(result.stderr, words.join(' ')).toMatch(/not a directory|is a file|file exists|are not removed/)
+      }
+    }
+    expect(await cluster.ok(['stat', '--json', file])).toBe(before)
+    expect(await listing()).toBe(`${area}:\nfile\nother\n`)
+    // A new name.
+    expect(await mill('append', local('more'), `${area}/new/`)).toMatchObject({
+      code: 1, stderr: expect.stringContaining(`${area}/new/: a slash at the end names a directory`),
+    })
+    expect(await listing()).toBe(`${area}:\nfile\nother\n`)
+  })
+
   test('a missing parent directory is named', async () => {
     expect(await cluster.run(['put', '-', `${area}/no/such/file`], 'x')).toMatchObject({
       code: 1,

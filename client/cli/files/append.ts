@@ -1,13 +1,12 @@
 // append: adds local files or stdin to the end of a file.
 
 import { hasCode } from '../../../src/base/errors.ts'
-import { normalise } from '../../../src/base/paths.ts'
 import { appendTo } from '../../files/append.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { expandGlob } from '../glob.ts'
 import type { CommandSpec } from '../spec.ts'
-import { localPath, localTree, pathToWrite, statusOrNone } from '../tree.ts'
+import { fileToWrite, localPath, localTree } from '../tree.ts'
 
 export const append: CommandSpec = {
   name: 'append', args: '<local...> <remote>', about: 'add local files to the end of a file',
@@ -25,7 +24,7 @@ async function runAppend(context: CommandContext, operands: readonly string[]): 
   const { signal } = context
   const mill = await context.mill()
   const { disk } = await context.world()
-  const path = normalise(await pathToWrite(context, operands.at(-1)!))
+  const { path, before } = await fileToWrite(context, operands.at(-1)!)
   const locals: string[] = []
   for (const operand of operands.slice(0, -1)) {
     if (operand === '-') locals.push(operand)
@@ -33,8 +32,6 @@ async function runAppend(context: CommandContext, operands: readonly string[]): 
   }
   // Opened before anything is written, so that a missing one changes nothing.
   for (const local of locals) if (local !== '-') await (await disk.openRead(localPath(context, local))).close()
-  const before = await statusOrNone(mill, path, signal)
-  if (before?.type === 'directory') throw new Refusal('EISDIR', `${path}: is a directory; name a file in it`, { details: { path } })
   async function* more(): AsyncGenerator<Buffer> {
     for (const local of locals) yield* local === '-' ? context.printer.input(signal) : bytesOf(context, local)
   }

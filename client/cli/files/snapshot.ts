@@ -1,6 +1,5 @@
 // snapshot: creates, lists, compares and removes snapshots of directories.
 
-import { normalise } from '../../../src/base/paths.ts'
 import type { Difference } from '../../files/diff.ts'
 import { snapshotPath } from '../../files/snapshots.ts'
 import type { CommandContext } from '../context.ts'
@@ -88,5 +87,5 @@ async function diff(context: CommandContext, [path, from, to]: readonly string[]
 
 async function remove(context: CommandContext, [path, ...names]: readonly string[]): Promise<void> {
   const mill = await context.mill()
-  await context.each(names, name => inOwnWords(mill.snapshots.rm(normalise(path!), name, { signal: context.signal })))
+  await context.each(names, name => inOwnWords(mill.snapshots.rm(path!, name, { signal: context.signal })))
 }

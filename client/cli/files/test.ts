@@ -1,6 +1,6 @@
 // test: answers questions about a path by the exit code, for scripts.
 
-import { normalise } from '../../../src/base/paths.ts'
+import { endsAsDirectory, normalise } from '../../../src/base/paths.ts'
 import type { FileStatus } from '../../../src/protocol/namespace.ts'
 import { isPattern } from '../../glob/pattern.ts'
 import type { CommandContext } from '../context.ts'
@@ -35,7 +35,7 @@ async function runTest(context: CommandContext, [operand]: readonly string[], op
   const mill = await context.mill()
   const asked = Object.entries(questions).filter(([name]) => options[name as keyof TestFlags]).map(([, holds]) => holds)
   // A slash at the end asks for a directory.
-  if (operand!.endsWith('/')) asked.push(questions.directory)
+  if (endsAsDirectory(operand!)) asked.push(questions.directory)
   let isTrue = false
   for (const path of isPattern(operand!) ? await matchesOf(context, operand!) : [operand!]) {
     const status = await statusOrNone(mill, normalise(path), context.signal)

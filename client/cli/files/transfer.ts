@@ -3,7 +3,7 @@
 import { isUrl, shownUrl } from '../../../src/base/url.ts'
 import { GristmillError } from '../../../src/base/errors.ts'
 import type { RecordFormat } from '../../../src/base/formats.ts'
-import { normalise } from '../../../src/base/paths.ts'
+import { endsAsDirectory } from '../../../src/base/paths.ts'
 import { isKafka, topicAddressOf } from '../../../src/connector/kafka/address.ts'
 import { isPostgres, tableAddressOf } from '../../../src/connector/postgres/names.ts'
 import { loadModes, type LoadMode } from '../../../src/connector/postgres/sink.ts'
@@ -14,7 +14,7 @@ import { plural } from '../display.ts'
 import { Refusal } from '../errors.ts'
 import { oneOf, option, whole, type CommandSpec } from '../spec.ts'
 import { remoteTarget } from '../target.ts'
-import { pathToWrite } from '../tree.ts'
+import { pathToWrite, remotePath } from '../tree.ts'
 import { blockSize, delimiter, format, overwrite, replication } from './options.ts'
 
 const endpoint = option('--endpoint <url>', 'address of the S3 service (default: AWS_ENDPOINT_URL, or the one of Amazon)')
@@ -102,7 +102,7 @@ async function runImport(context: CommandContext, operands: readonly string[], o
   if (checksum !== undefined && urls.length > 1) throw new Refusal('USAGE', '--checksum belongs to one file, and several are named')
   const mill = await context.mill()
   const to = await pathToWrite(context, last)
-  const target = await remoteTarget(mill, treesAmong(urls) && !to.endsWith('/') ? `${to}/` : to, urls.length > 1, context.signal)
+  const target = await remoteTarget(mill, treesAmong(urls) && !endsAsDirectory(to) ? `${to}/` : to, urls.length > 1, context.signal)
   // With the slash the library names the file in the directory by its source.
   const path = target.directory ? target.pathFor('').replace(/\/?$/, '/') : target.pathFor('')
   await transferAll(context, urls, 'import', async (url, onProgress) => mill.import(url, path, {
@@ -130,7 +130,7 @@ async function runExport(context: CommandContext, operands: readonly string[], o
   if (isUrl(from)) throw new Refusal('USAGE', `${shownUrl(from)}: the first operand is a path of the cluster; to copy from there: gristmill import`)
   checkUrl(url, 'gristmill get')
   const { overwrite, parallel, mode, key, value, rate, create, registry: schemas, endpoint, region, profile } = options
-  const path = normalise(from)
+  const path = remotePath(from)
   const mill = await context.mill()
   await transferAll(context, [url], 'export', async (to, onProgress) => mill.export(path, to, {
     overwrite, parallel, mode, key, value, rate, create, registry: schemas, endpoint, region, profile, onProgress, signal: context.signal,
