@@ -5,6 +5,7 @@ import type { TextEncoding } from '../../src/base/formats.ts'
 import { priorityMax, queueNameMax } from '../../src/base/jobqueues.ts'
 import { limits } from '../../src/base/limits.ts'
 import { formatBytes } from '../../src/base/units.ts'
+import { isUrl } from '../../src/base/url.ts'
 import type { JobStatus } from '../../src/protocol/job.ts'
 import { delimiterCode, textEncodingOf } from '../../src/record/records.ts'
 import { callbackOf, flagsOf, optionsOf, pathOf, readable, shown, textOf, type Known } from '../call/arguments.ts'
@@ -95,7 +96,9 @@ export function readRunOptions(given: RunOptions | null | undefined): RunOptions
   const options = optionsOf<RunOptions>(given, 'run', runOptionNames)
   const { input, output, params, paramTexts, name } = options
   if (input !== undefined) for (const path of listOf(input)) textOf(path, 'input', { max: limits.pathBytesMax })
-  if (output !== undefined) pathOf(output, 'output')
+  // A program over Datasets may save outside of the cluster.
+  if (typeof output === 'string' && isUrl(output)) textOf(output, 'output', { max: limits.pathBytesMax })
+  else if (output !== undefined) pathOf(output, 'output')
   if (name !== undefined) textOf(name, 'name of the job', { max: 200 })
   if (options.queue !== undefined) textOf(options.queue, 'queue', { max: queueNameMax })
   if (params !== undefined && (typeof params !== 'object' || params === null || Array.isArray(params)))
