@@ -35,6 +35,12 @@ beforeAll(async () => {
     ['put', '-', '/sums.jsonl'],
     '{"town":"Ulm","sum":5}\n{"town":null,"sum":2}\n{"sum":3}\n{"town":"Ulm","sum":12345678901234567890}\n',
   )
+  for (const [file, row] of Object.entries({
+    joined: { id: 1, name: 'L', 'right.name': 'M' }, names: { id: 1, name: 'N' }, others: { id: 2, name: 'O' },
+  })) {
+    await cluster.ok(['put', '-', `/${file}.csv`], `${Object.keys(row).join(',')}\n${Object.values(row).join(',')}\n`)
+    await cluster.ok(['put', '-', `/${file}.jsonl`], `${JSON.stringify(row)}\n`)
+  }
   await cluster.ok(['put', '-', '/marks.jsonl'], '{"town":"Ulm","mark":"u"}\n{"town":null,"mark":"n"}\n')
 })
 
@@ -206,12 +212,23 @@ test.each([
   ['join -i /towns.csv -i /sums.csv', 'key=town type=full columns=town,right.idd', /no column "right.idd" \(did you mean right.id\?\)/],
   ['join -i /towns.csv -i /sums.csv', 'key=town columns=sum,right.sum', /no column "sum"/],
   ['join -i /towns.csv -i /sums.csv', 'leftKey=people rightKey=sum columns=id,sum', /sum is the key of the right rows, .* as people/],
+  // One name for two values.
+  ['join -i /joined.csv -i /names.csv', 'key=id', /two columns of the output would be called "right.name": rename one in the input/],
+  ['join -i /joined.csv -i /names.csv', 'key=id columns=id,right.name', /two columns of the output would be called "right.name"/],
+  ['join -i /joined.csv -i /others.csv', 'key=id columns=id,right.name type=full', /two columns of the output would be called "right.name"/],
+  ['join -i /joined.jsonl -i /names.jsonl', 'key=id format=jsonl', /two columns of the output would be called "right.name"/],
+  ['join -i /names.jsonl -i /joined.jsonl', 'key=id format=jsonl columns=id,name,right.name', /would be called "right.name"/],
   ['join -i /towns.csv -i /sums.csv', 'leftKey=tonw rightKey=town', /no column "tonw" \(did you mean town\?\)/],
 ])('%s --param %s is refused, and publishes nothing', async (words, params, message) => {
   const seen = await cluster.run(['run', ...`gristmill:${words}`.split(' '), '-o', '/refused', ...param(...params.split(' '))])
   expect(seen.stderr).toMatch(message)
   expect(seen.code).toBe(1)
   expect((await cluster.run(['test', '-e', '/refused'])).code).toBe(1)
+})
+
+test('a join of a join leaves out the column whose name two would have, if others are chosen', async () => {
+  expect(await output('join', ['/joined.csv', '/names.csv'], ...param('key=id', 'columns=id,name'))).toBe('id,name\n1,L\n')
+  expect(await output('join', ['/names.csv', '/joined.csv'], ...param('key=id', 'columns=id,name'))).toBe('id,name\n1,N\n')
 })
 
 test('a column of JSON lines that one row of many has is one, and rows that are not there have any', async () => {
@@ -255,6 +272,11 @@ test.each([
   ['gristmill:distinct -i /lines.txt --param count=no', 1, /the parameter count is "no"; it must be true or false/],
   ['gristmill:sort -i /lines.txt --param reverse=yes', 1, /the parameter reverse is "yes"; it must be true or false/],
   ['gristmill:wordcount -i /lines.txt --param lowerCase=FALSE', 1, /the parameter lowerCase is "FALSE"; it must be true or false/],
+  ['gristmill:distinct -i /towns.csv --param columns=count --param count=true', 65, /distinct: .* "columns" names a column "count"/],
+  ['gristmill:distinct -i /sums.jsonl --param columns=town,count --param count=true --param format=jsonl', 65, /"columns" names a column "count"/],
+  ['gristmill:top -i /sums.jsonl --param columns=count --param format=jsonl', 65, /top: .* "columns" names a column "count", too: rename that/],
+  ['gristmill:top -i /sums.jsonl --param columns=town,sum,town --param format=jsonl', 65, /the parameter "columns" names "town" twice/],
+  ['gristmill:join -i /towns.csv -i /sums.csv --param key=town --param columns=id,id', 65, /the parameter "columns" names "id" twice/],
   ['gristmill:top -i /towns.csv --param columns=city', 1, /there is no column "city"; the file has id, town, people/],
   ['gristmill:join -i /towns.csv --param key=id', 1, /a join reads two inputs/],
   ['gristmill:join -i /t*.csv -i /sums.csv --param key=id', 1, /both have files below \/: name the left rows/],

@@ -33,6 +33,21 @@ export const inputOf = (format: Format) => ({ format }) as { readonly format: 'j
 export const outputOf = (format: Format, columns?: readonly string[]): Output =>
   format === 'lines' ? {} : format === 'jsonl' ? { format } : { format, ...columns && { columns } }
 
+/** Columns of an output. Throws TypeError for a name that the parameter `columns` has twice: one value would replace the other. */
+export function distinctNames(names: readonly string[]): readonly string[] {
+  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  if (twice !== undefined) throw new TypeError(`the parameter "columns" names ${JSON.stringify(twice)} twice; name it once`)
+  return names
+}
+
+/** Names of columns with `count` behind them. Throws TypeError if one of them is called so. */
+export function withCount(names: readonly string[]): readonly string[] {
+  if (!names.includes('count')) return [...names, 'count']
+  throw new TypeError(
+    'the output has a column "count" for the number of rows, and "columns" names a column "count", too: rename that in the input',
+  )
+}
+
 /** Throws for a record that is not an object. */
 export function rowOf(record: unknown): Row {
   if (typeof record === 'object' && record !== null && !Array.isArray(record)) return record as Row

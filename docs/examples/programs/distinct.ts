@@ -1,17 +1,17 @@
 // gristmill:distinct: each different line once, or each different combination of columns; with `count`, how often it occurs.
 import { mapReduce, sum, type Emit, type Key } from 'gristmill'
 import {
-  checkMarks, ColumnSearch, columnsOf, formatOf, inputOf, keyOf, markOf, outputOf, rowOf, type ColumnMark,
+  checkMarks, ColumnSearch, columnsOf, distinctNames, formatOf, inputOf, keyOf, markOf, outputOf, rowOf, withCount, type ColumnMark,
 } from './columns.ts'
 
 export default ({ columns = '', format = '', count = false }: { columns?: string, format?: string, count?: boolean }) => {
-  const names = columnsOf(columns)
+  const names = distinctNames(columnsOf(columns))
   const reads = formatOf(format, names.length > 0)
   let search: ColumnSearch
   return mapReduce({
     params: { columns: String(columns), format: String(format), count },
     input: inputOf(reads),
-    output: outputOf(reads, count ? [...names, 'count'] : names),
+    output: outputOf(reads, count ? withCount(names) : names),
     setup() { search = new ColumnSearch(names) },
     map(record, emit: Emit<Key, number | ColumnMark>) {
       if (reads === 'lines') return emit(record as string, 1)

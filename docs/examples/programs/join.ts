@@ -2,7 +2,7 @@
 // other files are the right side. The rows of one key must fit into the memory of a task.
 import { mapReduce, type Emit, type Key } from 'gristmill'
 import {
-  ColumnSearch, columnsOf, formatOf, inputOf, keyOf, noColumn, outputOf, rowOf, type ColumnMark, type Row,
+  ColumnSearch, columnsOf, distinctNames, formatOf, inputOf, keyOf, noColumn, outputOf, rowOf, type ColumnMark, type Row,
 } from './columns.ts'
 
 interface JoinParams {
@@ -21,7 +21,7 @@ export default ({
   const leftNames = columnsOf(leftKey === '' ? key : leftKey)
   const rightNames = columnsOf(rightKey === '' ? key : rightKey)
   const reads = formatOf(format, true)
-  const shown = columnsOf(columns)
+  const shown = distinctNames(columnsOf(columns))
   if (!types.includes(type)) throw new TypeError(`there is no join of the type ${type}; there are ${types.join(', ')}`)
   if (leftNames.length === 0 || rightNames.length === 0)
     throw new TypeError('give the columns that must agree: --param key=id, or leftKey and rightKey if their names differ')
@@ -30,17 +30,24 @@ export default ({
     throw new TypeError(`a ${type} join of CSV has rows without the columns of the other side: name all in --param columns=…`)
   if (left === '') throw new TypeError('give the directory or file of the left rows: --param left=/customers')
 
-  /** A right column that the left side has too is called `right.NAME`. */
+  /** A right column that the left side has too is called `right.NAME`. Throws if another column has that name. */
   const merged = (key: readonly Key[], one: Row | undefined, other: Row | undefined): Row => {
-    const row: Record<string, unknown> = Object.fromEntries(leftNames.map((name, i) => [name, key[i]]))
-    for (const [name, value] of Object.entries(one ?? {})) if (!leftNames.includes(name)) row[name] = value
+    const row = new Map<string, unknown>(leftNames.map((name, i) => [name, key[i]]))
+    for (const [name, value] of Object.entries(one ?? {})) if (!leftNames.includes(name)) row.set(name, value)
+    const left = new Set(row.keys())
     for (const [name, value] of Object.entries(other ?? {})) {
       if (rightNames.includes(name)) continue
-      const isTaken = Object.hasOwn(row, name) || shown.includes(`right.${name}`)
-      row[isTaken ? `right.${name}` : name] = value
+      const called = left.has(name) || shown.includes(`${prefix}${name}`) ? `${prefix}${name}` : name
+      if (row.has(called) && (shown.length === 0 || shown.includes(called))) throw twoColumns(called)
+      row.set(called, value)
     }
-    return shown.length === 0 ? row : Object.fromEntries(shown.map(name => [name, row[name] ?? (reads === 'jsonl' ? null : undefined)]))
+    return Object.fromEntries(shown.length === 0 ? row : shown.map(name => [name, row.get(name) ?? (reads === 'jsonl' ? null : undefined)]))
   }
+
+  /** As after a join of a join, whose left rows have a `right.NAME` already. */
+  const twoColumns = (name: string): Error => new Error(
+    `two columns of the output would be called ${JSON.stringify(name)}: rename one in the input, or choose others with --param columns=…`,
+  )
 
   /** A name for a right column that is chosen, as `right.sum`, is looked for without what is in front, too. */
   const asked = shown.flatMap(name => (name.startsWith(prefix) ? [name, name.slice(prefix.length)] : [name]))
@@ -58,6 +65,8 @@ export default ({
     const others = right.seen.filter(name => !rightNames.includes(name))
       .map(name => (leftNames.includes(name) || left.seen.includes(name) ? `${prefix}${name}` : name))
     for (const name of shown) {
+      const plain = name.startsWith(prefix) ? name.slice(prefix.length) : undefined
+      if (plain !== undefined && !left.missing.has(name) && !right.missing.has(plain) && !rightNames.includes(plain)) throw twoColumns(name)
       if (leftNames.includes(name) || !left.missing.has(name)) continue
       const bare = name.startsWith(prefix) && right.missing.has(name) ? name.slice(prefix.length) : name
       const at = rightNames.indexOf(bare)

@@ -1,7 +1,8 @@
 // gristmill:top: the most frequent lines, or values of columns; with `by`, the rows with the largest numbers in that column.
 import { mapReduce, sum, type Emit, type Key } from 'gristmill'
 import {
-  checkMarks, ColumnSearch, columnsOf, formatOf, inputOf, isMark, keyOf, markOf, outputOf, rowOf, type ColumnMark, type Row,
+  checkMarks, ColumnSearch, columnsOf, distinctNames, formatOf, inputOf, isMark, keyOf, markOf, outputOf, rowOf, withCount, type ColumnMark,
+  type Row,
 } from './columns.ts'
 import { Ranking } from './ranking.ts'
 
@@ -18,14 +19,14 @@ export default ({ n = 10, columns = '', format = '', by = '' }: TopParams) => {
 type Params = Required<TopParams>
 
 function mostFrequent({ columns, format, ...params }: Params) {
-  const names = columnsOf(columns)
+  const names = distinctNames(columnsOf(columns))
   const reads = formatOf(format, names.length > 0)
   let ranking: Ranking<Key>
   let search: ColumnSearch
   return mapReduce({
     params: { columns, format, ...params },
     input: inputOf(reads),
-    output: outputOf(reads, [...names, 'count']),
+    output: outputOf(reads, withCount(names)),
     setup() {
       ranking = new Ranking(params.n)
       search = new ColumnSearch(names)
