@@ -218,6 +218,11 @@ test.each([
   ['join -i /joined.csv -i /others.csv', 'key=id columns=id,right.name type=full', /two columns of the output would be called "right.name"/],
   ['join -i /joined.jsonl -i /names.jsonl', 'key=id format=jsonl', /two columns of the output would be called "right.name"/],
   ['join -i /names.jsonl -i /joined.jsonl', 'key=id format=jsonl columns=id,name,right.name', /would be called "right.name"/],
+  // Names that each object inherits.
+  ['top -i /towns.csv', 'by=constructor', /no column "constructor"; the file has id, town, people/],
+  ['top -i /sums.jsonl', 'by=toString format=jsonl', /no column "toString"; the rows have town, sum/],
+  ['distinct -i /towns.csv', 'columns=valueOf', /no column "valueOf"/],
+  ['join -i /towns.csv -i /sums.csv', 'key=constructor', /no column "constructor"/],
   ['join -i /towns.csv -i /sums.csv', 'leftKey=tonw rightKey=town', /no column "tonw" \(did you mean town\?\)/],
 ])('%s --param %s is refused, and publishes nothing', async (words, params, message) => {
   const seen = await cluster.run(['run', ...`gristmill:${words}`.split(' '), '-o', '/refused', ...param(...params.split(' '))])
@@ -229,6 +234,17 @@ test.each([
 test('a join of a join leaves out the column whose name two would have, if others are chosen', async () => {
   expect(await output('join', ['/joined.csv', '/names.csv'], ...param('key=id', 'columns=id,name'))).toBe('id,name\n1,L\n')
   expect(await output('join', ['/names.csv', '/joined.csv'], ...param('key=id', 'columns=id,name'))).toBe('id,name\n1,N\n')
+})
+
+test('a column may have the name of what each object inherits', async () => {
+  await cluster.ok(['put', '-', '/built.csv'], 'town,constructor\nUlm,Ensinger\n')
+  await cluster.ok(['put', '-', '/built.jsonl'], '{"town":"Bonn"}\n{"town":"Ulm","constructor":7}\n')
+  const inherited = param('columns=constructor', 'format=jsonl')
+  expect(await output('join', ['/towns.csv', '/built.csv'], ...param('key=town', 'type=left', 'columns=id,constructor')))
+    .toBe('id,constructor\n1,\n5,\n2,Ensinger\n4,Ensinger\n3,\n')
+  expect(await output('sort', '/built.jsonl', ...inherited)).toBe('{"town":"Bonn"}\n{"town":"Ulm","constructor":7}\n')
+  expect(await output('distinct', '/built.jsonl', ...inherited)).toBe('{"constructor":null}\n{"constructor":7}\n')
+  expect(await output('top', '/built.jsonl', ...param('by=constructor', 'format=jsonl'))).toBe('{"town":"Ulm","constructor":7}\n')
 })
 
 test('a column of JSON lines that one row of many has is one, and rows that are not there have any', async () => {

@@ -54,13 +54,18 @@ export function rowOf(record: unknown): Row {
   throw new TypeError(`the record ${JSON.stringify(record)?.slice(0, 60)} is no object with columns`)
 }
 
-/** The value of a column as a key. A field that a JSON object lacks is null; a column that a CSV file lacks is a mistake. */
+/** The value of a column. A field that a JSON object lacks is null; a column that a CSV file lacks is a mistake. */
+export function fieldOf(row: Row, column: string, format: Format): unknown {
+  // Every object inherits a `constructor` and a `toString`, which are no columns.
+  const value = Object.hasOwn(row, column) ? row[column] : undefined
+  if (value !== undefined) return value
+  if (format === 'jsonl') return null
+  throw noColumn(column, Object.keys(row), 'the file has')
+}
+
+/** The value of a column as a key. */
 export function keyOf(row: Row, column: string, format: Format): Key {
-  const value = row[column]
-  if (value === undefined) {
-    if (format === 'jsonl') return null
-    throw noColumn(column, Object.keys(row), 'the file has')
-  }
+  const value = fieldOf(row, column, format)
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return JSON.stringify(value)
   return value as Key
 }

@@ -1,8 +1,8 @@
 // gristmill:top: the most frequent lines, or values of columns; with `by`, the rows with the largest numbers in that column.
 import { mapReduce, sum, type Emit, type Key } from 'gristmill'
 import {
-  checkMarks, ColumnSearch, columnsOf, distinctNames, formatOf, inputOf, isMark, keyOf, markOf, outputOf, rowOf, withCount, type ColumnMark,
-  type Row,
+  checkMarks, ColumnSearch, columnsOf, distinctNames, fieldOf, formatOf, inputOf, isMark, keyOf, markOf, outputOf, rowOf, withCount,
+  type ColumnMark, type Row,
 } from './columns.ts'
 import { Ranking } from './ranking.ts'
 
@@ -73,7 +73,7 @@ function largest({ by, format, ...params }: Params) {
     map(record, _emit: Emit<null, Row | ColumnMark>, context) {
       const row = rowOf(record)
       search.look(row)
-      const score = numberOf(keyOf(row, by, reads))
+      const score = numberOf(fieldOf(row, by, reads))
       if (score === undefined) context.counter(`rows without a number in ${by}`)
       else ranking.add({ score, tie: textOf(row), item: row })
     },
@@ -90,7 +90,7 @@ function largest({ by, format, ...params }: Params) {
       const all = new ColumnSearch([by])
       for (const row of rows) {
         if (isMark(row)) all.take(row)
-        else best.add({ score: numberOf(keyOf(row, by, reads))!, tie: textOf(row), item: row })
+        else best.add({ score: numberOf(fieldOf(row, by, reads))!, tie: textOf(row), item: row })
       }
       all.check()
       for (const { item } of best.best) emit(null, item)
