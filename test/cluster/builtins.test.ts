@@ -41,6 +41,7 @@ beforeAll(async () => {
     await cluster.ok(['put', '-', `/${file}.csv`], `${Object.keys(row).join(',')}\n${Object.values(row).join(',')}\n`)
     await cluster.ok(['put', '-', `/${file}.jsonl`], `${JSON.stringify(row)}\n`)
   }
+  await cluster.ok(['put', '-', '/objects.jsonl'], '{"k":{"a":12345678901234567890},"list":[{}]}\n{"k":"{\\"a\\":1}"}\n')
   await cluster.ok(['put', '-', '/marks.jsonl'], '{"town":"Ulm","mark":"u"}\n{"town":null,"mark":"n"}\n')
 })
 
@@ -218,6 +219,12 @@ test.each([
   ['join -i /joined.csv -i /others.csv', 'key=id columns=id,right.name type=full', /two columns of the output would be called "right.name"/],
   ['join -i /joined.jsonl -i /names.jsonl', 'key=id format=jsonl', /two columns of the output would be called "right.name"/],
   ['join -i /names.jsonl -i /joined.jsonl', 'key=id format=jsonl columns=id,name,right.name', /would be called "right.name"/],
+  // An object is no key: it was equal to a text of its letters.
+  ['distinct -i /objects.jsonl', 'columns=k format=jsonl', /the column "k" has the object \{"a":"12345678901234567890"\}: keys are texts/],
+  ['top -i /objects.jsonl', 'columns=k format=jsonl', /the column "k" has the object/],
+  ['sort -i /objects.jsonl', 'columns=k format=jsonl', /the column "k" has the object/],
+  ['distinct -i /objects.jsonl', 'columns=list format=jsonl', /the column "list" has the object \[\{\}\]/],
+  ['join -i /objects.jsonl -i /marks.jsonl', 'leftKey=k rightKey=town format=jsonl type=left', /the column "k" has the object/],
   // Names that each object inherits.
   ['top -i /towns.csv', 'by=constructor', /no column "constructor"; the file has id, town, people/],
   ['top -i /sums.jsonl', 'by=toString format=jsonl', /no column "toString"; the rows have town, sum/],

@@ -51,7 +51,7 @@ export function withCount(names: readonly string[]): readonly string[] {
 /** Throws for a record that is not an object. */
 export function rowOf(record: unknown): Row {
   if (typeof record === 'object' && record !== null && !Array.isArray(record)) return record as Row
-  throw new TypeError(`the record ${JSON.stringify(record)?.slice(0, 60)} is no object with columns`)
+  throw new TypeError(`the record ${shortOf(record)} is no object with columns`)
 }
 
 /** The value of a column. A field that a JSON object lacks is null; a column that a CSV file lacks is a mistake. */
@@ -63,12 +63,20 @@ export function fieldOf(row: Row, column: string, format: Format): unknown {
   throw noColumn(column, Object.keys(row), 'the file has')
 }
 
-/** The value of a column as a key. */
+/** The value of a column as a key. Throws for an object, which is no key: its text would be equal to a text of the same letters. */
 export function keyOf(row: Row, column: string, format: Format): Key {
   const value = fieldOf(row, column, format)
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return JSON.stringify(value)
-  return value as Key
+  if (isKey(value)) return value
+  throw new TypeError(
+    `the column ${JSON.stringify(column)} has the object ${shortOf(value)}: keys are texts, numbers, true, false, null, and lists of these`,
+  )
 }
+
+const isKey = (value: unknown): value is Key => (Array.isArray(value) ? value.every(isKey) : typeof value !== 'object' || value === null)
+
+/** The beginning of a value, for messages. Integers beyond 2^53 are bigints. */
+const shortOf = (value: unknown): string | undefined =>
+  JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? String(item) : item))?.slice(0, 60)
 
 /** `seen`: names to suggest, and to list behind `has`. */
 export function noColumn(column: string, seen: readonly string[], has = 'the rows have'): Error {
