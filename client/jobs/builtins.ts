@@ -22,7 +22,7 @@ const format = 'lines, csv or jsonl (default: csv with columns, else lines)'
 export const builtins: readonly Builtin[] = [
   {
     name: 'wordcount', about: 'how often each word occurs',
-    params: { pattern: 'regular expression of a word (default: \\p{L}+, letters)', lowerCase: 'count in lower case (default: true)' },
+    params: { pattern: 'regular expression of a word (default: letters with their marks)', lowerCase: 'count in lower case (default: true)' },
   },
   {
     name: 'grep', about: 'the lines that match a pattern',

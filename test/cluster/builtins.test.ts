@@ -95,6 +95,16 @@ test('wordcount counts words of any script, whole or in lower case', async () =>
   expect(await output('wordcount', '/empty.txt')).toBe('')
 })
 
+test('wordcount keeps a letter together with its marks, and a pattern ignores the case where it counts in lower case', async () => {
+  await cluster.ok(['put', '--format', 'lines', '-', '/marked.txt'], '\u0130stanbul Cafe\u0301 cafe\u0301\nहिन्दी Rye\n')
+  const all = 'cafe\u0301\t2\ni\u0307stanbul\t1\nrye\t1\nहिन्दी\t1\n'
+  expect(await output('wordcount', '/marked.txt')).toBe(all)
+  expect(await output('wordcount', '/marked.txt', ...param('pattern=\\p{L}{8,}'))).toBe('i\u0307stanbul\t1\n')
+  expect(await output('wordcount', '/marked.txt', ...param('pattern=\\b[a-z]+e\\b'))).toBe('cafe\t2\nrye\t1\n')
+  expect(await output('wordcount', '/marked.txt', ...param('lowerCase=false')))
+    .toBe('Cafe\u0301\t1\nRye\t1\ncafe\u0301\t1\n\u0130stanbul\t1\nहिन्दी\t1\n')
+})
+
 test('grep finds the lines that grep finds, in their order', async () => {
   // A line with a zero byte makes grep's input binary: -a.
   expect(await output('grep', '/lines.txt', ...param('pattern=rye|小'))).toBe(coreutils('grep', ['-aE', 'rye|小']))
