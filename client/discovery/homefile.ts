@@ -54,9 +54,20 @@ export async function readHomeFile<T>(disk: Disk, { path, format, about, advice,
   return content
 }
 
-/** REQUIRES: the home exists (`makeHome`). */
+/** A file that has this content already is not written again, which a full disk would refuse. REQUIRES: the home exists (`makeHome`). */
 export async function writeHomeFile(disk: Disk, path: string, content: object): Promise<void> {
-  await disk.writeFileDurable(path, Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`))
+  const bytes = Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`)
+  const before = await disk.readFile(path).catch(() => undefined)
+  if (before?.equals(bytes)) return
+  try {
+    await disk.writeFileDurable(path, bytes)
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? ''
+    if (!['ENOSPC', 'EDQUOT'].includes(code)) throw error
+    throw new GristmillError('ENOSPC', `cannot write ${path}: no space left on device (${code}); free some space on its disk`, {
+      cause: error, details: { file: path },
+    })
+  }
 }
 
 /** Creates the home if it does not exist. Throws EACCES with the system's reason. */

@@ -26,6 +26,10 @@ export async function makeDirectory(disk: Disk, directory: string): Promise<void
 export function unusable(error: unknown, { what, dir, advice }: { what: string; dir: string; advice: string }): GristmillError {
   if (isExhaustion(error)) return exhausted(`cannot use ${what} ${dir}`, error)
   const code = (error as NodeJS.ErrnoException).code ?? String(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT')
+    return new GristmillError(
+      'ENOSPC', `cannot use ${what} ${dir}: no space left on device (${code}); free space on its disk`, { cause: error, details: { dir } },
+    )
   const why = code === 'EEXIST' ? 'a file is in its place, EEXIST' : code === 'ENOTDIR' ? 'a part of its path is no directory, ENOTDIR' : code
   return new GristmillError('EACCES', `cannot use ${what} ${dir} (${why}); ${advice}`, { cause: error, details: { dir } })
 }

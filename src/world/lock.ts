@@ -1,7 +1,7 @@
 // Lock of a directory by one process. The kernel must release it however the holder dies; a pid file cannot do that: pids are
 // reused, and two containers on one volume both have pid 1. Node has no flock, but its SQLite takes a POSIX record lock for an
 // exclusive transaction: so the lock is an empty database with one transaction that never commits. It also works between
-// containers, and within one process.
+// containers, and within one process. The rollback journal of the transaction is in memory: the lock needs no space on the disk.
 
 import { execFile } from 'node:child_process'
 import fs from 'node:fs'
@@ -15,6 +15,8 @@ const lockName = 'lock'
 
 /** SQLITE_BUSY: another connection has the lock. */
 const busy = 5
+/** Primary result codes of SQLite (READONLY, IOERR, FULL) and what the system calls them. */
+const systemCodes: Readonly<Record<number, string>> = { 8: 'EROFS', 10: 'EIO', 13: 'ENOSPC' }
 
 /**
  * SQLite takes the lock in two steps. Of two processes that are between them at the same moment each refuses the other: 6 of 400 pairs
@@ -44,11 +46,14 @@ async function tryToLock(directory: string): Promise<DiskLock | undefined> {
   const file = path.join(directory, lockName)
   const database = new DatabaseSync(file, { timeout: 0 })
   try {
-    database.exec('BEGIN EXCLUSIVE')
+    database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
-    if ((error as { errcode?: number }).errcode === busy) return undefined
-    throw error
+    const { errcode = 0, message } = error as Error & { errcode?: number }
+    const primary = errcode & 0xff
+    if (primary === busy) return undefined
+    const code = systemCodes[primary]
+    throw code === undefined ? error : Object.assign(new Error(`${code}: ${message}`, { cause: error }), { code, path: file })
   }
   held.add(database)
   return {

@@ -6,6 +6,9 @@ import { mkdir, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { writeHomeFile } from '../../client/discovery/homefile.ts'
+import { localDisk } from '../../src/world/disk.ts'
+import { localMachine } from '../../src/world/machine.ts'
 import { Member, until } from '../kit/cluster.ts'
 import { runHere as run, startClusterHere } from './inprocess.ts'
 import { area, bin, cluster, local, mill, watchCluster } from './watched.ts'
@@ -128,4 +131,48 @@ describe('full disks', () => {
       })
     },
   )
+
+  test.skipIf(!canMount)('the lock of a directory needs no space, and a home file without room names the full disk', async () => {
+    // because mounting needs root
+    await onSmallDisk('1m', async disk => {
+      await writeFile(join(disk, 'filler'), Buffer.alloc(2 << 20)).catch(() => {})
+      for (const directory of [join(disk, 'a'), join(disk, 'b')]) {
+        await mkdir(directory)
+        const lock = await localDisk.lock(directory)
+        expect(lock).toBeDefined()
+        expect(await localDisk.lock(directory)).toBeUndefined()
+        await lock!.release()
+      }
+      await expect(writeHomeFile(localDisk, join(disk, 'up.json'), { text: 'x'.repeat(10_000) })).rejects.toMatchObject({
+        code: 'ENOSPC', message: `cannot write ${disk}/up.json: no space left on device (ENOSPC); free some space on its disk`,
+      })
+    })
+  })
+
+  test.skipIf(!canMount)('a full disk of the home: up says that it is full, and down stops the cluster', async () => {
+    // because mounting needs root
+    await onSmallDisk('24m', async disk => {
+      const home = join(disk, 'home')
+      const env = { PATH: process.env['PATH'] ?? '', HOME: home, GRISTMILL_HOME: home, NO_COLOR: '1' }
+      const up = await run(['up', '--detach', '--json', '--datanodes', '1', '--port', '0'], env)
+      const { processes } = JSON.parse(up.stdout) as { processes: { role: string; pid: number }[] }
+      const lives = (pid: number): boolean => localMachine.born(pid) !== undefined
+      try {
+        await writeFile(join(disk, 'filler'), Buffer.alloc(25 << 20)).catch(() => {})
+        const { pid } = processes.find(({ role }) => role === 'namenode')!
+        process.kill(pid, 'SIGKILL')
+        await until('the namenode has ended', async () => !lives(pid))
+        // There is no room for the files that name the process and its port.
+        expect(await run(['up', '--detach'], env)).toMatchObject({
+          code: 1, stderr: expect.stringMatching(/^gristmill: up: .*no space left on device/m),
+        })
+        expect(await run(['down'], env)).toMatchObject({ code: 0, stderr: expect.not.stringContaining('could not') })
+        expect(processes.filter(one => lives(one.pid))).toEqual([])
+        await rm(join(disk, 'filler'))
+        expect(await run(['up', '--detach'], env)).toMatchObject({ code: 0 })
+      } finally {
+        await run(['down'], env)
+      }
+    })
+  })
 })
