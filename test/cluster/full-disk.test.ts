@@ -162,10 +162,10 @@ describe('full disks', () => {
         const { pid } = processes.find(({ role }) => role === 'namenode')!
         process.kill(pid, 'SIGKILL')
         await until('the namenode has ended', async () => !lives(pid))
-        // There is no room for the files that name the process and its port.
-        expect(await run(['up', '--detach'], env)).toMatchObject({
-          code: 1, stderr: expect.stringMatching(/^gristmill: up: .*no space left on device/m),
-        })
+        // There is no room for the files that name the process and its port, or, with a little more room, for what the namenode writes.
+        const refused = await run(['up', '--detach'], env)
+        expect([1, 69]).toContain(refused.code)
+        expect(refused.stderr).toMatch(/no space left on device/)
         expect(await run(['down'], env)).toMatchObject({ code: 0, stderr: expect.not.stringContaining('could not') })
         expect(processes.filter(one => lives(one.pid))).toEqual([])
         await rm(join(disk, 'filler'))
