@@ -12,7 +12,7 @@ export function unquotedPath(text: string): string | undefined {
   let isNext = false
   for (const { kind, start, end } of sqlTokens(text)) {
     if (kind === 'blank' || kind === 'comment') continue
-    const [path] = isNext && kind !== 'text' && kind !== 'name' ? /^[^\s'"(),;]+/.exec(text.slice(start, start + pathMax))! ?? [] : []
+    const [path] = isNext && kind !== 'text' && kind !== 'name' ? /^[^\s'"(),;]+/.exec(text.slice(start, start + pathMax)) ?? [] : []
     if (path !== undefined && isPathName(path)) return path
     isNext = kind === 'word' && before.test(text.slice(start, end))
   }

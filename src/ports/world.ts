@@ -28,8 +28,7 @@ export interface World {
    * Recomputes and checks redundant state after every event, at a cost proportional to its size. Simulations only; default: false.
    */
   readonly checked?: boolean
-  /** Opens (or creates) a store in a directory. */
-  /** `tables`: those that it will have; new ones are made together, in place of a sync for each. */
+  /** Opens (or creates) a store in a directory. `tables`: those that it will have; new ones share one sync. */
   openStore(directory: string, options?: { mapBytes?: number; sync?: boolean; tables?: readonly string[] }): Promise<Store>
   /**
    * Checks a closed store completely, without trusting its file: its structure, and each row in key order. Throws CORRUPT with the

@@ -93,7 +93,7 @@ function nearestTo(word: string, names: readonly string[]): string | undefined {
   return close.name
 }
 
-/** Letters to insert, delete or change. */
+/** Letters to insert, delete or change: written here, because a copied program has only these files. */
 function distanceOf(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, i) => i)
   for (let i = 1; i <= a.length; i++) {
