@@ -52,11 +52,12 @@ async function moves(bench: Bench): Promise<void> {
   const { kafka, mill, url } = bench
   await kafka.createTopic('plain', { partitions: 3 })
   const lines = Array.from({ length: 4000 }, (_, n) => `{"k":"k${n % 17}","n":${n}}\n`).join('')
-  await mill.writeFile('/out/part-0.jsonl', lines, { parents: true })
-  await mill.writeFile('/out/part-1.csv', `k,n\n${Array.from({ length: 1000 }, (_, i) => `k${(4000 + i) % 17},${4000 + i}\n`).join('')}`)
-  await mill.writeFile('/out/_SUCCESS', '')
-  equal((await mill.export('/out', url('plain'), { key: ['k'] })).unchanged, 0)
-  equal((await mill.export('/out', url('plain'), { key: ['k'] })).unchanged, 2)
+  await mill.writeFile('/messages/part-0.jsonl', lines, { parents: true })
+  const more = Array.from({ length: 1000 }, (_, i) => `k${(4000 + i) % 17},${4000 + i}\n`).join('')
+  await mill.writeFile('/messages/part-1.csv', `k,n\n${more}`)
+  await mill.writeFile('/messages/_SUCCESS', '')
+  equal((await mill.export('/messages', url('plain'), { key: ['k'] })).unchanged, 0)
+  equal((await mill.export('/messages', url('plain'), { key: ['k'] })).unchanged, 2)
   const messages = await messagesOf(bench, 'plain')
   checkRows(messages, 5000, 3)
   // Between offsets, in SQL, and to a topic again.

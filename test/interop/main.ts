@@ -36,8 +36,36 @@ async function runAll(peers: readonly Peers[], only: readonly string[] | undefin
   return rows
 }
 
+const usage = 'npm run test:interop [-- [--install] [--only NAME,…]]; an unknown name is answered with the list of names'
+
+interface Asked { readonly isInstall: boolean; readonly only: readonly string[] | undefined }
+
+/** Undefined for words that are not those of `usage`. */
+function readWords(words: readonly string[]): Asked | undefined {
+  let isInstall = false
+  let only: string[] | undefined
+  for (let i = 0; i < words.length; i++) {
+    if (words[i] === '--install') isInstall = true
+    else if (words[i] === '--only') only = (words[++i] ?? '').split(',')
+    else return undefined
+  }
+  return { isInstall, only }
+}
+
+function checkNames(peers: readonly Peers[], only: readonly string[] = []): void {
+  const names = peers.flatMap(({ jobs }) => Object.keys(jobs))
+  const strange = only.find(name => !names.includes(name))
+  if (strange !== undefined) throw new Error(`there is no job ${JSON.stringify(strange)}; the jobs are ${names.join(', ')}`)
+}
+
 async function main(words: readonly string[]): Promise<void> {
-  const only = words.includes('--only') ? words[words.indexOf('--only') + 1]?.split(',') : undefined
+  const asked = readWords(words)
+  if (!asked) {
+    console.log(usage)
+    process.exitCode = words.includes('--help') ? 0 : 2
+    return
+  }
+  const { isInstall, only } = asked
   const cluster = await startCluster({ datanodes: 1, settings: { GRISTMILL_REPLICATION: '1' } })
   const mill = await connect({ address: `gristmill://${cluster.namenode.address}`, secretFile: cluster.secretFile })
   const gateway = new ServerProcess({ role: 'gateway', args: ['--webhdfs', '0', '--s3', '0', '--pg', '0'], env: cluster.env })
@@ -60,7 +88,8 @@ async function main(words: readonly string[]): Promise<void> {
       fetchPeers({ endpoint: endpoints!['s3']!, url, key }),
       sparkPeers({ mill, endpoint: endpoints!['s3']!, url, key, dir }),
     ]
-    if (words.includes('--install')) await installAll(peers, only)
+    checkNames(peers, only)
+    if (isInstall) await installAll(peers, only)
     rows = await runAll(peers, only)
     if (rows.some(row => row.failed)) console.log(gateway.errors.slice(-8000))
   } finally {
