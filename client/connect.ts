@@ -14,6 +14,8 @@ const connectMs = 10_000
 export interface ConnectTo {
   readonly namenode: Address
   readonly secret: Uint8Array
+  /** Opens what is sealed with it, while the secret is changed. */
+  readonly otherSecret?: Uint8Array | undefined
   readonly user: string
   readonly signal?: AbortSignal | undefined
   readonly timeoutMs?: number | undefined
@@ -44,9 +46,9 @@ export async function connectTo(world: World, options: ConnectTo): Promise<Conne
 
 export const credentialsFor = (
   { clock, random }: World,
-  { secret, user }: Pick<ConnectTo, 'secret' | 'user'>,
+  { secret, otherSecret, user }: Pick<ConnectTo, 'secret' | 'otherSecret' | 'user'>,
   cluster: string,
-): Credentials => new Credentials({ secret, user, cluster, clock, random })
+): Credentials => new Credentials({ secret, otherSecret, user, cluster, clock, random })
 
 export const callerParts = ({ net, clock, random }: World, credentials: Credentials) => ({
   dispatcher: net.dispatcher, credentials, clock, random,

@@ -114,7 +114,8 @@ export async function connect(to: string | ConnectOptions, options: OpenOptions 
   const parts = { world, machine, settings, signal: wanted.signal }
   if (wanted.secret !== undefined) {
     const namenode: Address = parseAddress(wanted.address)
-    return openCluster(parts, namenode, typeof wanted.secret === 'string' ? Buffer.from(wanted.secret.trim()) : wanted.secret)
+    const secret = typeof wanted.secret === 'string' ? Buffer.from(wanted.secret.trim()) : wanted.secret
+    return openCluster(parts, namenode, { secret })
   }
   return openPlace(
     parts,

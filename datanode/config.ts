@@ -29,6 +29,8 @@ export interface DatanodeConfig {
   /** Name of the machine: processes with the same name share its disks. */
   readonly hostName: string
   readonly secret: Buffer
+  /** Accepted beside `secret`, while that is changed (home/secret.ts). */
+  readonly otherSecret?: Buffer | undefined
   /** Cluster to which the node must belong; default: the one in its directories, or the first one that it joins. */
   readonly cluster?: ClusterId | undefined
   /** Tasks that run at the same time; 0: this node only stores blocks. */

@@ -122,7 +122,7 @@ export class Datanode {
     const { store, fence } = await this.#openStore(changes, log)
     this.#store = store
     const time = new ClusterTime(clock)
-    const tokens = new BlockTokens({ secret: config.secret, clock: time })
+    const tokens = new BlockTokens({ ...this.#secrets, clock: time })
     const pool = this.#pool = new FramePool()
     const wires = this.#wires = new Wires({ net, clock, caller: { admission: path => this.#caller.admission(path) } })
     const tasks = this.#tasks = await this.#openTasks(store, time)
@@ -207,8 +207,8 @@ export class Datanode {
       namenode: config.namenode, host: config.hostName, rack: config.rack, slots: config.slots, memoryBytes: config.memoryBytes,
       memoryBytesAll: Math.max(config.slots * config.memoryBytes, config.memoryBytesAll ?? 0),
       drives: config.drives ?? limits.nodeDrivesMin,
-      secret: config.secret, store, nowMs: () => time.now(), address: () => this.address, cluster: () => this.#cluster!,
-      caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
+      secret: config.secret, otherSecret: config.otherSecret, store, nowMs: () => time.now(), address: () => this.address,
+      cluster: () => this.#cluster!, caller: () => this.#caller, session: () => this.#contact?.session ?? 0,
     })
   }
 
@@ -242,15 +242,20 @@ export class Datanode {
     this.#auth = this.#newAuthenticator()
   }
 
+  get #secrets(): Pick<DatanodeConfig, 'secret' | 'otherSecret'> {
+    const { secret, otherSecret } = this.#config
+    return { secret, otherSecret }
+  }
+
   #newCaller(): Caller {
     const { clock, random, net } = this.#world
-    const credentials = new Credentials({ secret: this.#config.secret, user: systemUser, cluster: this.#cluster ?? '', clock, random })
+    const credentials = new Credentials({ ...this.#secrets, user: systemUser, cluster: this.#cluster ?? '', clock, random })
     return new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: this.node })
   }
 
   #newAuthenticator(): Authenticator {
     return new Authenticator({
-      secret: this.#config.secret, cluster: this.#cluster ?? '', loopback: isLoopback(this.#config.host), clock: this.#world.clock,
+      ...this.#secrets, cluster: this.#cluster ?? '', loopback: isLoopback(this.#config.host), clock: this.#world.clock,
     })
   }
 

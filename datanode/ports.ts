@@ -60,6 +60,7 @@ export interface TaskHost {
   /** Programs that it drives at the same time. */
   readonly drives: number
   readonly secret: Buffer
+  readonly otherSecret: Buffer | undefined
   readonly store: BlockStore
   readonly address: () => Address
   readonly cluster: () => ClusterId

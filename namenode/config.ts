@@ -19,6 +19,8 @@ export interface NamenodeConfig {
   /** Address at which others reach it; default: the address it listens on. */
   readonly advertise?: Address | undefined
   readonly secret: Buffer
+  /** Accepted beside `secret`, while that is changed (home/secret.ts). */
+  readonly otherSecret?: Buffer | undefined
   /** Defaults for writers. */
   readonly defaults: { readonly replication: number; readonly blockBytes: number }
   /** User that this process runs as: superuser, and owner of the root of a new cluster. */

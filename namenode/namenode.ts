@@ -95,6 +95,7 @@ export class Namenode {
   async [Symbol.asyncDispose](): Promise<void> { await this.stop() }
 
   async #start(config: NamenodeConfig, { journal, store }: Parts): Promise<void> {
+    const { secret, otherSecret } = config
     this.#advertise = config.advertise
     const rooms = this.#rooms = await allRooms.open({
       world: this.#world, config, times: this.#times, trashKeepMs: config.trashKeepMs ?? limits.trashKeepMs,
@@ -104,7 +105,7 @@ export class Namenode {
       },
       cluster: this.cluster,
       id: this.id, address: () => this.address, journal, store, actor: actors(config.user),
-      tokens: new BlockTokens({ secret: config.secret, clock: { now: () => journal.nowMs() } }),
+      tokens: new BlockTokens({ secret, otherSecret, clock: { now: () => journal.nowMs() } }),
     })
     for (const room of rooms.all) await room.begin?.()
     const server = this.#server = this.#serve(rooms, config)
@@ -117,7 +118,7 @@ export class Namenode {
     for (const room of rooms.all) room.start?.()
   }
 
-  #serve(rooms: Rooms, { secret, host, audit, processMetrics }: NamenodeConfig): RpcServer {
+  #serve(rooms: Rooms, { secret, otherSecret, host, audit, processMetrics }: NamenodeConfig): RpcServer {
     const { clock, log } = this.#world
     const { authority, blocks } = rooms.have
     const health = () => (authority.behind ? 'behind' : 'ok')
@@ -125,7 +126,7 @@ export class Namenode {
     for (const room of rooms.all) room.expose?.(metrics)
     processMetrics?.(metrics)
     return serve({
-      auth: new Authenticator({ secret, cluster: this.cluster, loopback: isLoopback(host), clock }),
+      auth: new Authenticator({ secret, otherSecret, cluster: this.cluster, loopback: isLoopback(host), clock }),
       clock, log, registry: metrics, audit, health, ready: () => (blocks.safe.on ? 'safe mode' : health()),
       routes: rooms.routes,
     })

@@ -80,10 +80,10 @@ async function drive(
 function toolsOf(
   world: World, { work, setup }: Pick<ToExecutor, 'work' | 'setup'>, onWait: (why: string) => void,
 ): RunTools {
-  const { secret, user, cluster: id, node, namenode, host, scratch } = setup
+  const { secret, otherSecret, user, cluster: id, node, namenode, host, scratch } = setup
   const { random, disk, log, net, processes, openDatabase, loadAvro } = world
   const clock = work.dueMs === undefined ? world.clock : namenodeClock(world.clock, setup.nowMs)
-  const caller = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, id)), who: node, patient: true })
+  const caller = new Caller({ ...callerParts(world, credentialsFor(world, { secret, otherSecret, user }, id)), who: node, patient: true })
   const background = new Background()
   const own = patient(clusterOf({ caller, namenode: () => namenode, clock, random, user, background }), onWait)
   const cluster = isSchedule(work) ? withParent(own, work.job) : own

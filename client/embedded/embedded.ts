@@ -5,7 +5,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import type { Address, ClusterId } from '../../src/base/ids.ts'
 import { waitUntil } from '../../src/base/retry.ts'
-import { loadSecret } from '../../src/home/secret.ts'
+import { loadSecrets, type Secrets } from '../../src/home/secret.ts'
 import { isAlive, readOwner } from '../discovery/running.ts'
 import { Owner, type EmbeddedParts } from './owner.ts'
 
@@ -38,10 +38,10 @@ export class Embedded {
     return this.#owner?.address ?? this.#found!.namenode
   }
 
-  /** The cluster id and its secret. REQUIRES: `address` has resolved once. */
-  async identity(): Promise<{ cluster: ClusterId; secret: Buffer }> {
-    if (this.#owner) return { cluster: this.#owner.cluster, secret: this.#owner.secret }
-    return { cluster: this.#found!.cluster, secret: await loadSecret(this.#parts.world.disk, `${this.#parts.dir}/secret`) }
+  /** The cluster id and its secrets. REQUIRES: `address` has resolved once. */
+  async identity(): Promise<Secrets & { readonly cluster: ClusterId }> {
+    if (this.#owner) return { cluster: this.#owner.cluster, ...this.#owner.secrets }
+    return { cluster: this.#found!.cluster, ...await loadSecrets(this.#parts.world.disk, `${this.#parts.dir}/secret`) }
   }
 
   /**

@@ -3,7 +3,7 @@
 import { hasCode, type GristmillError } from '../../src/base/errors.ts'
 import { systemUser, type Address } from '../../src/base/ids.ts'
 import type { Settings } from '../../src/base/settings.ts'
-import { loadSecret } from '../../src/home/secret.ts'
+import { loadSecrets } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { find } from '../../src/protocol/token.ts'
@@ -45,15 +45,16 @@ export async function openPlace(parts: OpenParts, place: ClusterLocation): Promi
   if (place.kind === 'stopped') throw stoppedCluster(place.dir)
   parts.prepared?.begin(parts.world, programsIn(scratchIn(parts.settings.home)))
   const ended = endedNamenode(parts.machine, place.running, parts.settings.cluster !== undefined)
-  return openCluster({ ...parts, ended }, place.namenode, await loadSecret(parts.world.disk, place.secretFile))
+  return openCluster({ ...parts, ended }, place.namenode, await loadSecrets(parts.world.disk, place.secretFile))
 }
 
 export async function openCluster(
-  { world, machine, settings, signal, onWait, prepared, ended }: OpenParts & Pick<ConnectTo, 'ended'>, address: Address, secret: Uint8Array,
+  { world, machine, settings, signal, onWait, prepared, ended }: OpenParts & Pick<ConnectTo, 'ended'>, address: Address,
+  secrets: Pick<ConnectTo, 'secret' | 'otherSecret'>,
 ): Promise<Mill> {
   const host = settings.hostName ?? machine.hostName
   const { caller, namenode, cluster } = await connectTo(world, {
-    namenode: address, secret, user: settings.user ?? machine.user, signal, onWait, ended,
+    namenode: address, ...secrets, user: settings.user ?? machine.user, signal, onWait, ended,
   })
   return new Mill({
     world, caller, namenode, cluster, host, scratchDir: scratchIn(settings.home), workingDirectory: machine.workingDirectory,
@@ -68,16 +69,16 @@ export async function openMills(parts: OpenParts): Promise<Mills> {
   const place = await locate({ disk: world.disk, machine }, settings)
   if (place.kind === 'stopped') throw stoppedCluster(place.dir)
   if (place.kind === 'embedded') return embeddedMills(parts, place.dir)
-  const secret = await loadSecret(world.disk, place.secretFile)
+  const secrets = await loadSecrets(world.disk, place.secretFile)
   const ended = endedNamenode(machine, place.running, settings.cluster !== undefined)
   const { cluster, namenode } = await connectTo(world, {
-    namenode: place.namenode, secret, user: settings.user ?? machine.user, signal, ended,
+    namenode: place.namenode, ...secrets, user: settings.user ?? machine.user, signal, ended,
   })
   const of = (user: string): Mill => new Mill({
     ...millParts(parts, settings.home), namenode, cluster, end: async () => {},
-    caller: new Caller({ ...callerParts(world, credentialsFor(world, { secret, user }, cluster)), who: 'gateway' }),
+    caller: new Caller({ ...callerParts(world, credentialsFor(world, { ...secrets, user }, cluster)), who: 'gateway' }),
   })
-  const system = new Caller({ ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' })
+  const system = new Caller({ ...callerParts(world, credentialsFor(world, { ...secrets, user: systemUser }, cluster)), who: 'gateway' })
   const own = settings.user ?? machine.user
   return { cluster, of, own, ...secretsOf(system, namenode), vault: system.vault, close: () => world.net.close() }
 }
@@ -87,17 +88,17 @@ async function embeddedMills(parts: OpenParts, dir: string): Promise<Mills> {
   const embedded = new Embedded({ world, machine, dir, home: settings.home, settings, onMade })
   try {
     await embedded.address()
-    const { cluster, secret } = await embedded.identity()
+    const { cluster, ...secrets } = await embedded.identity()
     const of = (user: string): Mill => new Mill({
       ...millParts(parts, dir), namenode: embeddedNamenode, cluster, end: async () => {},
-      caller: new EmbeddedCaller({ ...callerParts(world, credentialsFor(world, { secret, user }, cluster)), who: 'gateway' }, embedded),
+      caller: new EmbeddedCaller({ ...callerParts(world, credentialsFor(world, { ...secrets, user }, cluster)), who: 'gateway' }, embedded),
     })
     const close = async (): Promise<void> => {
       await embedded.close()
       await world.net.close()
     }
     const system = new EmbeddedCaller(
-      { ...callerParts(world, credentialsFor(world, { secret, user: systemUser }, cluster)), who: 'gateway' }, embedded,
+      { ...callerParts(world, credentialsFor(world, { ...secrets, user: systemUser }, cluster)), who: 'gateway' }, embedded,
     )
     const own = settings.user ?? machine.user
     return { cluster, of, own, ...secretsOf(system, embeddedNamenode), vault: system.vault, close }
@@ -144,8 +145,8 @@ export async function openEmbedded(
   const embedded = new Embedded({ world, machine, dir, home, settings, onMade })
   try {
     await embedded.address()
-    const { cluster, secret } = await embedded.identity()
-    const credentials = credentialsFor(world, { secret, user: settings.user ?? machine.user }, cluster)
+    const { cluster, ...secrets } = await embedded.identity()
+    const credentials = credentialsFor(world, { ...secrets, user: settings.user ?? machine.user }, cluster)
     const caller = new EmbeddedCaller({ ...callerParts(world, credentials), onWait }, embedded)
     const end = async (): Promise<void> => {
       await embedded.close()

@@ -11,7 +11,7 @@ import { version } from '../../src/base/version.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Home } from '../../src/home/home.ts'
 import { openHome } from '../../src/home/home.ts'
-import { loadOrCreateSecret } from '../../src/home/secret.ts'
+import { loadOrCreateSecrets, type Secrets } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import type { Datanode } from '../../datanode/datanode.ts'
@@ -53,7 +53,7 @@ async function record({ disk, log }: World, home: string, cluster: ClusterId): P
 }
 
 export class Owner {
-  readonly secret: Buffer
+  readonly secrets: Secrets
   readonly #parts: EmbeddedParts
   readonly #home: Home
   readonly #namenode: Namenode
@@ -78,14 +78,14 @@ export class Owner {
     try {
       await refuseLostNamenode(world.disk, dir)
       const isNew = await world.disk.stat(secretFileOf(dir)) === undefined
-      const secret = await loadOrCreateSecret(world, secretFileOf(dir))
+      const secrets = await loadOrCreateSecrets(world, secretFileOf(dir))
       const [{ Namenode: Class }, { seenIn }] = await Promise.all([
         import('../../namenode/namenode.ts'), import('../../datanode/heartbeat/epoch.ts'),
       ])
       // If the file cannot be read here, the datanode reports its epoch when it registers.
       const beside = await seenIn(world.disk, datanodeDirOf(dir)).catch(() => undefined)
       const namenode = await Class.start(world, {
-        dir: `${dir}/namenode`, host, port: 0, secret, beside, user: settings.user ?? machine.user, pid: machine.pid, version,
+        dir: `${dir}/namenode`, host, port: 0, ...secrets, beside, user: settings.user ?? machine.user, pid: machine.pid, version,
         defaults: { replication: settings.replication ?? 1, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
         trashKeepMs: settings.trashKeep, uploadKeepMs: settings.uploadKeep,
         inlineBytes: settings.inlineBytes ?? limits.inlineBytesDefault,
@@ -95,7 +95,7 @@ export class Owner {
         backups: { dir: `${dir}/namenode/backups`, ...backups },
         ...settings.profile === 'test-without-fsync' && { sync: false },
       })
-      const owner = new Owner(parts, { home, secret, namenode })
+      const owner = new Owner(parts, { home, secrets, namenode })
       if (parts.home !== undefined) await record(world, parts.home, namenode.cluster)
       await owner.#announce()
       if (isNew) parts.onMade?.(dir)
@@ -107,10 +107,10 @@ export class Owner {
     }
   }
 
-  private constructor(parts: EmbeddedParts, { home, secret, namenode }: { home: Home; secret: Buffer; namenode: Namenode }) {
+  private constructor(parts: EmbeddedParts, { home, secrets, namenode }: { home: Home; secrets: Secrets; namenode: Namenode }) {
     this.#parts = parts
     this.#home = home
-    this.secret = secret
+    this.secrets = secrets
     this.#namenode = namenode
   }
 
@@ -171,7 +171,7 @@ export class Owner {
       import('../../datanode/datanode.ts'), import('../../datanode/usersettings.ts'), import('../../datanode/executor/tasks.ts'),
     ])
     const datanode = await Class.start(world, {
-      dirs: [datanodeDirOf(dir)], host, port: 0, namenode: this.address, cluster: this.cluster, secret: this.secret, rack,
+      dirs: [datanodeDirOf(dir)], host, port: 0, namenode: this.address, cluster: this.cluster, ...this.secrets, rack,
       hostName: settings.hostName ?? machine.hostName, slots: settings.slots ?? machine.cores,
       memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
       memoryBytesAll: settings.nodeMemory ?? tasksMemory(machine, settings.slots),

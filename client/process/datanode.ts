@@ -8,7 +8,7 @@ import { version } from '../../src/base/version.ts'
 import { locate, portDefaults } from '../discovery/locate.ts'
 import { ownSettings } from './config.ts'
 import { exposeProcess } from './metrics.ts'
-import { advertised, hostDefault, serverSecret, untilAborted, type ServerRun } from './run.ts'
+import { advertised, hostDefault, serverSecrets, untilAborted, type ServerRun } from './run.ts'
 
 export const rackDefault = '/default'
 
@@ -23,13 +23,14 @@ export async function runDatanode(run: ServerRun): Promise<void> {
     )
   }
   // On loopback, the secret is the one that the namenode created in the same home or in the cluster's directory.
-  const secret = await serverSecret({ ...run, settings: isLoopback(host) ? { ...settings, secretFile: place.secretFile } : settings }, host)
+  const secretFile = isLoopback(host) ? place.secretFile : settings.secretFile
+  const secrets = await serverSecrets({ ...run, settings: { ...settings, secretFile } }, host)
   const dirs = settings.dir ?? [`${settings.home}/datanode`]
   const [{ Datanode }, { configFrom, drivesOf, tasksMemory }, { openTasks }] = await Promise.all([
     import('../../datanode/datanode.ts'), import('../../datanode/usersettings.ts'), import('../../datanode/executor/tasks.ts'),
   ])
   const datanode = await start(Datanode.start(world, {
-    dirs, host, port: settings.port ?? portDefaults.datanode, advertise: advertised(settings), namenode: place.namenode, secret,
+    dirs, host, port: settings.port ?? portDefaults.datanode, advertise: advertised(settings), namenode: place.namenode, ...secrets,
     rack: settings.rack ?? rackDefault, hostName: settings.hostName ?? machine.hostName,
     slots: settings.slots ?? machine.cores, memoryBytes: settings.memory ?? limits.taskMemoryBytesDefault,
     memoryBytesAll: settings.nodeMemory ?? tasksMemory(machine, settings.slots),

@@ -6,7 +6,7 @@ import { flagOf } from '../../src/base/config.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Address } from '../../src/base/ids.ts'
 import { waitUntil } from '../../src/base/retry.ts'
-import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
+import { loadOrCreateSecrets, loadSecrets, type Secrets } from '../../src/home/secret.ts'
 import { status } from '../../src/protocol/admin.ts'
 import { connectTo } from '../connect.ts'
 import { portDefaults } from '../discovery/locate.ts'
@@ -43,7 +43,7 @@ export class Launcher {
   #noted = Promise.resolve()
   #ports!: Ports
   #secretFile!: string
-  #secret!: Buffer
+  #secrets!: Secrets
 
   constructor(options: UpOptions, plan: UpPlan) {
     this.#options = options
@@ -55,7 +55,9 @@ export class Launcher {
     const { world, machine, settings } = this.#options
     const { dir, secretFile, ports, gateway } = this.#plan
     this.#secretFile = secretFile ?? `${dir}/secret`
-    this.#secret = secretFile === undefined ? await loadOrCreateSecret(world, this.#secretFile) : await loadSecret(world.disk, secretFile)
+    this.#secrets = secretFile === undefined
+      ? await loadOrCreateSecrets(world, this.#secretFile)
+      : await loadSecrets(world.disk, secretFile)
     const asked = askedOfUp(settings, gateway)
     this.#ports = new Ports({ machine, host: settings.host ?? hostDefault, known: ports, asked })
     this.#left = left
@@ -84,7 +86,7 @@ export class Launcher {
     const { dir, remembered, ports } = this.#plan
     const processes = members.map(member => member.process)
     const namenode = processes[0]!.address
-    const cluster = await untilRegistered(this.#options, { namenode, secret: this.#secret, servers: this.#ready, wanted: processes })
+    const cluster = await untilRegistered(this.#options, { namenode, secrets: this.#secrets, servers: this.#ready, wanted: processes })
     const running: Running = { format: 1, namenode, cluster, secretFile: this.#secretFile, dir, processes }
     await writeCluster(disk, userHome, running)
     const taken = Object.fromEntries(members.map(({ name, process }) => [name, portOf(process.address)]))
@@ -189,10 +191,10 @@ function refuseOwn(asked: ReturnType<typeof askedOfUp>, living: readonly Cluster
 async function untilRegistered(
   { world, machine, settings, signal }: UpOptions,
   {
-    namenode, secret, servers, wanted: all,
-  }: { namenode: Address; secret: Buffer; servers: readonly ServerProcess[]; wanted: readonly RunningProcess[] },
+    namenode, secrets, servers, wanted: all,
+  }: { namenode: Address; secrets: Secrets; servers: readonly ServerProcess[]; wanted: readonly RunningProcess[] },
 ) {
-  const { caller, cluster } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal })
+  const { caller, cluster } = await connectTo(world, { namenode, ...secrets, user: settings.user ?? machine.user, signal })
   const wanted = all.filter(({ role }) => role === 'datanode').map(({ id }) => id)
   let missing = wanted
   const registered = await waitUntil(async () => {

@@ -10,7 +10,7 @@ import { auditFile } from '../../src/world/auditfile.ts'
 import { portDefaults } from '../discovery/locate.ts'
 import { ownSettings } from './config.ts'
 import { exposeProcess } from './metrics.ts'
-import { advertised, hostDefault, oneDirectory, serverSecret, untilAborted, type ServerRun } from './run.ts'
+import { advertised, hostDefault, oneDirectory, serverSecrets, untilAborted, type ServerRun } from './run.ts'
 
 export const replicationDefault = 3
 
@@ -18,11 +18,11 @@ export async function runNamenode(run: ServerRun): Promise<void> {
   const { settings, world, machine, signal } = run
   const host = settings.host ?? hostDefault
   const dir = oneDirectory(settings, `${settings.home}/namenode`)
-  const secret = await serverSecret(run, host)
+  const secrets = await serverSecrets(run, host)
   const { Namenode } = await import('../../namenode/namenode.ts')
   const failed = Promise.withResolvers<never>()
   const namenode = await Namenode.start(world, {
-    dir, host, port: settings.port ?? portDefaults.namenode, advertise: advertised(settings), secret,
+    dir, host, port: settings.port ?? portDefaults.namenode, advertise: advertised(settings), ...secrets,
     defaults: { replication: settings.replication ?? replicationDefault, blockBytes: settings.blockSize ?? limits.blockBytesDefault },
     user: machine.user, pid: machine.pid, version, processMetrics: exposeProcess, audit: auditOf(settings), trashKeepMs: settings.trashKeep,
     uploadKeepMs: settings.uploadKeep,

@@ -6,7 +6,8 @@ import { GristmillError } from '../../src/base/errors.ts'
 import { address, type Address, type ClusterId } from '../../src/base/ids.ts'
 import { waitUntil } from '../../src/base/retry.ts'
 import type { Settings } from '../../src/base/settings.ts'
-import { loadOrCreateSecret, loadSecret } from '../../src/home/secret.ts'
+import { loadOrCreateSecrets, loadSecrets, type Secrets } from '../../src/home/secret.ts'
+import type { Log } from '../../src/ports/log.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { makeHome } from '../discovery/homefile.ts'
@@ -50,14 +51,14 @@ const lookMs = 20
 const lockMs = 5_000
 
 /**
- * Secret of a server that listens on `host`. A missing secret is created only on loopback: on other addresses several machines
+ * Secrets of a server that listens on `host`. A missing secret is created only on loopback: on other addresses several machines
  * need the same secret, which an operator must provide. Throws CONFIG_INVALID.
  */
-export async function serverSecret(
+export async function serverSecrets(
   { settings, world, signal }: Pick<ServerRun, 'settings' | 'world' | 'signal'>,
   host: string,
-): Promise<Buffer> {
-  if (settings.secretFile !== undefined) return loadSecret(world.disk, settings.secretFile)
+): Promise<Secrets> {
+  if (settings.secretFile !== undefined) return saidIn(world.log, await loadSecrets(world.disk, settings.secretFile))
   if (!isLoopback(host)) {
     throw new GristmillError(
       'CONFIG_INVALID',
@@ -65,16 +66,22 @@ export async function serverSecret(
       { details: { host } },
     )
   }
-  return homeSecret({ world, signal }, settings.home)
+  return homeSecrets({ world, signal }, settings.home)
+}
+
+function saidIn(log: Log, secrets: Secrets): Secrets {
+  if (secrets.otherSecret)
+    log.warn('a second secret is accepted until its file is removed and this process starts again; its name is that of the first one and .other')
+  return secrets
 }
 
 /**
- * Secret shared by all processes of one user on one machine; created under the home's lock, since two processes may start at once.
+ * Secrets shared by all processes of one user on one machine; created under the home's lock, since two processes may start at once.
  */
-async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>, home: string): Promise<Buffer> {
+async function homeSecrets({ world, signal }: Pick<ServerRun, 'world' | 'signal'>, home: string): Promise<Secrets> {
   const { disk, clock } = world
   const path = secretDefault(home)
-  if (await disk.stat(path)) return loadSecret(disk, path)
+  if (await disk.stat(path)) return loadSecrets(disk, path)
   await makeHome(disk, home)
   const lock = await waitUntil(() => disk.lock(home), { clock, pauseMs: lookMs, untilMs: clock.mono() + lockMs, signal })
   if (!lock) {
@@ -86,7 +93,7 @@ async function homeSecret({ world, signal }: Pick<ServerRun, 'world' | 'signal'>
     )
   }
   try {
-    return await loadOrCreateSecret(world, path)
+    return await loadOrCreateSecrets(world, path)
   } finally {
     await lock.release()
   }

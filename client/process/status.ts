@@ -3,7 +3,7 @@
 
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
-import { loadSecret } from '../../src/home/secret.ts'
+import { loadSecrets } from '../../src/home/secret.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
 import { status, type ClusterStatus } from '../../src/protocol/admin.ts'
@@ -56,8 +56,8 @@ export async function clusterStatus(options: StatusDeps): Promise<StatusReport> 
   const namenode = place.kind === 'cluster' ? place.namenode : running!.namenode
   try {
     const ended = place.kind === 'cluster' ? endedNamenode(machine, running, settings.cluster !== undefined) : undefined
-    const secret = await loadSecret(world.disk, place.kind === 'cluster' ? place.secretFile : running!.secretFile)
-    const { caller } = await connectTo(world, { namenode, secret, user: settings.user ?? machine.user, signal: options.signal, ended })
+    const secrets = await loadSecrets(world.disk, place.kind === 'cluster' ? place.secretFile : running!.secretFile)
+    const { caller } = await connectTo(world, { namenode, ...secrets, user: settings.user ?? machine.user, signal: options.signal, ended })
     const found = await caller.call(namenode, status, {}, { signal: options.signal, peer: 'namenode' })
     return { kind: place.kind, dir, logs, processes: processesOf(found, running, machine), cluster: found }
   } catch (error) {

@@ -15,6 +15,8 @@ export interface Setup {
   readonly rack: string
   readonly namenode: Address
   readonly secret: Uint8Array
+  /** Accepted beside `secret`, while that is changed. */
+  readonly otherSecret: Uint8Array | undefined
   /** The node's home. */
   readonly dir: string
   /** Directory of this process alone, removed after its end. Absolute, because a program may change its working directory. */

@@ -233,7 +233,7 @@ export class TaskRunner implements Runner {
   }
 
   async #executeOnce(attempt: Attempt, work: TaskWork): Promise<AttemptOutcome> {
-    const { node, host, rack, namenode, secret, dir, cluster, nowMs, memoryBytes } = this.#host
+    const { node, host, rack, namenode, secret, otherSecret, dir, cluster, nowMs, memoryBytes } = this.#host
     // Ends after one round for each warm process at most: a new one gives an outcome.
     for (;;) {
       if (attempt.killed !== undefined) return failed('killed', attempt.killed)
@@ -244,7 +244,7 @@ export class TaskRunner implements Runner {
         if (attempt.killed !== undefined) return failed('killed', attempt.killed)
         attempt.executor = executor
         const outcome = await executor.run(work, {
-          cluster: cluster(), node, host, rack, namenode, secret, dir, user: work.user, nowMs: nowMs(),
+          cluster: cluster(), node, host, rack, namenode, secret, otherSecret, dir, user: work.user, nowMs: nowMs(),
           memoryBytes: work.memoryBytes || memoryBytes,
         })
         if (outcome) return outcome

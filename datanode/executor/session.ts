@@ -76,7 +76,7 @@ export class ExecutorSession {
   readonly #replays = new Map<string, Replays>()
 
   constructor({ clock, disk, random, net: open, log, setup, modules, started, globals, loadAvro, httpFetch }: ExecutorSessionOptions) {
-    const { secret, user, cluster, namenode, node, host, scratch } = setup
+    const { secret, otherSecret, user, cluster, namenode, node, host, scratch } = setup
     this.clock = clock
     this.disk = disk
     this.log = log
@@ -87,7 +87,7 @@ export class ExecutorSession {
     this.#started = started
     this.#globals = globals
     const net = open(log)
-    const credentials = new Credentials({ secret, user, cluster, clock, random })
+    const credentials = new Credentials({ secret, otherSecret, user, cluster, clock, random })
     this.caller = new Caller({ dispatcher: net.dispatcher, credentials, clock, random, who: node, patient: true })
     const { vault } = credentials
     this.files = new FileClient({
@@ -98,7 +98,7 @@ export class ExecutorSession {
     this.wires = new Wires({ net, caller: this.caller, clock })
     this.#time = new ClusterTime(clock)
     this.#time.sample(setup.nowMs, clock.mono())
-    this.tokens = new BlockTokens({ secret, clock: this.#time })
+    this.tokens = new BlockTokens({ secret, otherSecret, clock: this.#time })
   }
 
   /** Takes the namenode's time, which the node sends with each task. */

@@ -69,6 +69,20 @@ export const removeKey = mutation<UserOperation & { readonly id: string }, undef
   },
 })
 
+/** Seals keys anew, each of which is still sealed as `was`. */
+export const sealKeys = mutation<
+  { readonly keys: ReadonlyArray<{ readonly id: string; readonly was: string; readonly sealed: string }> }, undefined
+>({
+  kind: 'user.sealKeys',
+  mutate(draft, { keys }) {
+    for (const { id, was, sealed } of keys) {
+      const key = accessKeyAt(draft, id)
+      if (key?.sealed === was) putAccessKey(draft, id, { ...key, sealed })
+    }
+    return undefined
+  },
+})
+
 /** `hashed` undefined: the user has no password any more. */
 export const setPassword = mutation<Named & { readonly hashed?: string | undefined }, undefined>({
   kind: 'user.setPassword',
@@ -86,4 +100,4 @@ function existing(view: View, name: string): UserRow {
   return row
 }
 
-export const userMutations: readonly AnyMutation[] = [addUser, removeUser, addKey, removeKey, setPassword]
+export const userMutations: readonly AnyMutation[] = [addUser, removeUser, addKey, removeKey, sealKeys, setPassword]

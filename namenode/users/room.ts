@@ -1,16 +1,22 @@
-// Room of users: the messages `user.*` and `token.*`, and the chore that removes expired delegation tokens.
+// Room of users: the messages `user.*` and `token.*`, and the chores that remove expired delegation tokens and, while the cluster's secret
+// is changed, seal access keys anew.
 
 import type { Clock } from '../../src/ports/clock.ts'
+import type { Log } from '../../src/ports/log.ts'
+import type { Random } from '../../src/ports/random.ts'
+import { Vault } from '../../src/rpc/vault.ts'
 import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { room } from '../room.ts'
 import { userMutations } from './mutations.ts'
+import { resealing } from './resealing.ts'
 import { userRoutes } from './routes.ts'
 import { tokenMutations } from './tokenmutations.ts'
 import { expiringTokens, tokenRoutes } from './tokenroutes.ts'
 
 interface UsersNeeds {
-  readonly world: { readonly clock: Clock }
+  readonly world: { readonly clock: Clock; readonly log: Log; readonly random: Random }
+  readonly config: { readonly secret: Uint8Array; readonly otherSecret?: Uint8Array | undefined }
   readonly journal: Journal
   readonly actor: (user: string) => Actor
   readonly authority: { readonly frozen: boolean }
@@ -19,8 +25,13 @@ interface UsersNeeds {
 export const usersRoom = room({
   name: 'users',
   mutations: [...userMutations, ...tokenMutations],
-  open: ({ world: { clock }, journal, actor, authority }: UsersNeeds) => ({
-    routes: [...userRoutes({ journal, clock, actor }), ...tokenRoutes({ journal, clock, actor })],
-    chores: [expiringTokens({ journal, clock, frozen: () => authority.frozen })],
-  }),
+  open: ({ world: { clock, log, random }, config, journal, actor, authority }: UsersNeeds) => {
+    const parts = { journal, clock, frozen: () => authority.frozen }
+    return {
+      routes: [...userRoutes({ journal, clock, actor }), ...tokenRoutes({ journal, clock, actor })],
+      chores: [
+        expiringTokens(parts), ...config.otherSecret === undefined ? [] : [resealing({ ...parts, log, vault: new Vault(config, random) })],
+      ],
+    }
+  },
 })

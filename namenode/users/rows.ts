@@ -40,5 +40,12 @@ export function accessKeyAt(view: View, id: string): AccessKeyRow | undefined {
   return bytes && decodeValue<AccessKeyRow>(bytes)
 }
 
+/** Access keys in byte order of their ids, after `after`. */
+export function* accessKeysAfter(view: View, after: string | undefined, limit: number): Iterable<readonly [string, AccessKeyRow]> {
+  // Ids contain no NUL.
+  const start = after === undefined ? undefined : textKey(`${after}\0`)
+  for (const { key, value } of view.range('accesskeys', { start, limit })) yield [key.toString(), decodeValue<AccessKeyRow>(value)]
+}
+
 export const putAccessKey = (draft: Draft, id: string, { user, sealed, createdMs }: AccessKeyRow): void =>
   draft.put('accesskeys', textKey(id), encodeValue({ user, sealed, createdMs }))

@@ -1,4 +1,7 @@
 // The cluster's secret: a file of at least 32 bytes, readable by its owner only. Reading it grants full access to the cluster.
+//
+// While the secret is changed, a second one lies beside it, in a file of the same name and `.other`. The first signs requests, issues
+// tokens and seals; both are accepted, and open what is sealed. So servers can be restarted one by one while clients of both are served.
 
 import { GristmillError } from '../base/errors.ts'
 import type { Disk } from '../ports/disk.ts'
@@ -6,8 +9,25 @@ import type { Random } from '../ports/random.ts'
 
 const secretBytesMin = 32
 
-/** Reads a secret. Throws CONFIG_INVALID if it is missing, short, or open to others. */
-export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
+export interface Secrets {
+  readonly secret: Buffer
+  /** Accepted too; undefined while the secret is not being changed. */
+  readonly otherSecret?: Buffer | undefined
+}
+
+const otherOf = (path: string): string => `${path}.other`
+
+/** Reads the secret, and the other one if there is one. Throws CONFIG_INVALID for either. */
+export async function loadSecrets(disk: Disk, path: string): Promise<Secrets> {
+  const secret = await loadSecret(disk, path)
+  const other = otherOf(path)
+  if (!(await disk.stat(other))) return { secret }
+  const otherSecret = await loadSecret(disk, other)
+  return otherSecret.equals(secret) ? { secret } : { secret, otherSecret }
+}
+
+/** Throws CONFIG_INVALID if it is missing, short, or open to others. */
+async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
   const stat = await disk.stat(path)
   if (!stat)
     throw new GristmillError(
@@ -41,8 +61,8 @@ export async function loadSecret(disk: Disk, path: string): Promise<Buffer> {
  * Reads the secret, or creates a new one if it is missing. REQUIRES: the caller has locked its directory, so that no other process
  * creates it.
  */
-export async function loadOrCreateSecret({ disk, random }: { disk: Disk; random: Random }, path: string): Promise<Buffer> {
+export async function loadOrCreateSecrets({ disk, random }: { disk: Disk; random: Random }, path: string): Promise<Secrets> {
   if (!(await disk.stat(path)))
     await disk.writeFileDurable(path, Buffer.from(`${Buffer.from(random.bytes(secretBytesMin)).toString('hex')}\n`), { mode: 0o600 })
-  return loadSecret(disk, path)
+  return loadSecrets(disk, path)
 }

@@ -68,9 +68,11 @@ export class Credentials {
 
   /** `cluster`: '' while unknown; the server then checks the secret only. */
   constructor({
-    secret, user, cluster, clock, random,
+    secret, otherSecret, user, cluster, clock, random,
   }: {
     secret: Uint8Array
+    /** Opens what is sealed with it; requests are signed with `secret`. */
+    otherSecret?: Uint8Array | undefined
     user: string
     cluster: string
     clock: Clock
@@ -85,7 +87,7 @@ export class Credentials {
     this.#cluster = cluster
     this.#clock = clock
     this.#random = random
-    this.vault = new Vault(secret, random)
+    this.vault = new Vault({ secret, otherSecret }, random)
   }
 
   get user(): string { return decodeURIComponent(this.#user) }
@@ -113,8 +115,9 @@ export class Credentials {
 
 /** Server side. `loopback`: the server listens on a loopback address only, so bearer tokens are as secure as signatures. */
 export class Authenticator {
-  readonly #bearer: Buffer
-  readonly #key: KeyObject
+  /** One for each accepted secret. */
+  readonly #bearers: readonly Buffer[]
+  readonly #keys: readonly KeyObject[]
   readonly #cluster: string
   readonly #loopback: boolean
   readonly #clock: Clock
@@ -122,9 +125,12 @@ export class Authenticator {
   /** Of the wall clock and of the monotonic one. */
   readonly #started: { readonly atMs: number; readonly mono: number }
 
-  constructor({ secret, cluster, loopback, clock }: { secret: Uint8Array; cluster: string; loopback: boolean; clock: Clock }) {
-    this.#bearer = Buffer.from(bearerOf(secret), 'latin1')
-    this.#key = signingKey(secret)
+  constructor({
+    secret, otherSecret, cluster, loopback, clock,
+  }: { secret: Uint8Array; otherSecret?: Uint8Array | undefined; cluster: string; loopback: boolean; clock: Clock }) {
+    const accepted = otherSecret === undefined ? [secret] : [secret, otherSecret]
+    this.#bearers = accepted.map(each => Buffer.from(bearerOf(each), 'latin1'))
+    this.#keys = accepted.map(signingKey)
     this.#cluster = cluster
     this.#loopback = loopback
     this.#clock = clock
@@ -157,7 +163,8 @@ export class Authenticator {
   #checkBearer(authorization: string): undefined {
     if (!this.#loopback) throw refused('this server is reachable from other machines and takes signed requests only', { scheme: 'signed' })
     const given = Buffer.from(authorization, 'latin1')
-    if (given.length !== this.#bearer.length || !timingSafeEqual(given, this.#bearer)) throw refused('the token is not this cluster\'s')
+    if (!this.#bearers.some(bearer => given.length === bearer.length && timingSafeEqual(given, bearer)))
+      throw refused('the token is not this cluster\'s')
   }
 
   #checkSignature(authorization: string, asked: { method: string; path: string; cluster: string; user: string }): {
@@ -166,7 +173,8 @@ export class Authenticator {
     const match = signatureForm.exec(authorization)
     if (!match) throw refused('the signature is malformed')
     const [, ts = '', nonce = '', body = '', sig = ''] = match
-    if (!timingSafeEqual(signature(this.#key, { ...asked, body, ts, nonce }), Buffer.from(sig, 'hex')))
+    const given = Buffer.from(sig, 'hex')
+    if (!this.#keys.some(key => timingSafeEqual(signature(key, { ...asked, body, ts, nonce }), given)))
       throw refused('the signature is wrong')
     const skew = this.#clock.now() - Number(ts)
     if (Math.abs(skew) > skewMs)

@@ -22,13 +22,15 @@ const skewMs = 60_000
 const form = /^([1-9a-z][0-9a-z]{0,7})\.([1-9a-z][0-9a-z]{0,10})\.([0-9a-f]{64})$/
 
 export class BlockTokens {
-  readonly #secret: Uint8Array
+  /** The first issues, all verify. */
+  readonly #keys: readonly [HourKeys, ...HourKeys[]]
   readonly #clock: Pick<Clock, 'now'>
-  readonly #keys = new Map<number, KeyObject>()
 
   /** `clock`: the namenode's time, on every node; the clocks of machines can be set, and be wrong. */
-  constructor({ secret, clock }: { secret: Uint8Array; clock: Pick<Clock, 'now'> }) {
-    this.#secret = secret
+  constructor({
+    secret, otherSecret, clock,
+  }: { secret: Uint8Array; otherSecret?: Uint8Array | undefined; clock: Pick<Clock, 'now'> }) {
+    this.#keys = otherSecret === undefined ? [new HourKeys(secret)] : [new HourKeys(secret), new HourKeys(otherSecret)]
     this.#clock = clock
   }
 
@@ -36,7 +38,7 @@ export class BlockTokens {
     const now = this.#clock.now()
     const hour = Math.floor(now / hourMs)
     const expiry = Math.floor(now + validMs)
-    return `${hour.toString(36)}.${expiry.toString(36)}.${this.#sign(scope, hour, expiry).toString('hex')}`
+    return `${hour.toString(36)}.${expiry.toString(36)}.${signed(this.#keys[0].of(hour), scope, hour, expiry).toString('hex')}`
   }
 
   /** Throws UNAUTHENTICATED unless the token allows exactly this scope. */
@@ -49,17 +51,25 @@ export class BlockTokens {
     // Keys of other hours are not derived: otherwise a caller without the secret could cause any number of derivations.
     if (Math.abs(hour - Math.floor(now / hourMs)) > 1)
       throw refused(scope, 'its key is no longer in use; ask the namenode for the location again')
-    if (!timingSafeEqual(this.#sign(scope, hour, expiry), Buffer.from(match[3]!, 'hex')))
+    const given = Buffer.from(match[3]!, 'hex')
+    if (!this.#keys.some(keys => timingSafeEqual(signed(keys.of(hour), scope, hour, expiry), given)))
       throw refused(scope, "it was not issued for this by this cluster's namenode")
     if (now > expiry + skewMs)
       throw refused(scope, `it expired ${Math.round((now - expiry) / 1000)} s ago; ask the namenode for the location again`)
   }
+}
 
-  #sign(scope: TokenScope, hour: number, expiry: number): Buffer {
-    return createHmac('sha256', this.#key(hour)).update(`${scope.mode}\n${subjectOf(scope)}\n${hour}\n${expiry}`).digest()
-  }
+const signed = (key: KeyObject, scope: TokenScope, hour: number, expiry: number): Buffer =>
+  createHmac('sha256', key).update(`${scope.mode}\n${subjectOf(scope)}\n${hour}\n${expiry}`).digest()
 
-  #key(hour: number): KeyObject {
+/** Keys of one secret, by the hour. */
+class HourKeys {
+  readonly #secret: Uint8Array
+  readonly #keys = new Map<number, KeyObject>()
+
+  constructor(secret: Uint8Array) { this.#secret = secret }
+
+  of(hour: number): KeyObject {
     let key = this.#keys.get(hour)
     if (!key) {
       // Three hours are in use at a time; older keys are dropped.

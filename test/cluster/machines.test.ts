@@ -1,7 +1,7 @@
 // The guide of several machines: its units start the servers, and its commands restart them and change the secret, in the order of the
 // page, on real processes of this machine. `systemctl` acts on the processes of the test.
 
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -10,7 +10,8 @@ import { run, until, type TestCluster } from '../kit/cluster.ts'
 import { ServerProcess } from '../kit/process/server.ts'
 import { root } from '../tidy/source.ts'
 import { wordsOf } from '../unit/client/cli/shellwords.ts'
-import { startClusterHere } from './inprocess.ts'
+import { runHere, startClusterHere } from './inprocess.ts'
+import { S3TestClient, type TestKey } from './s3client.ts'
 
 const page = await readFile(join(root, 'docs/guide/cluster.md'), 'utf8')
 
@@ -19,7 +20,7 @@ function blocksOf(language: string, heading: string): string[] {
   const at = page.indexOf(`\n## ${heading}\n`)
   expect(at, heading).toBeGreaterThan(0)
   const section = page.slice(at + 1, page.indexOf('\n## ', at + 1))
-  return [...section.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))].map(match => match[1]!)
+  return [...section.matchAll(new RegExp(`^ *\`\`\`${language}\\n([\\s\\S]*?)^ *\`\`\`$`, 'gm'))].map(match => match[1]!)
 }
 
 test('each unit starts its server, and the servers find each other', async () => {
@@ -67,7 +68,8 @@ test('the table of ports has the defaults', () => {
 /** Runs the lines of a block as the page means them: the first datanode is the one that it names. */
 async function follow(cluster: TestCluster, block: string): Promise<void> {
   const { dir, secretFile, datanodes, namenode } = cluster
-  for (const line of block.trimEnd().split('\n')) {
+  const here = (path: string): string => path.replace(/^\/etc\/gristmill\/secret/, secretFile)
+  for (const line of block.trim().split('\n')) {
     const [program, ...words] = wordsOf(line)
     if (program === 'systemctl') {
       const [action, unit] = words
@@ -76,11 +78,10 @@ async function follow(cluster: TestCluster, block: string): Promise<void> {
       const members = unit === 'gristmill-namenode' ? [namenode] : unit === 'gristmill-datanode' ? nodes : []
       if (action !== 'start') await Promise.all(members.map(member => member.end()))
       if (action !== 'stop') await Promise.all(members.map(member => member.start()))
-    } else if (program === 'mv') await cp(join(dir, words[0]!), secretFile)
+    } else if (program === 'mv') await rename(here(words[0]!), here(words[1]!))
+    else if (program === 'rm') await rm(here(words[0]!))
     else if (program === 'gristmill') {
-      const ours: Record<string, string> = {
-        '10.0.0.7:8621': datanodes[0]!.address, '/mnt/backups': join(dir, 'backups'), 'ada.secret': join(dir, 'ada.secret'),
-      }
+      const ours: Record<string, string> = { '10.0.0.7:8621': datanodes[0]!.address, '/mnt/backups': join(dir, 'backups') }
       const given = words.map(word => ours[word] ?? word)
       if (words[0] !== 'fsck') await cluster.ok(given)
       else await until('healthy', async () => (await cluster.run(given)).code === 0)
@@ -88,22 +89,76 @@ async function follow(cluster: TestCluster, block: string): Promise<void> {
   }
 }
 
-test('servers restart one after another, are upgraded, and change their secret, as the page says', async () => {
+test('servers restart one after another and are upgraded, as the page says', async () => {
   await using cluster = await startClusterHere({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2' } })
-  const { dir, secretFile } = cluster
-  await mkdir(join(dir, 'backups'))
+  await mkdir(join(cluster.dir, 'backups'))
   await cluster.ok(['put', '-', '/kept'], 'rye\n')
   for (const block of blocksOf('sh', 'Restart one server after another')) await follow(cluster, block)
   for (const block of blocksOf('sh', 'Upgrade')) await follow(cluster, block)
-  await cluster.ok(['user', 'add', 'ada'])
-  await writeFile(join(dir, 'ada.secret'), 'the-secret-of-ada', { mode: 0o600 })
-  await cluster.ok(['user', 'key', 'ada', '--id', 'AKIDADA', '--secret-key', join(dir, 'ada.secret')])
-  const [make, ...changes] = blocksOf('sh', 'Change the secret')
-  expect(make).toContain('> secret.new')
-  await writeFile(join(dir, 'secret.new'), `${'n'.repeat(44)}\n`, { mode: 0o600 })
-  await cp(secretFile, join(dir, 'secret.old'))
-  for (const block of changes) await follow(cluster, block)
   expect(await cluster.ok(['cat', '/kept'])).toBe('rye\n')
-  const old = await run(['ls', '/'], { ...cluster.env, GRISTMILL_SECRET_FILE: join(dir, 'secret.old') })
-  expect([old.code, old.stderr]).toEqual([77, expect.stringMatching(/secret/)])
+})
+
+/** Restarts each server while clients of both secrets, if there are two, write, read and run; each of their commands succeeds. */
+async function restartUnderUse(
+  cluster: TestCluster, round: number, clients: ReadonlyArray<Readonly<Record<string, string>>>,
+): Promise<void> {
+  let over = false
+  let turns = 0
+  const use = async (env: Readonly<Record<string, string>>, client: number): Promise<void> => {
+    while (!over) {
+      const path = `/use-${round}-${client}-${turns++}`
+      for (const [words, input] of [
+        [['put', '-', path], 'a b a\n'], [['cat', path], ''], [['run', 'gristmill:wordcount', '-i', path, '-o', `${path}-out`], ''],
+      ] as const) {
+        const { code, stderr } = await runHere(words, env, input)
+        expect([words, code, code === 0 ? '' : stderr]).toEqual([words, 0, ''])
+      }
+    }
+  }
+  const using = Promise.all(clients.map(use))
+  using.catch(() => { over = true })
+  try {
+    for (const member of [cluster.datanodes[0]!, cluster.namenode, cluster.datanodes[1]!]) {
+      const before = turns
+      await member.end()
+      await member.start()
+      await Promise.race([using, until('the clients go on', async () => turns > before + clients.length)])
+    }
+  } finally {
+    over = true
+    await using
+  }
+}
+
+test('the secret is changed while clients of both are served, as the page says', async () => {
+  await using cluster = await startClusterHere({ datanodes: 2, settings: { GRISTMILL_REPLICATION: '2', GRISTMILL_INLINE_BYTES: '0' } })
+  const { dir, secretFile, env } = cluster
+  await cluster.ok(['user', 'add', 'ada'])
+  const key = JSON.parse(await cluster.ok(['user', 'key', 'ada', '--json'])) as TestKey
+  const [make, swap, remove, ...more] = blocksOf('sh', 'Change the secret')
+  expect([make, more]).toEqual([expect.stringMatching(/^ *\(umask 077; .* > \/etc\/gristmill\/secret\.other\)\n$/), []])
+  await writeFile(`${secretFile}.other`, `${'n'.repeat(44)}\n`, { mode: 0o600 })
+  const ofOld = { ...env, GRISTMILL_SECRET_FILE: join(dir, 'client.old') }
+  const ofNew = { ...env, GRISTMILL_SECRET_FILE: join(dir, 'client.new') }
+  await cp(secretFile, join(dir, 'client.old'))
+  await cp(`${secretFile}.other`, join(dir, 'client.new'))
+  await restartUnderUse(cluster, 1, [ofOld])
+  await follow(cluster, swap!)
+  await restartUnderUse(cluster, 2, [ofOld, ofNew])
+  const sealed = 'all access keys are sealed with the first secret'
+  expect(page.replaceAll('\n', ' ')).toContain(sealed)
+  await until('the access keys are sealed', async () => cluster.namenode.errors.includes(sealed))
+  await follow(cluster, remove!)
+  await restartUnderUse(cluster, 3, [ofNew])
+  const { code, stderr } = await runHere(['ls', '/'], ofOld)
+  expect([code, stderr]).toEqual([77, expect.stringMatching(/secret/)])
+  const gateway = new ServerProcess({ role: 'gateway', args: ['--s3', '0'], env: ofNew })
+  try {
+    const { endpoints } = await gateway.ready() as unknown as { endpoints: { s3: string } }
+    const client = new S3TestClient(new URL(endpoints.s3).host, key)
+    expect((await client.ask('PUT', '/grain')).status).toBe(200)
+    await client.close()
+  } finally {
+    await gateway.end('SIGTERM')
+  }
 })

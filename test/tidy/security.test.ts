@@ -326,7 +326,10 @@ const proofs: Readonly<Record<string, Proof>> = {
     ['unit/datanode/transfer/transfer.test.ts', 'a block is put and got over plain HTTP'],
     [seen, 'the name is taken on trust'],
   ],
-  'To change it, stop the cluster': [[seen, 'the secret is changed in a cluster that is stopped']],
+  'It can be changed while the cluster works': [
+    ['cluster/machines.test.ts', 'the secret is changed while clients of both are served'],
+    ['unit/src/rpc/auth.test.ts', 'requests and tokens of both are accepted, and of no third one'],
+  ],
   'Denial of service by clients with the secret': 'heading',
   'Queues, messages, concurrent jobs': [
     ['unit/namenode/jobs/splits/admission.test.ts', 'jobs under way count as jobs'],

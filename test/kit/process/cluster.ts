@@ -123,7 +123,7 @@ export class ProcessCluster implements Cluster {
       home: join(dir, `client${this.#mills.length + 1}`), hostName, inlineBytes: parseBytes(env['GRISTMILL_INLINE_BYTES']!),
       ...user !== undefined && { user },
     }
-    const mill = await openCluster({ world, machine: localMachine, settings }, address(env['GRISTMILL_CLUSTER']!), secret)
+    const mill = await openCluster({ world, machine: localMachine, settings }, address(env['GRISTMILL_CLUSTER']!), { secret })
     this.#mills.push(mill)
     return mill
   }

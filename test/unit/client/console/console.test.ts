@@ -24,7 +24,7 @@ import { until } from '../../../kit/cluster.ts'
 const noSecrets = { accessKey: async () => undefined, password: async () => undefined, isValidToken: async () => {} }
 
 const random = systemRandom()
-const vault = new Vault(Buffer.from('secret of the cluster'), random)
+const vault = new Vault({ secret: Buffer.from('secret of the cluster') }, random)
 const assets = {
   page: { type: 'text/html', bytes: Buffer.from('<!doctype html>') },
   files: new Map([['/assets/a.js', { type: 'text/javascript', bytes: Buffer.from('1') }]]),

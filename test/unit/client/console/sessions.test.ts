@@ -11,7 +11,7 @@ const random = systemRandom()
 
 function house(secret = 'of the cluster') {
   const clock = new ManualClock()
-  const deps = { clock, random, vault: new Vault(Buffer.from(secret), random) }
+  const deps = { clock, random, vault: new Vault({ secret: Buffer.from(secret) }, random) }
   const sessions = new Sessions(deps, { cluster: 'abcdef' })
   return { clock, deps, sessions, link: (user = 'ada', host = at) => sealLink(deps, { user, at: host }) }
 }

@@ -11,7 +11,7 @@ const ask = async ({ name }: { name: string }, request: object): Promise<never> 
   asked.push({ name, request: request as Record<string, unknown> })
   return {} as never
 }
-const vault = new Vault(Buffer.alloc(32), seeded(1))
+const vault = new Vault({ secret: Buffer.alloc(32) }, seeded(1))
 const accounts = new Accounts({ ask: ask as never, random: seeded(2), vault })
 
 test('the secret of a key is sent sealed, and opens to what the caller got', async () => {

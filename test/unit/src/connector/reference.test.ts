@@ -10,7 +10,7 @@ import { Vault } from '../../../../src/rpc/vault.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
 import { depsOf, Service, Web } from './outside.ts'
 
-const vault = new Vault(Buffer.alloc(32, 1), systemRandom())
+const vault = new Vault({ secret: Buffer.alloc(32, 1) }, systemRandom())
 const path = '/.outside/x/ref/rye.csv'
 const content = Buffer.from(Array.from({ length: 9_000 }, (_, i) => `${i},rye\n`).join(''))
 
@@ -67,7 +67,7 @@ test('keys of S3 are sealed, and a reference opens at its own path and with the 
   expect(await bytesOf(file.read(7, 70))).toBe(content.toString('latin1', 7, 70))
   const refused = { code: 'CORRUPT', message: expect.stringContaining('cannot be opened') as string }
   await expect(openerOf({ ...deps, vault })(reference, `${path}2`)).rejects.toMatchObject(refused)
-  const other = new Vault(Buffer.alloc(32, 2), systemRandom())
+  const other = new Vault({ secret: Buffer.alloc(32, 2) }, systemRandom())
   await expect(openerOf({ ...deps, vault: other })(reference, path)).rejects.toMatchObject(refused)
   await expect(openerOf({ ...deps, vault })(reference.replace(/"bytes":\d+/, '"bytes":7'), path)).rejects.toMatchObject(refused)
   for (const text of ['', '{}', '{"v":2,"bytes":1,"sealed":""}', '[1]']) expect(() => referredBytes(text), text).toThrow('cannot be opened')

@@ -7,7 +7,7 @@ import path from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { clusterId } from '../../../../src/base/ids.ts'
 import { openHome, stampName } from '../../../../src/home/home.ts'
-import { loadOrCreateSecret, loadSecret } from '../../../../src/home/secret.ts'
+import { loadOrCreateSecrets, loadSecrets } from '../../../../src/home/secret.ts'
 import { localDisk as disk } from '../../../../src/world/disk.ts'
 import { systemRandom } from '../../../../src/world/random.ts'
 
@@ -106,28 +106,44 @@ test('a directory that cannot be made is refused with the system\'s reason', asy
 
 test('a secret is made once, private, and read back', async () => {
   const file = path.join(base, 'secret')
-  const made = await loadOrCreateSecret(world, file)
-  expect(made.length).toBe(64)
+  const made = await loadOrCreateSecrets(world, file)
+  expect(made.secret.length).toBe(64)
   expect((await fs.stat(file)).mode & 0o777).toBe(0o600)
-  expect(await loadOrCreateSecret(world, file)).toEqual(made)
-  expect(await loadSecret(disk, file)).toEqual(made)
+  expect(await loadOrCreateSecrets(world, file)).toEqual(made)
+  expect(await loadSecrets(disk, file)).toEqual(made)
 })
 
 test('a secret that is missing, short, a link, or open to others is refused', async () => {
   const file = path.join(base, 'secret')
-  await expect(loadSecret(disk, file)).rejects.toMatchObject({
+  await expect(loadSecrets(disk, file)).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
     message: expect.stringContaining('there is no secret file'),
   })
   await fs.writeFile(file, `${'a'.repeat(31)}\n`, { mode: 0o600 })
-  await expect(loadSecret(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('31 bytes') })
+  await expect(loadSecrets(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('31 bytes') })
   await fs.writeFile(file, 'a'.repeat(32))
-  expect((await loadSecret(disk, file)).length).toBe(32)
+  expect((await loadSecrets(disk, file)).secret.length).toBe(32)
   await fs.chmod(file, 0o640)
-  await expect(loadSecret(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('mode 640') })
+  await expect(loadSecrets(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('mode 640') })
   await fs.chmod(file, 0o600)
   await fs.symlink(file, path.join(base, 'link'))
-  await expect(loadSecret(disk, path.join(base, 'link'))).rejects.toMatchObject({
+  await expect(loadSecrets(disk, path.join(base, 'link'))).rejects.toMatchObject({
     code: 'CONFIG_INVALID', message: expect.stringContaining('not a file'),
   })
+})
+
+test('a second secret lies beside the first one while that is changed, and is checked like it', async () => {
+  const file = path.join(base, 'secret')
+  await fs.writeFile(file, 'a'.repeat(32), { mode: 0o600 })
+  await fs.writeFile(`${file}.other`, 'b'.repeat(32), { mode: 0o600 })
+  expect(await loadSecrets(disk, file)).toEqual({ secret: Buffer.from('a'.repeat(32)), otherSecret: Buffer.from('b'.repeat(32)) })
+  await fs.chmod(`${file}.other`, 0o644)
+  await expect(loadSecrets(disk, file)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID', message: expect.stringContaining(`chmod 600 ${file}.other`),
+  })
+  await fs.chmod(`${file}.other`, 0o600)
+  await fs.writeFile(`${file}.other`, 'short')
+  await expect(loadSecrets(disk, file)).rejects.toMatchObject({ code: 'CONFIG_INVALID', message: expect.stringContaining('5 bytes') })
+  await fs.writeFile(`${file}.other`, `${'a'.repeat(32)}\n`)
+  expect(await loadSecrets(disk, file)).toEqual({ secret: Buffer.from('a'.repeat(32)) })
 })

@@ -197,3 +197,19 @@ test('the memory of nonces is bounded, and full means OVERLOADED, not forgotten'
   clock.time += 1000
   expect(nonces.add(nonce(1))).toBe(true)
 })
+
+test('while the secret is changed, requests and tokens of both are accepted, and of no third one', () => {
+  const clock = stopped()
+  const [old, fresh, third] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2), Buffer.alloc(32, 3)]
+  const server = new Authenticator({ secret: old, otherSecret: fresh, cluster: 'c1', loopback: true, clock })
+  const clientOf = (own: Buffer, random: number) =>
+    new Credentials({ secret: own, user: 'ann', cluster: 'c1', clock, random: seeded(random) })
+  for (const [i, own] of [old, fresh].entries()) {
+    const client = clientOf(own, i)
+    expect(server.identify({ ...asked, headers: client.sign({ ...asked, body }) }).user).toBe('ann')
+    expect(server.identify({ ...asked, headers: client.bearer() }).user).toBe('ann')
+  }
+  const stranger = clientOf(third, 9)
+  for (const headers of [stranger.sign({ ...asked, body }), stranger.bearer()])
+    expect(() => server.identify({ ...asked, headers })).toThrow(expect.objectContaining({ code: 'UNAUTHENTICATED' }) as Error)
+})

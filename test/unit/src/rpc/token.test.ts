@@ -47,6 +47,17 @@ test('a token of another cluster is refused', () => {
   expect(() => tokens(Buffer.from('another')).tokens.check(tokens().tokens.issue(read), read)).toThrow(refusal)
 })
 
+test('while the secret is changed, tokens of both are valid, and new ones are of the first', () => {
+  const clock = { now: () => start }
+  const [old, fresh] = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)]
+  const changing = new BlockTokens({ secret: fresh, otherSecret: old, clock })
+  changing.check(new BlockTokens({ secret: old, clock }).issue(read), read)
+  changing.check(new BlockTokens({ secret: fresh, clock }).issue(read), read)
+  new BlockTokens({ secret: fresh, clock }).check(changing.issue(read), read)
+  expect(() => changing.check(new BlockTokens({ secret: Buffer.alloc(32, 3), clock }).issue(read), read)).toThrow(refusal)
+  expect(() => new BlockTokens({ secret: fresh, clock }).check(new BlockTokens({ secret: old, clock }).issue(read), read)).toThrow(refusal)
+})
+
 test('a token lasts as long as it says, and a minute more for clocks that differ', () => {
   const { tokens: issuer, clock } = tokens()
   const token = issuer.issue(read, 10 * minute)
