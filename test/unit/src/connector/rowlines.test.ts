@@ -3,6 +3,7 @@
 
 import { expect, test } from 'vitest'
 import { fieldOf } from '../../../../src/connector/postgres/fields.ts'
+import { dice } from '../../../kit/dice.ts'
 import { RowLines, type FieldForm, type LineField } from '../../../../src/connector/postgres/rowlines.ts'
 
 function linesOf(fields: readonly LineField[], text: string): string {
@@ -49,6 +50,31 @@ test('many rows, and rows longer than a piece, are lines each; a table without c
   const long = '\x01"'.repeat(300_000)
   expect(linesOf(fields, `1\t${long}\n2\tb\n`)).toBe(`{"n":1,"t":"${'\\u0001\\"'.repeat(300_000)}"}\n{"n":2,"t":"b"}\n`)
   expect(linesOf([], '\n\n')).toBe('{}\n{}\n')
+})
+
+const escapes: Readonly<Record<string, string>> =
+  { '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\' }
+/** As COPY writes it. */
+const copied = (text: string): string => [...text].map(letter => escapes[letter] ?? letter).join('')
+
+test('drawn texts are their own documents, wherever the words of a row begin and end', () => {
+  const die = dice(11)
+  const letters = [
+    'a', 'b', '0', ' ', '!', '#', '[', ']', '"', '\\', '\n', '\t', '\v', '\x01', '\x1f', '\x7f', 'é', '木', '😀', '\u2028',
+  ]
+  const letter = (): string => letters[die.below(die.below(2) === 0 ? 4 : letters.length)]!
+  const drawn = (): string => Array.from({ length: die.below(14) }, letter).join('')
+  const fields = [
+    { name: 'n', form: 'number' }, { name: 't'.repeat(1 + die.below(9)), form: 'text' }, { name: 'at', form: 'timestamptz' },
+    { name: 'é', form: 'text' },
+  ] as const
+  const rows = Array.from({ length: 30_000 }, () => ({
+    n: die.below(1_000_000_000) % 10 ** (1 + die.below(9)), first: drawn(), last: drawn(),
+    at: `2026-11-${10 + die.below(20)} 10:00:00${['', '.5', '.123456'][die.below(3)]}`,
+  }))
+  const lines = linesOf(fields, rows.map(({ n, first, at, last }) => `${n}\t${copied(first)}\t${at}+00\t${copied(last)}\n`).join(''))
+  expect(lines.trimEnd().split('\n').map(line => Object.values(JSON.parse(line) as object)))
+    .toEqual(rows.map(({ n, first, at, last }) => [n, first, `${at.replace(' ', 'T')}+00:00`, last]))
 })
 
 test.each(['1\n', '1\tb\tc\n', '1\tb', '\n', '1\t\\\n', '1\tb\\\n'])('%j is no row of two columns', text => {
