@@ -84,7 +84,7 @@ export async function planUp({ disk, cores }: PlanDeps, { settings: asked, flags
   const datanodes = await datanodesOf(disk, dir, { asked: settings.datanodes, before: before?.datanodes })
   if (datanodes.more.length > 0) {
     notes.push(
-      `${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; remove a datanode with "gristmill decommission"`,
+      `${datanodes.more.join(', ')} ${datanodes.more.length === 1 ? 'has' : 'have'} data and ${datanodes.more.length === 1 ? 'is' : 'are'} started as well; "gristmill help decommission" says how to remove a datanode`,
     )
   }
   const names = [...datanodes.first, ...datanodes.more]
@@ -170,7 +170,10 @@ async function directoryOf(
   return { dir, before: undefined, earlier: [remembered.dir, ...known].filter(each => each !== dir).slice(0, earlierMax), notes: [note] }
 }
 
-/** `more`: datanodes beyond the requested number that have data, without which blocks might be missing. */
+/**
+ * Those that have blocks, and as many others, with the lowest numbers, as are missing. `more`: those with blocks beyond the requested
+ * number, without which blocks might be missing.
+ */
 async function datanodesOf(
   disk: Disk, dir: string,
   { asked, before }: { asked: number | undefined; before: number | undefined },
@@ -180,10 +183,12 @@ async function datanodesOf(
     .filter(number => number > 0)
     .sort((a, b) => a - b)
   const count = asked ?? before ?? there.at(-1) ?? datanodesDefault
-  const more: string[] = []
-  for (const number of there)
-    if (number > count && (await hasBlocks(disk, `${dir}/datanode${number}/blocks`))) more.push(`datanode${number}`)
-  return { first: Array.from({ length: count }, (_, i) => `datanode${i + 1}`), more }
+  const full: number[] = []
+  for (const number of there) if (await hasBlocks(disk, `${dir}/datanode${number}/blocks`)) full.push(number)
+  const first = full.slice(0, count)
+  for (let number = 1; first.length < count; number++) if (!first.includes(number)) first.push(number)
+  const named = (numbers: readonly number[]): string[] => numbers.map(number => `datanode${number}`)
+  return { first: named(first.sort((a, b) => a - b)), more: named(full.slice(count)) }
 }
 
 async function hasBlocks(disk: Disk, blocks: string): Promise<boolean> {

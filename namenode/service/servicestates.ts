@@ -164,8 +164,8 @@ export class ServiceStates {
     const blocks = targets.slice(left + 1).reduce((sum, count) => sum + count, 0)
     throw new GristmillError('EINVAL', target <= 0
       ? `${node.node} is the last datanode in service; add another one first`
-      : `without ${node.node} ${left} datanodes are in service, and ${blocks === 1 ? '1 block wants' : `${blocks} blocks want`} up to ` +
-        `${target} replicas on as many; add datanodes, or lower the replication of those files (gristmill setrep), then decommission`,
+      : `without ${node.node} ${left === 1 ? '1 datanode is' : `${left} datanodes are`} in service, and ` +
+        `${blocks === 1 ? '1 block wants' : `${blocks} blocks want`} up to ${target} replicas on as many; add datanodes, or lower the replication of those files (gristmill setrep), then decommission`,
     { details: { node: node.node, left, target, blocks } })
   }
 

@@ -5,6 +5,7 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { formatDuration, parseDuration } from '../../../src/base/units.ts'
 import type { NodeStatus } from '../../../src/protocol/admin.ts'
+import { readCluster } from '../../discovery/running.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { formatCount, plural } from '../display.ts'
@@ -28,7 +29,7 @@ function spell(text: string): number {
 export const decommission: CommandSpec = {
   name: 'decommission', args: '<node>',
   about: 'copy the blocks of a datanode elsewhere',
-  notes: `${named}\nIts blocks are copied to other datanodes; afterwards it can be switched off. Meanwhile it serves reads and gets no new blocks or tasks. Interrupting --wait does not stop the decommission; recommission does.`,
+  notes: `${named}\nIts blocks are copied to other datanodes; afterwards it can be switched off. Meanwhile it serves reads and gets no new blocks or tasks. Interrupting --wait does not stop the decommission; recommission does.\nTo remove a datanode of "gristmill up" for good, end its process then, take it off the list with "gristmill forget", remove its directory, and give its "up" the new number (--datanodes).`,
   options: [wait],
   examples: [['gristmill decommission 10.0.0.7:8621 --wait', 'afterwards it can be switched off']],
   run: runDecommission,
@@ -70,6 +71,20 @@ async function runForget(context: CommandContext, [name]: readonly string[], { f
   await saidPlainly(mill.nodes.forget(name!, { force, signal: context.signal }))
   if (context.json) return context.printer.json({ forgotten: name })
   await context.printer.line(`${context.printer.name(name!)} is forgotten`)
+  const again = await startedAgain(context, name!)
+  if (again)
+    context.printer.note(
+      `"gristmill up" starts it again: to take it away for good, remove ${context.printer.name(again.dir)}, and give "up" the new number of datanodes (--datanodes ${again.others})`,
+    )
+}
+
+/** Directory of a datanode that `up` of this home has started, and how many others that has. */
+async function startedAgain(context: CommandContext, name: string): Promise<{ readonly dir: string; readonly others: number } | undefined> {
+  const { disk } = await context.world()
+  const running = await readCluster(disk, (await context.settings()).home).catch(() => undefined)
+  const nodes = (running?.processes ?? []).filter(({ role }) => role === 'datanode')
+  const node = nodes.find(({ id, address }) => id === name || address === name)
+  return node && { dir: node.dir, others: nodes.length - 1 }
 }
 
 async function runDecommission(context: CommandContext, [name]: readonly string[], { wait = false }: { wait?: boolean }): Promise<void> {

@@ -270,3 +270,16 @@ test('the datanodes of `up` share the processor, unless their slots are given', 
     (await planOf({ home, datanodes, ...given !== undefined && { slots: given } }, {}, cores)).settings.slots
   expect(await Promise.all([slots(8, 3), slots(2, 3), slots(2, 1), slots(8, 3, 5), slots(8, 3, 0)])).toEqual([2, 1, 2, 5, 0])
 })
+
+test('of fewer datanodes than there were, those with blocks are started', async () => {
+  for (const name of ['datanode2', 'datanode3']) {
+    await stamp(`${home}/cluster/${name}`, 'c')
+    await fs.mkdir(`${home}/cluster/${name}/blocks/00`, { recursive: true })
+    await fs.writeFile(`${home}/cluster/${name}/blocks/00/1`, '')
+  }
+  await stamp(`${home}/cluster/namenode`, 'c')
+  const datanodesOf = async (datanodes: number) => (await planOf({ home, datanodes }, { datanodes })).datanodes
+  expect(await datanodesOf(2)).toEqual(['datanode2', 'datanode3'])
+  expect(await datanodesOf(3)).toEqual(['datanode1', 'datanode2', 'datanode3'])
+  expect(await datanodesOf(1)).toEqual(['datanode2', 'datanode3'])
+})
