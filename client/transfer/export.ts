@@ -7,7 +7,7 @@ import { GristmillError } from '../../src/base/errors.ts'
 import type { ClusterId } from '../../src/base/ids.ts'
 import { nameOf } from '../../src/base/paths.ts'
 import { Semaphore } from '../../src/base/queue.ts'
-import type { FilePart, OutsideLog, OutsideSink } from '../../src/connector/connector.ts'
+import { StageAgain, type FilePart, type OutsideLog, type OutsideSink } from '../../src/connector/connector.ts'
 import type { FileClient } from '../../src/file/client.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
 import type { Transferred } from './import.ts'
@@ -68,12 +68,18 @@ export async function exportFiles(deps: ExportDeps, exporting: Exporting): Promi
     })
   await sink.sweep(token, parts, signal)
   let staged: readonly unknown[] = []
-  try {
+  const moved = async (): Promise<Transferred> => {
     const { receipts, bytes } = await stageAll(deps, exporting, token, parts)
     staged = receipts
     // From here on nothing is aborted: what a failed commit has made visible belongs to this token, and the next try completes it.
     await sink.commit(token, receipts, before, signal)
     return { files: parts.length, bytes, unchanged: 0 }
+  }
+  try {
+    return await moved().catch((error: unknown) => {
+      if (error instanceof StageAgain) return moved()
+      throw error
+    })
   } catch (error) {
     if (isOnce) await sink.discard(token, staged)
     throw error

@@ -12,6 +12,8 @@
 //          one part may stage at the same time; each has a receipt of its own, and those that are not committed leave no trace for readers.
 //   commit makes the parts of these receipts visible, and stores the token of the commit at the destination. Called again with the same
 //          token, by any process, it completes what is missing and changes nothing else: a commit whose reply was lost is repeated.
+//          One that finds an item wrong that `stage` has taken, as a key that comes twice, may throw StageAgain, once: the caller stages
+//          the parts again, and the sink looks at each item as it comes, and names the one that is wrong.
 //   abort  drops what was staged, but for what a repeat can go on from. It never throws; what it cannot drop is listed in the
 //          connector's guide.
 //   discard  drops that, too: content that was made for this output alone, as the rows of a query, is never sent again.
@@ -50,6 +52,9 @@ export interface Committed {
   /** Names of the parts that it has made visible. */
   readonly parts: readonly string[]
 }
+
+/** Nothing is committed, and nothing is staged. */
+export class StageAgain extends Error {}
 
 export interface OutsideSink<Part, Item, Receipt> {
   readonly shown: string

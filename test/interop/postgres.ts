@@ -1,6 +1,7 @@
 // A real PostgreSQL, started here from the packages of the system: tables are imported under one snapshot, and rows are exported by swap,
 // append and upsert. Skipped, with a line that says so, where there is no server or no client package.
 
+import { randomBytes } from 'node:crypto'
 import { deepStrictEqual as equal, match, ok, rejects } from 'node:assert/strict'
 import type { Mill } from '../../client/index.ts'
 import { exportFiles } from '../../client/transfer/export.ts'
@@ -172,7 +173,10 @@ async function badInput(bench: Bench): Promise<void> {
   await fails('{"player":"x","points":1}\n\\.\n{"player":"y","points":7}\n', '/b10.jsonl', /^b10\.jsonl, line 2: it begins with/)
   await fails('{"player":"x","points":1}\n[1]\n', '/b11.jsonl', /^b11\.jsonl, line 2/)
   await fails('player,points\nx,-1\n', '/b2.csv', /check constraint/)
-  await fails('player,points\nx,1\nx,2\n', '/b3.csv', /duplicate key.*\(player\)=\(x\)/)
+  await fails('player,points\nx,1\nx,2\n', '/b3.csv', /^b3\.csv, line 3: duplicate key.*\(player\)=\(x\)/)
+  const long = randomBytes(6000).toString('base64')
+  await fails(`player,points\nx,1\n${long},2\n`, '/b12.csv', /^b12\.csv, line 3: index row size \d+ exceeds/)
+  await fails('{"player":"x","points":1}\n{"player":"x","points":2}\n', '/b13.jsonl', /^b13\.jsonl: .*duplicate key.*\(player\)=\(x\)/)
   await fails('player,none\nx,1\n', '/b4.csv', /column "none"/)
   await fails('{"player":"x","none":1}\n', '/b5.jsonl', /no column "none"/)
   await fails('{"player":\n', '/b6.jsonl', /json/)

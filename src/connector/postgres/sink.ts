@@ -10,11 +10,12 @@
 import { GristmillError, hasCode } from '../../base/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { OpenPostgres, PostgresConnection } from '../../ports/postgres.ts'
-import { checkHeader, type Committed, type FilePart, type OutsideSink } from '../connector.ts'
+import { checkHeader, StageAgain, type Committed, type FilePart, type OutsideSink } from '../connector.ts'
 import { LineRate } from '../linerate.ts'
 import { CopyText } from './copytext.ts'
 import { headed } from './header.ts'
 import { inFile, JsonDocuments } from './documents.ts'
+import { buildIndexes, isOfRows } from './indexes.ts'
 import { literal, qualified, quoted, type TableAddress } from './names.ts'
 import { takeNumbers } from './numbers.ts'
 import { closeStage } from './rights.ts'
@@ -54,6 +55,8 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
   /** The table, quoted. */
   readonly #live: string
   readonly #pace: LineRate | undefined
+  /** Rows do not fit into an index: the next ones are looked at as they come, and the server names the line. */
+  #isChecking = false
 
   /** Throws EINVAL for an upsert without a key. */
   constructor(deps: SinkDeps, address: TableAddress, options: SinkOptions) {
@@ -108,13 +111,16 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       }
       const rows = this.#pace?.lines(items, signal) ?? items
       await (kind === 'csv' ? this.#copyCsv(connection, token, name, rows) : this.#copyJson(connection, token, name, rows))
-      await connection.query('COMMIT')
+      // Keys that are deferred are looked at here.
+      await connection.query('COMMIT').catch((error: unknown) => { throw inFile(error, name, 0) })
       return { name }
     }, signal)
   }
 
   async commit(token: string, receipts: readonly TableReceipt[], _before: Committed | undefined, signal?: AbortSignal): Promise<void> {
+    const stage = this.#own(stageName(token))
     const committing = this.#with(async connection => {
+      if (this.#options.mode === 'swap') await buildIndexes(connection, { live: this.#live, stage, shown: this.shown })
       await connection.query('BEGIN')
       await connection.query(`SET LOCAL lock_timeout = ${lockMs}`)
       // One commit at a time, for all tables of the schema; a repeat waits for the one before it.
@@ -123,7 +129,6 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       const [[staged] = []] = await connection.query(`SELECT count(*) FROM ${this.#own('_gristmill_parts')} WHERE token = $1`, [token])
       if (Number(staged) !== receipts.length)
         throw new GristmillError('ESTALE', `${this.shown}: ${staged} of ${receipts.length} parts are staged; begin again`)
-      const stage = this.#own(stageName(token))
       const [[rows] = []] = await connection.query(`SELECT count(*) FROM ${stage}`)
       if (this.#options.mode === 'swap') await swapIn(connection, this.#address, stage)
       else await this.#add(connection, stage)
@@ -139,8 +144,11 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     }, signal)
     await committing.catch(async (error: unknown) => {
       // The staged rows are of no use to a repeat.
-      if (this.#options.mode === 'swap' && hasCode(error, 'ESTALE')) await this.discard(token)
-      throw error
+      if (this.#options.mode !== 'swap' || !hasCode(error, 'ESTALE') && !isOfRows(error)) throw error
+      await this.discard(token)
+      if (!isOfRows(error) || this.#isChecking) throw error
+      this.#isChecking = true
+      throw new StageAgain('', { cause: error })
     })
   }
 
@@ -200,8 +208,9 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
   }
 
   /**
-   * A swap makes the table that will take the name, with its keys, indexes and checks: rows that break them fail when they are staged. It
-   * is refused here, with nothing written, if the table has what a new one would not have.
+   * A swap makes the table that will take the name, with its checks: rows that break them fail when they are staged. Its indexes are built
+   * by the commit, unless rows have not fitted into them. It is refused here, with nothing written, if the table has what a new one would
+   * not have.
    */
   async #makeStage(connection: PostgresConnection, token: string): Promise<void> {
     const stage = this.#own(stageName(token))
@@ -210,7 +219,7 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
     if (mode === 'upsert') await this.#dropUnmarked(connection, token)
     const [found] = await connection.query('SELECT 1 FROM pg_class WHERE oid = to_regclass($1)', [stage])
     if (found) return void await connection.query('COMMIT')
-    if (mode === 'swap') await createStage(connection, this.#address, stage)
+    if (mode === 'swap') await createStage(connection, this.#address, { stage, isBare: !this.#isChecking })
     else {
       const given = mode === 'upsert' ? `, ${givenDefinition}` : ''
       await connection.query(`CREATE TABLE ${stage} (LIKE ${this.#live} INCLUDING DEFAULTS INCLUDING GENERATED${given})`)

@@ -7,31 +7,57 @@ import { GristmillError, hasCode, type ErrorCode } from '../../base/errors.ts'
 import type { PostgresConnection } from '../../ports/postgres.ts'
 import { describe, differenceOf } from './description.ts'
 import { heldBy } from './held.ts'
+import { createIndexes, dropIndexes } from './indexes.ts'
 import { asideName, qualified, quoted, type TableAddress } from './names.ts'
 import { goOn } from './numbers.ts'
 import { swapPartNames } from './partnames.ts'
 import { giveProperties } from './properties.ts'
 import { giveRights } from './rights.ts'
 
-/**
- * Makes an empty stage, which has the properties that rows are stored by. Throws EINVAL for a table that a swap would change, before any
- * row is sent. `stage`: quoted.
- */
-export async function createStage(connection: PostgresConnection, address: TableAddress, stage: string): Promise<void> {
-  const live = qualified(address.schema, address.table)
-  await checkFree(connection, address)
-  const difference = await rehearsed(connection, live, stage).catch((error: unknown) => {
-    if (!hasCode(error, 'EACCES') && !hasCode(error, 'EINVAL')) throw error
-    const { code, message } = error as GristmillError
-    throw refused(address, `the server does not give another table its properties: ${message}`, { code, cause: error })
-  })
-  if (difference !== undefined) throw refused(address, `the new table would not have this as the table before: ${difference}`)
+interface NewStage {
+  /** Quoted. */
+  readonly stage: string
+  /** Its indexes are built when its rows are there (indexes.ts). */
+  readonly isBare: boolean
 }
 
-async function rehearsed(connection: PostgresConnection, live: string, stage: string): Promise<string | undefined> {
+/**
+ * Makes an empty stage, which has the properties that rows are stored by. Throws EINVAL for a table that a swap would change, before any
+ * row is sent.
+ */
+export async function createStage(connection: PostgresConnection, address: TableAddress, { stage, isBare }: NewStage): Promise<void> {
+  await checkFree(connection, address)
+  if (isBare) {
+    await connection.query('SAVEPOINT gristmill_stage')
+    if (await refusal(connection, address, { stage, isBare }) === undefined) return
+    // An index that another statement does not make again may be one that LIKE makes.
+    await connection.query('ROLLBACK TO SAVEPOINT gristmill_stage')
+  }
+  const found = await refusal(connection, address, { stage, isBare: false })
+  if (found) throw found
+}
+
+async function refusal(connection: PostgresConnection, address: TableAddress, rehearsal: NewStage): Promise<GristmillError | undefined> {
+  try {
+    const difference = await rehearsed(connection, qualified(address.schema, address.table), rehearsal)
+    if (difference === undefined) return undefined
+    return refused(address, `the new table would not have this as the table before: ${difference}`)
+  } catch (error) {
+    if (!hasCode(error, 'EACCES') && !hasCode(error, 'EINVAL')) throw error
+    const { code, message } = error as GristmillError
+    return refused(address, `the server does not give another table its properties: ${message}`, { code, cause: error })
+  }
+}
+
+async function rehearsed(connection: PostgresConnection, live: string, { stage, isBare }: NewStage): Promise<string | undefined> {
   await createLike(connection, live, stage)
   await goOn(connection, live, stage)
+  if (isBare) await dropIndexes(connection, { live, stage })
   await connection.query('SAVEPOINT gristmill_rehearsal')
+  if (isBare) {
+    await createIndexes(connection, { live, stage })
+    await giveProperties(connection, { live, stage }, 'settings')
+  }
   for (const step of ['persistence', 'character', 'owner'] as const) await giveProperties(connection, { live, stage }, step)
   await giveRights(connection, { live, stage })
   const difference = differenceOf(await describe(connection, live), await describe(connection, stage), { withNames: false })
@@ -48,7 +74,10 @@ async function createLike(connection: PostgresConnection, live: string, stage: s
   await giveProperties(connection, { live, stage }, 'settings')
 }
 
-/** `stage`: quoted. Throws EINVAL for a table that others hold by its identity, ESTALE for one that has changed since the rehearsal. */
+/**
+ * REQUIRES: the indexes of the stage are built. `stage`: quoted. Throws EINVAL for a table that others hold by its identity, ESTALE for one
+ * that has changed since the rehearsal.
+ */
 export async function swapIn(connection: PostgresConnection, address: TableAddress, stage: string): Promise<void> {
   const { schema, table, shown } = address
   const live = qualified(schema, table)

@@ -2,6 +2,7 @@
 // of them. That a server does what they say is tested by test/interop/postgreskept.ts.
 
 import { expect, test } from 'vitest'
+import { GristmillError } from '../../../../src/base/errors.ts'
 import { differenceOf, type Description } from '../../../../src/connector/postgres/description.ts'
 import { asideName, tableAddressOf } from '../../../../src/connector/postgres/names.ts'
 import { grantsOf, type Right } from '../../../../src/connector/postgres/rights.ts'
@@ -132,6 +133,33 @@ test('a table that a swap would change is refused when its stage is made, and no
   expect(of.at(/CREATE TABLE .* \(LIKE "public"."grain" INCLUDING ALL\)/)).toBeGreaterThan(0)
   expect(of.at(/^COMMIT|^COPY|^INSERT/)).toBe(-1)
   expect(of.statements.at(-1)).toBe('close')
+})
+
+test('indexes are built when the rows are there; rows that do not fit into them are staged again, into a table that has them', async () => {
+  const duplicate = new GristmillError('EINVAL', 'PostgreSQL: twice', { details: { sqlstate: '23505', reason: 'twice' } })
+  const of = serverOf([
+    [/^SELECT relkind/, [['r']]], [/^INSERT INTO .*_gristmill_parts/, [['a.csv']]], [/count.*_gristmill_parts/, [['1']]],
+    [/ALTER TABLE %s DROP CONSTRAINT/, [['DROP INDEX of_stage']]], [/, missing AS/, [['CREATE UNIQUE INDEX of_stage']]],
+    [/^CREATE UNIQUE/, () => {
+      if (of.at(/^COPY/) < 0) return []
+      throw duplicate
+    }],
+  ])
+  const status = { path: '/grain.csv', id: 7, type: 'file', length: 4, mtimeMs: 1 } as never
+  await expect(exportFiles({
+    cluster: 'c' as never, list: async function* () {},
+    files: { locate: async () => ({ status }) as never, read: (() => text('n\n1\n')) as never },
+  }, {
+    sink: new PostgresRows({ open: async () => of.connection, clock }, address, { mode: 'swap' }),
+    from: status, overwrite: false, parallel: 1,
+  })).rejects.toMatchObject({ code: 'EINVAL', message: 'postgres://h/shop/public.grain (swap): twice' })
+  // Made to see whether it can be, before the rows; and for good, behind them.
+  const all = (form: RegExp): number[] => of.statements.flatMap((sql, i) => (form.test(sql) ? [i] : []))
+  const [dropped, made, copied] = [all(/^DROP INDEX/), all(/^CREATE UNIQUE/), all(/^COPY/)]
+  expect([dropped.length, made.length, copied.length]).toEqual([1, 3, 2])
+  const order = [dropped[0], made[0], copied[0], made[1], of.at(/; DROP TABLE IF EXISTS/), copied[1], made[2]]
+  expect(order).toEqual([...order].sort((a, b) => a! - b!))
+  expect(of.at(/RENAME/)).toBe(-1)
 })
 
 test('a file whose writer has said that it has no row of names is refused, and none of its rows is taken for one', async () => {
