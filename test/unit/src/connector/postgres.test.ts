@@ -68,6 +68,18 @@ test.each([
   }
 })
 
+test('records are counted in pieces with and without quotes, wherever a piece ends', async () => {
+  // Long runs without a quote, and long runs with some.
+  const records = Array.from({ length: 3000 }, (_, i) => (i % 1000 < 700 ? `${i},${'y'.repeat(i % 40)}` : `"${i}\n",\\.`))
+  const text = `${'\n'.repeat(3000)}${records.join('\n')}\n\\.\n`
+  for (const size of [1, 3, 7, 1000, 1015, 1016, 1017, 1020, 4096, 70_000]) {
+    const copy = new CopyText()
+    const pieces = await Array.fromAsync(copy.csv(cut(text, size)))
+    expect(Buffer.concat(pieces).toString() === `${text.slice(0, -3)}"\\."\n`).toBe(true)
+    expect(copy.records).toBe(6001)
+  }
+})
+
 test('blank lines between lines of JSON are sent empty, and a line that would end the data is refused', async () => {
   const text = '{"a":" \\. "}\n \t\n\r\n  {"a":2} \r\n{"a":"\r\r\n \r{}'
   for (let size = 1; size <= text.length; size++) {
