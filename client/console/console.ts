@@ -81,6 +81,7 @@ export class Console implements GatewayDialect {
     this.#deps.trust.checkHost(exchange)
     const url = URL.parse(exchange.target, 'http://console')
     if (!url) throw new GristmillError('EINVAL', 'the path of the request is not a valid URL')
+    exchange.operation = url.pathname.startsWith('/api/') ? 'api' : 'page'
     if (url.pathname.startsWith('/api/')) return this.#answerApi(exchange, url)
     if (exchange.method !== 'GET' && exchange.method !== 'HEAD')
       throw new GristmillError('EINVAL', `the console does not answer ${exchange.method} here`)

@@ -35,6 +35,10 @@ export class Exchange {
   /** Address of the peer of this connection, which may be a proxy. */
   readonly peer: string
   readonly signal: AbortSignal
+  /** Name of the operation, once the dialect knows it: one of a few words. */
+  operation: string | undefined
+  /** Bytes of the request's body that the dialect has read. */
+  receivedBytes = 0
   /** Bytes of the answer's body. */
   sentBytes = 0
   readonly #identified: ExchangeDeps['identified']
@@ -76,7 +80,8 @@ export class Exchange {
   /** True once the head of the answer was sent: no other answer can be given. */
   get begun(): boolean { return this.#response.headersSent }
 
-  get status(): number { return this.#response.statusCode }
+  /** 499 if the client has gone before the head of its answer was sent, as in the logs of nginx. */
+  get status(): number { return this.begun ? this.#response.statusCode : 499 }
 
   /** User of the request, as the access log has it. */
   get user(): string | undefined { return this.#user }
@@ -113,6 +118,7 @@ export class Exchange {
         const piece = incoming.take()
         if (piece) {
           this.signal.throwIfAborted()
+          this.receivedBytes += piece.length
           yield piece
           if (reuse) release(piece)
           continue

@@ -9,6 +9,7 @@ import type { Certificate } from './certificate.ts'
 import type { GatewayDialect } from './dialect.ts'
 import { Trust } from './identity.ts'
 import { Listener } from './listener.ts'
+import { DialectNumbers, type GatewayNumbers, type ServerLoad, type ShownMetrics } from './numbers.ts'
 import { UserPasswords } from './userpasswords.ts'
 import { Users, type Mills } from './users.ts'
 
@@ -27,10 +28,13 @@ export interface DialectDeps {
 type MakeDialect = (deps: DialectDeps) => GatewayDialect
 
 /** A server with a port of its own. */
-export interface GatewayServer {
+interface PortServer {
   readonly address: string
   stop(): Promise<void>
 }
+
+/** One of a protocol that is not HTTP. */
+export interface StreamServer extends PortServer { readonly load: ServerLoad }
 
 interface GatewayDeps {
   readonly world: Pick<World, 'clock' | 'log' | 'net'>
@@ -38,6 +42,8 @@ interface GatewayDeps {
   readonly access?: AccessLog | undefined
   /** Serves TLS; default: plain HTTP. Stopped with the gateway. */
   readonly certificate?: Certificate | undefined
+  /** Makes the text of /metrics; default: there is none. */
+  readonly metrics?: ((numbers: GatewayNumbers) => ShownMetrics) | undefined
 }
 
 interface GatewayOptions {
@@ -46,21 +52,23 @@ interface GatewayOptions {
   /** Dialects with the port of each; 0: any free port. `orAny`: any free port serves, if that one is taken. */
   readonly dialects: readonly { readonly make: MakeDialect; readonly port: number; readonly orAny?: boolean | undefined }[]
   /** Servers of protocols that are not HTTP. */
-  readonly servers?: readonly { readonly start: (deps: DialectDeps) => Promise<GatewayServer> }[] | undefined
+  readonly servers?: readonly { readonly name: string; readonly start: (deps: DialectDeps) => Promise<StreamServer> }[] | undefined
   readonly exchangesMax?: number | undefined
   readonly stallMs?: number | undefined
 }
 
 export class Gateway {
   readonly #users: Users
-  readonly #listeners: readonly GatewayServer[]
+  readonly #listeners: readonly PortServer[]
   readonly #certificate: Certificate | undefined
 
   /** Takes over `mills`, which it closes when it stops or does not start. Throws EADDRINUSE, EACCES, CONFIG_INVALID. */
-  static async start({ world, mills, access, certificate }: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
+  static async start({ world, mills, access, certificate, metrics }: GatewayDeps, options: GatewayOptions): Promise<Gateway> {
     const { host, proxies, dialects, servers = [], exchangesMax, stallMs } = options
     const users = new Users(mills)
-    const listeners: GatewayServer[] = []
+    const listeners: PortServer[] = []
+    const counted = { dialects: [] as DialectNumbers[], servers: [] as { name: string; load: ServerLoad }[] }
+    const shown = metrics?.(counted)
     try {
       const trust = new Trust({ host, proxies, encrypted: certificate !== undefined })
       const passwords = new UserPasswords({ clock: world.clock, find: name => mills.password(name) })
@@ -70,14 +78,20 @@ export class Gateway {
       }
       for (const { make, port, orAny = false } of dialects) {
         const dialect = make(services)
-        const deps = { clock: world.clock, log: world.log, net: world.net, dialect, access, certificate }
+        const numbers = new DialectNumbers(dialect.name)
+        counted.dialects.push(numbers)
+        const deps = { clock: world.clock, log: world.log, net: world.net, dialect, access, certificate, numbers, metrics: shown }
         const startAt = (at: number): Promise<Listener> => Listener.start(deps, { host, port: at, exchangesMax, stallMs })
         listeners.push(await startAt(port).catch((error: unknown) => {
           if (!orAny || !hasCode(error, 'EADDRINUSE')) throw error
           return startAt(0)
         }))
       }
-      for (const { start } of servers) listeners.push(await start(services))
+      for (const { name, start } of servers) {
+        const server = await start(services)
+        listeners.push(server)
+        counted.servers.push({ name, get load() { return server.load } })
+      }
       return new Gateway(users, { listeners, certificate })
     } catch (error) {
       await Promise.all(listeners.map(listener => listener.stop()))
@@ -88,7 +102,7 @@ export class Gateway {
   }
 
   private constructor(users: Users,
-    { listeners, certificate }: { listeners: readonly GatewayServer[]; certificate: Certificate | undefined }) {
+    { listeners, certificate }: { listeners: readonly PortServer[]; certificate: Certificate | undefined }) {
     this.#users = users
     this.#listeners = listeners
     this.#certificate = certificate

@@ -5,6 +5,7 @@
 
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Server as TlsServer } from 'node:tls'
 import { asError, GristmillError, hasCode } from '../../src/base/errors.ts'
 import { limits } from '../../src/base/limits.ts'
@@ -16,6 +17,7 @@ import type { AccessLog } from './accesslog.ts'
 import type { Certificate } from './certificate.ts'
 import type { GatewayDialect } from './dialect.ts'
 import { Exchange } from './exchange.ts'
+import type { DialectNumbers, ShownMetrics } from './numbers.ts'
 import { RequestPlaces } from './places.ts'
 
 interface ListenerDeps {
@@ -26,6 +28,10 @@ interface ListenerDeps {
   readonly access?: AccessLog | undefined
   /** Serves TLS; default: plain HTTP. */
   readonly certificate?: Certificate | undefined
+  /** Counts requests and connections. */
+  readonly numbers?: DialectNumbers | undefined
+  /** Answers /metrics; default: it is a path as any other. */
+  readonly metrics?: ShownMetrics | undefined
 }
 
 export interface ListenerOptions {
@@ -63,6 +69,7 @@ export class Listener {
     http.server.on('checkContinue', take)
     // As S3 does: another expectation counts as none (RFC 9110, 10.1.1).
     http.server.on('checkExpectation', take)
+    http.server.on('connection', socket => { listener.#count(socket) })
     const service = { http, known: listener.#known, rawTargets: true } as const
     listener.#listening = await deps.net.listen(service, { host: options.host, port: options.port })
     return listener
@@ -104,7 +111,7 @@ export class Listener {
       this.#places.settle(of, isKnown)
     }
     const exchange = new Exchange({ clock, request: request.raw, response: reply.raw, identified }, { target, ...this.#times })
-    const atMs = clock.now()
+    const [atMs, begunMs] = [clock.now(), clock.mono()]
     void exchange.closed().then(() => {
       const { method, peer, user, status, sentBytes: bytes, headers } = exchange
       this.#deps.access?.({
@@ -112,13 +119,31 @@ export class Listener {
         agent: headers['user-agent'],
       })
     })
+    const { metrics, numbers } = this.#deps
     // A signed request means a bucket of this name.
-    if ((target === '/healthz' || target === '/readyz') && request.raw.headers.authorization === undefined) return void this.#tell(exchange)
+    if (request.raw.headers.authorization === undefined) {
+      if (target === '/healthz' || target === '/readyz') return void this.#tell(exchange)
+      if (target === '/metrics' && metrics) return void showMetrics(exchange, metrics)
+    }
+    if (numbers) {
+      numbers.inFlight++
+      void exchange.closed().then(() => {
+        numbers.inFlight--
+        numbers.record(exchange, clock.mono() - begunMs)
+      })
+    }
     this.#running.add(exchange)
     void this.#answer(exchange).finally(() => {
       this.#running.delete(exchange)
       this.#places.leave(exchange)
     })
+  }
+
+  #count(socket: Socket): void {
+    const { numbers } = this.#deps
+    if (!numbers) return
+    numbers.connections++
+    socket.once('close', () => { numbers.connections-- })
   }
 
   /** Open to all, for load balancers: it says nothing but whether to send requests here. */
@@ -144,6 +169,11 @@ export class Listener {
       await dialect.refuse(exchange, error).catch(() => exchange.destroy())
     }
   }
+}
+
+/** Open to all, as at the other servers: it holds numbers only, and scrapers cannot sign. */
+async function showMetrics(exchange: Exchange, { type, text }: ShownMetrics): Promise<void> {
+  await exchange.send(200, { 'content-type': type }, await text()).catch(() => exchange.destroy())
 }
 
 interface Asked { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly target: string }

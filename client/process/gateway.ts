@@ -1,6 +1,6 @@
 // `gristmill gateway`: runs a gateway in this process until a signal. It is ready once it has reached the cluster and listens.
 
-import { GristmillError } from '../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { address } from '../../src/base/ids.ts'
 import { isLoopback } from '../../src/base/loopback.ts'
 import { normalise } from '../../src/base/paths.ts'
@@ -13,7 +13,8 @@ import { portDefaults } from '../discovery/locate.ts'
 import type { AccessLog } from '../gateway/accesslog.ts'
 import type { Certificate } from '../gateway/certificate.ts'
 import type { GatewayDialect } from '../gateway/dialect.ts'
-import type { DialectDeps, GatewayServer } from '../gateway/gateway.ts'
+import type { DialectDeps, StreamServer } from '../gateway/gateway.ts'
+import type { GatewayNumbers, ShownMetrics } from '../gateway/numbers.ts'
 import type { Mills } from '../gateway/users.ts'
 import { askedPorts } from './askedports.ts'
 import { hostDefault, untilAborted, type ServerRun } from './run.ts'
@@ -25,11 +26,13 @@ export async function runGateway(run: ServerRun, open: () => Promise<Mills>): Pr
   checkExposed(settings, host)
   askedPorts(settings)
   const proxies = networks(settings.trustedProxies ?? [])
-  const [{ Gateway }, dialects, access] = await Promise.all([import('../gateway/gateway.ts'), dialectsOf(run), accessLogOf(settings)])
+  const [{ Gateway }, dialects, access, metrics] =
+    await Promise.all([import('../gateway/gateway.ts'), dialectsOf(run), accessLogOf(settings), metricsOf(world)])
   const certificate = await certificateOf(run)
   const mills = await open()
   const servers = await serversOf(run, { host, certificate })
-  const gateway = await Gateway.start({ world, mills, access, certificate }, { host, proxies, dialects, servers })
+  const gateway = await Gateway.start({ world, mills, access, certificate, metrics }, { host, proxies, dialects, servers })
+  await tellMissingRoot(run, mills)
   const scheme = certificate ? 'https' : 'http'
   try {
     const [first = ''] = gateway.addresses
@@ -45,6 +48,11 @@ export async function runGateway(run: ServerRun, open: () => Promise<Mills>): Pr
   } finally {
     await gateway.stop()
   }
+}
+
+async function metricsOf({ clock }: Pick<World, 'clock'>): Promise<(numbers: GatewayNumbers) => ShownMetrics> {
+  const [{ shownMetrics }, { exposeProcess }] = await Promise.all([import('../gateway/metrics.ts'), import('./metrics.ts')])
+  return numbers => shownMetrics(numbers, { clock, more: exposeProcess })
 }
 
 /** undefined: plain HTTP. */
@@ -73,7 +81,7 @@ const servesWebHdfs = ({ webhdfs, s3, pg, console: pages }: Settings): boolean =
 async function serversOf(
   { settings: { pg: port }, world: { clock, random, log, net, openDatabase } }: ServerRun,
   { host, certificate }: { readonly host: string; readonly certificate: Certificate | undefined },
-): Promise<{ readonly name: string; readonly start: (deps: DialectDeps) => Promise<GatewayServer> }[]> {
+): Promise<{ readonly name: string; readonly start: (deps: DialectDeps) => Promise<StreamServer> }[]> {
   if (port === undefined) return []
   const { PgServer } = await import('../gateway/pg/server.ts')
   return [{
@@ -118,6 +126,25 @@ function rootOf(path: string): string {
     return normalise(path)
   } catch (error) {
     throw new GristmillError('CONFIG_INVALID', `--s3-root is no path of the cluster: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+/**
+ * A gateway may start before its root is made, with its cluster: its operator learns that each bucket is missing until then. Any other
+ * fault is that of the requests.
+ */
+async function tellMissingRoot({ settings: { s3, s3Root = '/' }, world: { log } }: ServerRun, mills: Mills): Promise<void> {
+  const root = rootOf(s3Root)
+  if (s3 === undefined || root === '/') return
+  const mill = mills.of(mills.own)
+  try {
+    const { type } = await mill.status(root)
+    if (type !== 'directory') log.warn(`${root} (--s3-root) is a file: this gateway has no buckets`, { root })
+  } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR'))
+      log.warn(`${root} (--s3-root) does not exist yet: this gateway has no buckets until it is created (gristmill mkdir ${root})`, { root })
+  } finally {
+    await mill.close()
   }
 }
 

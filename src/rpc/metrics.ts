@@ -3,20 +3,10 @@
 
 import { Registry } from 'prom-client'
 import type { Clock } from '../ports/clock.ts'
+import { Durations, type Samples } from './durations.ts'
 
 export { Registry }
-
-/** Seconds. From a lookup in memory (0.1 ms) to a long poll. */
-const bucketBounds = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30] as const
-
-interface MetricSample {
-  /** For a histogram: the name with `_bucket`, `_sum` or `_count`. */
-  readonly metricName?: string
-  readonly labels: Readonly<Record<string, string | number>>
-  readonly value: number
-}
-
-export type Samples = MetricSample[]
+export type { Samples }
 
 interface Metric {
   /** With the unit at its end: `_bytes`, `_seconds`; `_total` for counters. */
@@ -54,51 +44,22 @@ export function shownAtMost(registry: Pick<Registry, 'metrics'>, clock: Pick<Clo
   }
 }
 
-/** Numbers of one message. */
-export class CallMetrics {
+/** Numbers of one message. Outcomes: 'ok' or an error code. */
+export class CallMetrics extends Durations {
   readonly message: string
-  readonly buckets = new Float64Array(bucketBounds.length + 1)
-  readonly codes = new Map<string, number>()
-  seconds = 0
-  count = 0
 
-  constructor(message: string) { this.message = message }
-
-  /** `code`: 'ok' or an error code. */
-  record(code: string, ms: number): void {
-    const seconds = ms / 1000
-    this.seconds += seconds
-    this.count++
-    let bucket = 0
-    while (bucket < bucketBounds.length && seconds > bucketBounds[bucket]!) bucket++
-    this.buckets[bucket]!++
-    this.codes.set(code, (this.codes.get(code) ?? 0) + 1)
+  constructor(message: string) {
+    super()
+    this.message = message
   }
 }
 
 /** Registers `calls`; their values are read when the registry is scraped. */
 export function exposeCalls(registry: Registry, calls: readonly CallMetrics[], inFlight: () => number): void {
   expose(registry, { name: 'gristmill_calls_total', help: 'Calls answered', type: 'counter', labels: ['message', 'code'] }, () =>
-    calls.flatMap(({ message, codes }) => [...codes].map(([code, value]) => ({ labels: { message, code }, value }))))
-  expose(
-    registry,
-    { name: 'gristmill_call_seconds', help: 'Time from the parsed request to its answer', type: 'histogram', labels: ['message'] },
-    () => calls.flatMap(histogram),
-  )
+    calls.flatMap(({ message, outcomes }) => [...outcomes].map(([code, value]) => ({ labels: { message, code }, value }))))
+  const seconds = 'gristmill_call_seconds'
+  expose(registry, { name: seconds, help: 'Time from the parsed request to its answer', type: 'histogram', labels: ['message'] }, () =>
+    calls.flatMap(each => each.samples(seconds, { message: each.message })))
   expose(registry, { name: 'gristmill_calls_in_flight', help: 'Calls in progress', type: 'gauge' }, inFlight)
-}
-
-function histogram({ message, buckets, seconds, count }: CallMetrics): Samples {
-  if (count === 0) return []
-  let sum = 0
-  const bars = bucketBounds.map((le, i) => {
-    sum += buckets[i]!
-    return { metricName: 'gristmill_call_seconds_bucket', labels: { message, le }, value: sum }
-  })
-  return [
-    ...bars,
-    { metricName: 'gristmill_call_seconds_bucket', labels: { message, le: '+Inf' }, value: count },
-    { metricName: 'gristmill_call_seconds_sum', labels: { message }, value: seconds },
-    { metricName: 'gristmill_call_seconds_count', labels: { message }, value: count },
-  ]
 }

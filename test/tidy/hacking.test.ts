@@ -106,9 +106,9 @@ test('the ranks that ARCHITECTURE shows for the rooms of namenode, datanode and 
   }
 })
 
-test('every metric that a guide names is one of a namenode, a datanode or any server', () => {
+test('every metric that a guide names is one of a namenode, a datanode, a gateway or any server', () => {
   const exposed = new Set(
-    ['namenode/admin/status.ts', 'datanode/metrics.ts', 'src/rpc/metrics.ts'].flatMap(path =>
+    ['namenode/admin/status.ts', 'datanode/metrics.ts', 'client/gateway/metrics.ts', 'src/rpc/metrics.ts'].flatMap(path =>
       [...read(path).matchAll(/'?\b(gristmill_\w+)/g)].map(match => match[1]!),
     ),
   )

@@ -1,6 +1,7 @@
 // Generator of docs/reference/metrics.md from the metrics that each process registers. `npm run docs` writes it; a test compares.
 
 import { writeFileSync } from 'node:fs'
+import { exposeGateway } from '../../client/gateway/metrics.ts'
 import { exposeProcess } from '../../client/process/metrics.ts'
 import { exposeDatanode } from '../../datanode/metrics.ts'
 import { exposeNamenode } from '../../namenode/admin/status.ts'
@@ -17,9 +18,10 @@ export interface Described {
 const parts: never = new Proxy({}, { get: () => parts }) as never
 
 const groups: Readonly<Record<string, (registry: Registry) => void>> = {
-  'Every server': registry => exposeCalls(registry, [], () => 0),
+  'Namenode and datanode': registry => exposeCalls(registry, [], () => 0),
   Namenode: registry => exposeNamenode(registry, parts),
   Datanode: registry => exposeDatanode(registry, parts),
+  Gateway: registry => exposeGateway(registry, { dialects: [], servers: [] }),
   'Process of a server': exposeProcess,
 }
 
@@ -33,7 +35,8 @@ export const metricGroups: ReadonlyMap<string, readonly Described[]> = new Map(O
 
 const intro = `# Metrics
 
-Each server process serves these metrics in the text format of Prometheus at \`/metrics\` of its port, without a token. Sizes are in bytes,
+Each server process serves these metrics in the text format of Prometheus at \`/metrics\` of its port, without a token; a gateway at each of
+its ports for HTTP. Sizes are in bytes,
 times in seconds. Counters start at 0 with the process. The text is built at most once a second.
 [Monitoring](../guide/monitoring.md) has the configuration of Prometheus, alert rules and a
 dashboard.

@@ -83,6 +83,7 @@ export class S3 implements GatewayDialect {
     const key = form ? keyOfForm(form) : target.key ?? ''
     const asked: AccessAsked = { exchange, operation, target, key, headers, user: verified.user, encrypted: trust.isEncrypted(exchange) }
     await this.#access.as(asked, async (user, mill, setting) => {
+    exchange.operation = operation.name
       const call: S3Call = {
         mill, user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query, headers,
         versioning: setting?.versioning, lifecycle: setting?.lifecycle,

@@ -63,6 +63,7 @@ export class SqlOverHttp implements GatewayDialect {
   async answer(exchange: Exchange): Promise<void> {
     const query = queryOf(exchange)
     if (query === undefined) return this.#other.answer(exchange)
+    exchange.operation = 'sql'
     const user = await this.#userOf(exchange, query)
     exchange.identify(user)
     const page = query.get('page')

@@ -48,6 +48,7 @@ export class WebHdfs implements GatewayDialect {
     const operation = operationOf(exchange.method, params)
     const path = decodedPath(target.rawPath)
     const origin = (): string => this.#deps.trust.originOf(exchange)
+    exchange.operation = operation.name
     const location = (): string => secondStep(origin(), target)
     await this.#deps.users.as(user, async mill => {
       const body: Call['body'] = options => exchange.body(options)

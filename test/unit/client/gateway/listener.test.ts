@@ -176,7 +176,7 @@ test('a body comes in pieces that stay, or that are given back when the next one
 
 test('a client that disconnects aborts the work for it, in a body and before the answer', async () => {
   const ends: string[] = []
-  const { url } = await start(async exchange => {
+  const { url, log } = await start(async exchange => {
     exchange.signal.addEventListener('abort', () => ends.push(`signal ${exchange.target}`))
     try {
       for await (const _ of exchange.body());
@@ -194,6 +194,8 @@ test('a client that disconnects aborts the work for it, in a body and before the
   for (const { socket } of [cut, short, wait]) socket.end()
   await until('all ends', async () => ends.length === 6)
   expect(ends.sort()).toEqual(['ABORTED /cut', 'ABORTED /short', 'ABORTED /wait', 'signal /cut', 'signal /short', 'signal /wait'])
+  await until('their lines in the log', async () => log.length === 3)
+  expect(log.map(({ status }) => status)).toEqual([499, 499, 499])
 })
 
 test('a client that sends nothing, and one that reads nothing, is given up', async () => {
