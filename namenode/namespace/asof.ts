@@ -125,7 +125,7 @@ const past = (view: View, at: number): Reading => ({
 /** Snapshots of the root do not include the system directory. */
 const isHidden = (parent: InodeId, name: string): boolean => parent === rootId && name === nameOf(systemDirectory)
 
-function childAt(view: View, parent: InodeId, name: string, at: number): NameEntry | undefined {
+export function childAt(view: View, parent: InodeId, name: string, at: number): NameEntry | undefined {
   if (isHidden(parent, name)) return undefined
   const bytes = view.get('children', childKey(parent, name))
   if (bytes && sinceOf(bytes) <= at) return decodeEntry(bytes)
@@ -151,7 +151,19 @@ export function* childrenOf(view: View, directory: Listed, after?: string): Iter
 export function* entriesOf(view: View, { entry: { id }, at, of }: Listed, after?: string): Iterable<Named> {
   if (of !== undefined) return yield* snapshotDirectories(view, of, after)
   const rows = view.range('children', { start: after === undefined ? childKey(id, '') : childKeyAfter(id, after), end: idKey(id + 1) })
-  for (const named of at === undefined ? decoded(rows) : merged(view, id, rows, at, after)) if (!isHidden(id, named.name)) yield named
+  // After every version of `after`; their keys continue with NUL and a number.
+  const start = after === undefined ? childKey(id, '') : Buffer.concat([childKey(id, after), Buffer.from([1])])
+  for (const named of at === undefined ? decoded(rows) : merged(view, id, rows, { at, start })) if (!isHidden(id, named.name)) yield named
+}
+
+/** The same, from the name `start` on. */
+export function* entriesFrom(
+  view: View, { id, at }: { readonly id: InodeId; readonly at: number | undefined }, name: string,
+): Generator<Named, undefined> {
+  const start = childKey(id, name)
+  const rows = view.range('children', { start, end: idKey(id + 1) })
+  for (const named of at === undefined ? decoded(rows) : merged(view, id, rows, { at, start })) if (!isHidden(id, named.name)) yield named
+  return undefined
 }
 
 function* decoded(rows: Iterable<Row>): Iterable<Named> {
@@ -162,9 +174,9 @@ function* decoded(rows: Iterable<Row>): Iterable<Named> {
  * Merges two ordered lists: entries that are unchanged, and old versions from the history. At most one version of a name is valid at a
  * time.
  */
-function* merged(view: View, id: InodeId, rows: Iterable<Row>, at: number, after: string | undefined): Iterable<Named> {
-  // After every version of `after`; their keys continue with NUL and a number.
-  const start = after === undefined ? childKey(id, '') : Buffer.concat([childKey(id, after), Buffer.from([1])])
+function* merged(
+  view: View, id: InodeId, rows: Iterable<Row>, { at, start }: { readonly at: number; readonly start: Buffer },
+): Iterable<Named> {
   const kept = view.range('history', { start, end: idKey(id + 1) })[Symbol.iterator]()
   const nextKept = (): { key: Buffer; named: Named } | undefined => {
     for (let row = kept.next(); !row.done; row = kept.next()) {

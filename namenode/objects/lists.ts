@@ -12,7 +12,8 @@ import { statusOf, type NameEntry } from '../namespace/entry.ts'
 import { versioningOf } from '../namespace/keyversions.ts'
 import { directoryAt } from '../namespace/resolve.ts'
 import { walkVersions } from './versionwalk.ts'
-import { walkKeys } from './walk.ts'
+import { olderBelow } from './below.ts'
+import { walkFrom, walkKeys } from './walk.ts'
 
 export function namedOf(view: View, { id }: NameEntry, names: readonly string[]): { name: string; value: string }[] {
   const named: { name: string; value: string }[] = []
@@ -31,7 +32,8 @@ export function listObjects(view: View, actor: Actor, request: RequestOf<typeof 
   const { path, prefix, delimiter, after, limit, attributes } = request
   const { entry } = directoryAt(view, actor, path)
   const entries: ReplyOf<typeof protocol.list>['entries'] = []
-  const versioned = versioningOf(view, entry) !== undefined
+  const older = olderBelow(view, actor, { path, prefix })
+  const versioned = older === undefined && versioningOf(view, entry) !== undefined
   let from = after
   let text = 0
   const page = (): ReplyOf<typeof protocol.list> | undefined =>
@@ -39,7 +41,7 @@ export function listObjects(view: View, actor: Actor, request: RequestOf<typeof 
   /** Adds keys until one has to be rolled up; returns its common prefix. */
   const walk = (): string | ReplyOf<typeof protocol.list> => {
     const options = { view, actor, prefix, after: from, rolled: delimiter === '/', attributes, versioned }
-    for (const walked of walkKeys({ entry, path, key: '' }, options)) {
+    for (const walked of older ? walkFrom(older, options) : walkKeys({ entry, path, key: '' }, options)) {
       const full = page()
       if (full) return full
       const { key, rolled } = walked

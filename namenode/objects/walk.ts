@@ -7,14 +7,15 @@ import { hasCode } from '../../src/base/errors.ts'
 import type { InodeId } from '../../src/base/ids.ts'
 import { join, nameOf, systemDirectory } from '../../src/base/paths.ts'
 import { compareKeys, nameOfPart, partOf, standInNames } from '../../src/protocol/objectkey.ts'
-import { childKey, idKey, nameOfKey } from '../journal/keys.ts'
+import { childKey } from '../journal/keys.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayRead, maySearch } from '../namespace/access.ts'
-import { decodeEntry, type NameEntry } from '../namespace/entry.ts'
+import type { NameEntry } from '../namespace/entry.ts'
 import { olderOf, versionedNames } from '../namespace/keyversions.ts'
-import { child, isShelf, rootId } from '../namespace/resolve.ts'
+import { isShelf, rootId } from '../namespace/resolve.ts'
 import { isEmpty } from '../namespace/tree.ts'
+import { presentBelow, type Below } from './below.ts'
 
 /** Name in a directory under which the key of that directory, with a slash at its end, has its content. */
 export const contentName = nameOfPart('')
@@ -27,7 +28,13 @@ export interface WalkedKey {
   readonly rolled: boolean
 }
 
-export interface WalkPlace { readonly entry: NameEntry; readonly path: string; readonly key: string }
+export interface WalkPlace {
+  readonly entry: NameEntry
+  readonly path: string
+  readonly key: string
+  /** Names in it; default: those of now. */
+  readonly below?: Below | undefined
+}
 
 export interface KeyWalkOptions {
   readonly view: View
@@ -60,6 +67,7 @@ export function* walkKeys(place: WalkPlace, options: KeyWalkOptions): Generator<
   for (const { at, name, entry } of entriesInOrder(place, options)) {
     const key = place.key + at
     const path = join(place.path, name)
+    const below = place.below?.within(name)
     if (!entry.directory) {
       if (key.startsWith(prefix) && isAfter(key)) yield { key, path, entry, rolled: false }
       continue
@@ -68,13 +76,22 @@ export function* walkKeys(place: WalkPlace, options: KeyWalkOptions): Generator<
     if (!key.startsWith(prefix) && !prefix.startsWith(key)) continue
     if (!isAfter(key) && !after!.startsWith(key)) continue
     if (rolled && key.length > prefix.length) {
-      if (isReached({ key, path, entry }, options, walkKeys) && (!options.versioned || holdsKey(options, entry.id)))
+      if (isReached({ key, path, entry, below }, options, walkKeys) && (!options.versioned || holdsKey(options, entry.id)))
         yield { key, path, entry, rolled: true }
       continue
     }
-    if (key.startsWith(prefix) && isAfter(key) && isKey(options, entry.id)) yield { key, path, entry, rolled: false }
-    yield* walkKeys({ entry, path, key }, options)
+    if (key.startsWith(prefix) && isAfter(key) && isKey(options, entry.id, below)) yield { key, path, entry, rolled: false }
+    yield* walkKeys({ entry, path, key, below }, options)
   }
+}
+
+/** As `walkKeys`, with the key of the place itself, if the directory is one. */
+export function* walkFrom(place: WalkPlace, options: KeyWalkOptions): Generator<WalkedKey, void, undefined> {
+  const { key, path, entry, below } = place
+  const { prefix, after } = options
+  if (key === prefix && (after === undefined || compareKeys(key, after) > 0) && isKey(options, entry.id, below))
+    yield { key, path, entry, rolled: false }
+  yield* walkKeys(place, options)
 }
 
 /**
@@ -100,15 +117,22 @@ export function isReached<T extends KeyWalkOptions>(
  * True for a directory that is a key itself: it is empty, or was stored as one and the key has no content since, which would be a file in
  * it. A directory of the name of that file is the key with one more slash.
  */
-export function isKey({ view, attributes }: Pick<KeyWalkOptions, 'view' | 'attributes'>, directory: InodeId): boolean {
-  if (isEmpty(view, directory)) return true
+export function isKey(
+  { view, attributes }: Pick<KeyWalkOptions, 'view' | 'attributes'>, directory: InodeId, below?: Below,
+): boolean {
+  if (below ? isEmptyIn(below, directory) : isEmpty(view, directory)) return true
   return view.counters.attributes > 0 && attributes.some(name => view.get('attributes', childKey(directory, name)) !== undefined)
-    && contentOf(view, directory) === undefined
+    && contentOf(view, directory, below) === undefined
+}
+
+function isEmptyIn(below: Below, directory: InodeId): boolean {
+  for (const _ of below.from(directory, '')) return false
+  return true
 }
 
 /** File with the content of the key that a directory is, with a slash at its end; undefined: that key has none. */
-export function contentOf(view: View, directory: InodeId): NameEntry | undefined {
-  const entry = child(view, directory, contentName)
+export function contentOf(view: View, directory: InodeId, below: Below = presentBelow(view)): NameEntry | undefined {
+  const entry = below.child(directory, contentName)
   return entry?.directory ? undefined : entry
 }
 
@@ -123,20 +147,23 @@ const lookedAtMax = 10_000
 /** True if there is a key in the directory or below, as far as is looked at. */
 function holdsKey(options: Pick<KeyWalkOptions, 'view' | 'attributes'>, directory: InodeId, budget = { left: lookedAtMax }): boolean {
   if (isKey(options, directory)) return true
-  for (const { name, entry } of namesFrom(options.view, directory, '')) {
+  for (const { name, entry } of presentBelow(options.view).from(directory, '')) {
     if (--budget.left < 0) return true
-    if (!isShelf(name) && (!entry!.directory || holdsKey(options, entry!.id, budget))) return true
+    if (!isShelf(name) && (!entry.directory || holdsKey(options, entry.id, budget))) return true
   }
   return false
 }
 
 /** Entries of a directory that may have wanted keys, in the order of their first keys. */
-export function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefix, after, versions }: OrderOptions): Iterable<Waiting> {
+export function* entriesInOrder(
+  { entry: { id }, key, below: own }: WalkPlace, { view, prefix, after, versions }: OrderOptions,
+): Iterable<Waiting> {
+  const below = own ?? presentBelow(view)
   const prefixHere = prefix.startsWith(key) ? prefix.slice(key.length) : ''
   const slash = prefixHere.indexOf('/')
   if (slash >= 0) {
     const name = nameOfPart(prefixHere.slice(0, slash))
-    const entry = child(view, id, name)
+    const entry = below.child(id, name)
     if (entry?.directory) yield { at: prefixHere.slice(0, slash + 1), name, entry }
     return
   }
@@ -147,7 +174,7 @@ export function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefi
     waiting.sort((a, b) => compareKeys(a.at, b.at))
   }
   for (const name of standInNames) {
-    const entry = child(view, id, name)
+    const entry = below.child(id, name)
     if (entry) wait(name, entry)
     const older = versions ? olderOf(view, id, name) : undefined
     if (older) waiting.push({ at: partOf(name), name, entry: older, older: true })
@@ -157,12 +184,12 @@ export function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefi
   for (let end = Math.max(prefixHere.length, 1); end < afterHere.length; end++) {
     const name = afterHere.slice(0, end)
     if (afterHere[end]! > '/' || !name.isWellFormed() || standInNames.includes(name)) continue
-    const entry = child(view, id, name)
+    const entry = below.child(id, name)
     if (entry?.directory) wait(name, entry)
   }
   const start = compareKeys(afterHere, prefixHere) > 0 ? afterHere : prefixHere
-  const names = namesFrom(view, id, start)
-  for (const { name, entry, older } of versions ? withOlder(names, versionedNames(view, id, start)) : names) {
+  const found: Generator<Named, undefined> = below.from(id, start)
+  for (const { name, entry, older } of versions ? withOlder(found, versionedNames(view, id, start)) : found) {
     if (!name.startsWith(prefixHere)) break
     if (isShelf(name) || standInNames.includes(name) || (id === rootId && name === nameOf(systemDirectory))) continue
     while (waiting.length > 0 && compareKeys(waiting[0]!.at, name) < 0) yield waiting.shift()!
@@ -174,12 +201,6 @@ export function* entriesInOrder({ entry: { id }, key }: WalkPlace, { view, prefi
 }
 
 interface Named { readonly name: string; readonly entry?: NameEntry; readonly older?: NameEntry }
-
-function* namesFrom(view: View, directory: InodeId, start: string): Generator<Named, undefined> {
-  for (const { key, value } of view.range('children', { start: childKey(directory, start), end: idKey(directory + 1) }))
-    yield { name: nameOfKey(key), entry: decodeEntry(value) }
-  return undefined
-}
 
 /** Merges two lists in byte order of names. */
 function* withOlder(names: Generator<Named, undefined>, versioned: Iterable<Required<Pick<Named, 'name' | 'older'>>>): Iterable<Named> {
