@@ -60,6 +60,10 @@ interface JoinOptions extends PublishObjectOptions, CallOptions {
 interface OpenOptions extends CallOptions {
   /** Length of the object, if it is known: a small one needs no block. */
   readonly bytes?: number | undefined
+  /** Path at which the caller will publish, or of the part: whether so many bytes fit into the quotas there is looked at once. */
+  readonly to?: Path | undefined
+  /** Directory above `to`: the bucket. */
+  readonly base?: Path | undefined
   /** As for files: where blocks end, and their replicas and size. */
   readonly format?: RecordFormat | undefined
   readonly delimiter?: string | undefined
@@ -80,6 +84,8 @@ interface MkdirOptions extends CallOptions {
   readonly attributes?: ObjectAttributes | undefined
   /** Attributes that the directory has no longer unless they are given. */
   readonly replaces?: readonly string[] | undefined
+  /** State of the key that the caller has seen: no object, or the directory, or the file with its content, with this id. */
+  readonly expect?: Expected | undefined
   /** Directory above the path that must exist. */
   readonly base?: Path | undefined
 }
@@ -189,16 +195,19 @@ export class Objects extends ObjectVersions {
     })
   }
 
-  /** Begins an object, or a part of one. It is visible once it is published. Throws UNAVAILABLE, ENOSPC. */
+  /** Begins an object, or a part of one. It is visible once it is published. Throws UNAVAILABLE, ENOSPC, EDQUOT. */
   open(options?: OpenOptions | null): Promise<ObjectWriter> {
     const read = () => optionsOf<OpenOptions>(options, 'open', {
-      bytes: true, format: true, delimiter: true, header: true, replication: true, blockSize: true, signal: true,
+      bytes: true, to: true, base: true, format: true, delimiter: true, header: true, replication: true, blockSize: true,
+      signal: true,
     })
-    return perform('open', undefined, read, async ({ bytes, signal, ...blocks }) => {
+    return perform('open', undefined, read, async ({ bytes, to, base, signal, ...blocks }) => {
       checkInteger('length of the object', bytes, 0, Number.MAX_SAFE_INTEGER)
       const { files, random } = this.#deps
       const eager = bytes === undefined || !files.small.takes(bytes)
-      const creating = { ...createOptions(blocks), eager, bytes, overwrite: false, signal }
+      const publishes = to === undefined ? undefined
+        : { to: pathOf(to), bytes: bytes ?? 0, ...base !== undefined && { base: pathOf(base) } }
+      const creating = { ...createOptions(blocks), eager, bytes, publishes, overwrite: false, signal }
       return this.#prepared(signal, async () => new ObjectWriter(await files.create(`${uploadsDirectory}/${random.id()}`, creating)))
     })
   }
@@ -220,12 +229,16 @@ export class Objects extends ObjectVersions {
 
   /**
    * Makes a directory, and those above it, or finds it, and gives it these attributes in place of those that `replaces` names, in one step.
-   * Throws ENOENT for a missing `base`, ENOTDIR if a file is in the way, EACCES, EDQUOT.
+   * Throws ENOENT for a missing `base`, ENOTDIR if a file is in the way, EACCES, EDQUOT, and EEXIST, ENOENT or ESTALE if the key is not as
+   * expected.
    */
   mkdir(path: Path, options?: MkdirOptions | null): Promise<FileStatus> {
-    const read = () => optionsOf<MkdirOptions>(options, 'mkdir', { attributes: true, replaces: true, base: true, signal: true })
-    return perform('mkdir', path, read, ({ attributes = {}, replaces, base, signal }) => this.#deps.ask(protocol.directory, {
+    const read = () => optionsOf<MkdirOptions>(options, 'mkdir', {
+      attributes: true, replaces: true, base: true, expect: true, signal: true,
+    })
+    return perform('mkdir', path, read, ({ attributes = {}, replaces, base, expect, signal }) => this.#deps.ask(protocol.directory, {
       path: pathOf(path), attributes: valuesOf(attributes), replaces: namesOf(replaces), ...base !== undefined && { base: pathOf(base) },
+      ...expect !== undefined && { expect: expectedOf(expect) },
     }, signal))
   }
 

@@ -4,7 +4,7 @@
 import { GristmillError } from '../../src/base/errors.ts'
 import { join, nameOf, parentOf } from '../../src/base/paths.ts'
 import type { FileStatus } from '../../src/protocol/namespace.ts'
-import { uploadsDirectory } from '../../src/protocol/object.ts'
+import { uploadsDirectory, type Expected } from '../../src/protocol/object.ts'
 import type { Draft } from '../journal/draft.ts'
 import { mutation, systemActor, type Actor, type AnyMutation, type Requested, type UserOperation } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
@@ -13,8 +13,9 @@ import { keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace
 import { child, directoryAt, lowestAt, placeAt } from '../namespace/resolve.ts'
 import { addDirectory, detach, makeDirectories } from '../namespace/tree.ts'
 import { putAttributes, removeAttribute, type GivenAttributes } from '../xattrs/rows.ts'
+import { checkExpected } from './removal.ts'
 import { dropEmptyShelf, setAside, versioningAt } from './shelf.ts'
-import { contentName, contentOf } from './walk.ts'
+import { contentName, contentOf, isKey } from './walk.ts'
 
 interface BeginAsked extends UserOperation {
   readonly upload: string
@@ -56,6 +57,7 @@ interface DirectoryAsked extends UserOperation {
   readonly base?: string | undefined
   readonly attributes: GivenAttributes
   readonly replaces: readonly string[]
+  readonly expect?: Expected | undefined
   /** Content that the key had is replaced. Missing in operations of earlier versions, which left it. */
   readonly replacesContent?: true | undefined
 }
@@ -64,9 +66,10 @@ export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
   kind: 'object.directory',
   keep: keepStatus,
   recall: recallStatus,
-  mutate(draft, { path, base, attributes, replaces, replacesContent, nowMs, user, root }) {
+  mutate(draft, { path, base, attributes, replaces, replacesContent, expect, nowMs, user, root }) {
     const actor = { user, root }
     if (base !== undefined) directoryAt(draft, actor, base)
+    if (expect !== undefined) checkExpected(expect, keyAt(draft, actor, path, replaces), path)
     const { directory: { entry }, adder } = makeDirectories(draft, actor, path, { nowMs, searched: false })
     checkMay(adder, entry, mayWrite, path)
     if (replacesContent) replaceContent(draft, { path, base, entry, nowMs }, actor)
@@ -75,6 +78,13 @@ export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
     return statusOf(path, entry)
   },
 })
+
+/** Object of the key of a directory now: its content, the directory itself, or none. */
+function keyAt(view: View, actor: Actor, path: string, attributes: readonly string[]): NameEntry | undefined {
+  const { entry, path: at } = lowestAt(view, actor, path)
+  if (at !== path) return undefined
+  return contentOf(view, entry.id) ?? (isKey({ view, attributes }, entry.id) ? entry : undefined)
+}
 
 interface ReplacedContent extends Pick<DirectoryAsked, 'path' | 'base' | 'nowMs'> { readonly entry: NameEntry }
 

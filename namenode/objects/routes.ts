@@ -13,7 +13,7 @@ import { isOwned } from '../../src/protocol/xattr.ts'
 import { itemErrorOf } from '../../src/rpc/fault.ts'
 import { route, type Route } from '../../src/rpc/serve.ts'
 import type { BlockMap } from '../blocks/map.ts'
-import type { Journal } from '../journal/journal.ts'
+import { unlessRepeated, type Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import type { View } from '../journal/view.ts'
 import { checkMay, mayRead } from '../namespace/access.ts'
@@ -24,6 +24,7 @@ import { checkFree } from '../namespace/reserved.ts'
 import { storedContent } from '../namespace/locate.ts'
 import { nullVersion, versionOf } from '../namespace/keyversions.ts'
 import type { NodeRegistry } from '../nodes/registry.ts'
+import { checkPublishing, targetOf } from '../quotas/publishing.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { isWithin } from '../../src/base/paths.ts'
 import type { Lifetimes } from '../writing/lifetimes.ts'
@@ -71,14 +72,18 @@ export function objectRoutes(options: ObjectOptions): Route[] {
     }),
     route(protocol.begin, async ({ requestId, upload, ...asked }, { user }) => {
       checkAttributes(upload, asked.attributes)
+      const { to, base } = asked
+      const target = to === undefined ? undefined : { to, ...base !== undefined && { base } }
+      if (target) unlessRepeated(journal, requestId, () => checkPublishing(view, actor(user), { ...target, bytes: 1 }, 1))
+      const attributes = [...asked.attributes, ...target ? [targetOf(target)] : []]
       // The age of an upload does not follow jumps of the wall clock.
-      await journal.submit(begin, { requestId, upload, ...asked, nowMs: journal.nowMs(), ...actor(user) })
+      await journal.submit(begin, { requestId, upload, ...asked, attributes, nowMs: journal.nowMs(), ...actor(user) })
       return {}
     }),
-    route(protocol.directory, ({ requestId, path, base, attributes, replaces }, { user }) => {
+    route(protocol.directory, ({ requestId, path, base, attributes, replaces, expect }, { user }) => {
       checkTarget({ to: path, attributes })
       checkNotOwned(path, [...attributes.map(({ name }) => name), ...replaces])
-      return journal.submit(storeDirectory, { requestId, path, base, attributes, replaces, replacesContent: true, ...by(user) })
+      return journal.submit(storeDirectory, { requestId, path, base, attributes, replaces, expect, replacesContent: true, ...by(user) })
     }),
     route(protocol.publish, async ({ requestId, lease, blocks, content, ...asked }, { user }) => {
       checkTarget(asked)

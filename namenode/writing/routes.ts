@@ -25,6 +25,7 @@ import { blocksOf, knownBlock, type Block } from '../namespace/file.ts'
 import { stat } from '../namespace/read.ts'
 import { checkFree } from '../namespace/reserved.ts'
 import { pathOf } from '../namespace/resolve.ts'
+import { checkPublishing } from '../quotas/publishing.ts'
 import { trashDirectory } from '../trash/items.ts'
 import { checkAttribute } from '../xattrs/rows.ts'
 import { anyFormatOf } from './csvfacts.ts'
@@ -171,6 +172,8 @@ class Writers {
     const replication = request.replication ?? defaults.replication
     const blockBytes = request.blockBytes ?? defaults.blockBytes
     if (blocks) unlessRepeated(journal, requestId, () => this.#targets.check(blocks, sizesOf(blockBytes, request.bytes), noNodes))
+    const { publishes } = request
+    if (publishes) unlessRepeated(journal, requestId, () => checkPublishing(journal.view, actor(user), publishes, replication))
     const operation = {
       requestId, path, overwrite, parents, format, ...delimiter !== undefined && { delimiter }, blocks, replication, blockBytes,
       ...header !== undefined && { header }, ...anyFormatOf(request),

@@ -15,6 +15,7 @@ import type { Net } from '../ports/net.ts'
 import type { OpenOutside } from '../ports/outside.ts'
 import type { Random } from '../ports/random.ts'
 import { reportBad, type FileStatus } from '../protocol/namespace.ts'
+import type { Publishing } from '../protocol/writing.ts'
 import type { Caller } from '../rpc/call.ts'
 import { SuspectNodes } from './suspectnodes.ts'
 import { BlockReader, type BlockPlaces, type BlockReadOptions, type ReadTools } from './block.ts'
@@ -62,6 +63,8 @@ interface WriterOptions extends CreateOptions {
   readonly eager?: boolean | undefined
   /** Length of the file, if it is known: its blocks are sent while they come. */
   readonly bytes?: number | undefined
+  /** Where the file will be published: whether it fits into the quotas there is looked at first. */
+  readonly publishes?: Publishing | undefined
 }
 
 export class FileClient {

@@ -10,7 +10,7 @@ import type { FileContent } from '../protocol/fields.ts'
 import type { FileStatus } from '../protocol/namespace.ts'
 import type { RequestOf } from '../protocol/message.ts'
 import { publish } from '../protocol/object.ts'
-import { complete, create, type AllocatedBlock, type Appearance, type SealedBlock } from '../protocol/writing.ts'
+import { complete, create, type AllocatedBlock, type Appearance, type Publishing, type SealedBlock } from '../protocol/writing.ts'
 import type { CreateOptions } from './createoptions.ts'
 import type { Leases } from './lease.ts'
 import type { BlockSource } from './source.ts'
@@ -44,10 +44,11 @@ export class OpenFile {
   /** `blocks`: number of blocks to allocate at once; `bytes`: length of the longest of them, if known. */
   static async create(
     tools: UploadTools, leases: Leases, path: string,
-    options: CreateOptions & { blocks: number; bytes?: number | undefined },
+    options: CreateOptions & { blocks: number; bytes?: number | undefined; publishes?: Publishing | undefined },
   ): Promise<OpenFile> {
     const {
       signal, overwrite, parents, mode, unmasked, replication, blockBytes, format, delimiter, header, blocks, bytes, appearance, keepsOwner,
+      publishes,
     } = options
     await abortable(leases.settled(path), signal)
     const reply = await tools.caller.callOrUndo(
@@ -58,7 +59,7 @@ export class OpenFile {
         ...(unmasked !== undefined && { unmasked }), ...(keepsOwner && { keepsOwner: true as const }),
         ...(replication !== undefined && { replication }), ...(blockBytes !== undefined && { blockBytes }),
         ...(format !== undefined && { format }),
-        ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header },
+        ...delimiter !== undefined && { delimiter }, ...header !== undefined && { header }, ...publishes && { publishes },
       },
       {
         signal, peer: 'namenode', timeoutMs: namenodeMs, tryMs: namenodeTryMs, undo: ({ lease }) => leases.giveBack(path, lease),

@@ -96,7 +96,7 @@ export const prepare = message('object.prepare', {
 
 /**
  * Begins an upload: a directory of its own name in the directory of uploads, with attributes, that only its user may use. EEXIST; EACCES,
- * ENOTDIR, EISDIR, ENOENT if the user could not write at the target now.
+ * ENOTDIR, EISDIR, ENOENT, EDQUOT if the user could not write at the target now.
  */
 export const begin = message('object.begin', {
   callers: 'user',
@@ -120,7 +120,9 @@ export const directory = message('object.directory', {
   callers: 'user',
   audit: ({ path }) => ({ path }),
   mutation: true, paths: 'checked',
-  request: Type.Object({ requestId, path, base: Type.Optional(path), attributes, replaces: attributeNames }),
+  request: Type.Object({ requestId, path, base: Type.Optional(path), attributes, replaces: attributeNames,
+    /** State of the key that the caller has seen; the named attributes make a directory a key. EEXIST, ENOENT, ESTALE. */
+    expect: Type.Optional(expect) }),
   reply: fileStatus,
 })
 

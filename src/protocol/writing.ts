@@ -25,6 +25,10 @@ const blockBytes = Type.Integer({ minimum: limits.blockBytesMin, maximum: limits
 const replication = Type.Integer({ minimum: 1, maximum: limits.replicationMax })
 const blockCount = Type.Integer({ minimum: 0, maximum: 64 })
 
+/** Path at which an object of so many bytes will be published, or be a part of an upload. */
+const publishes = Type.Object({ to: path, base: Type.Optional(path), bytes: count })
+export type Publishing = Static<typeof publishes>
+
 const newFile = {
   path,
   overwrite: Type.Optional(Type.Boolean()),
@@ -62,6 +66,8 @@ export const create = message('writing.create', {
      * permission to write it suffices. EINVAL with a mode, or with `overwrite: false`.
      */
     keepsOwner: Type.Optional(Type.Literal(true)),
+    /** The file is an object that is written aside, and will be published: EDQUOT if it could not be there now. */
+    publishes: Type.Optional(publishes),
     /** The writer's host: a datanode there gets the first replica. */
     host: Type.Optional(text(255)),
   }),

@@ -21,7 +21,7 @@ export const ranks: Readonly<Record<string, number>> = {
   'namenode/namespace/entry.ts': 7.12, 'namenode/namespace/access.ts': 7.13, 'namenode/namespace/resolve.ts': 7.14,
   'namenode/xattrs/rows.ts': 7.15, 'namenode/snapshots/rows.ts': 7.15, 'namenode/snapshots/history.ts': 7.16,
   'namenode/snapshots/historysweep.ts': 7.17, 'namenode/quotas/usage.ts': 7.17, 'namenode/versions/rows.ts': 7.16,
-  'namenode/versions/lookup.ts': 7.17, 'namenode/versions/shelf.ts': 7.3,
+  'namenode/quotas/publishing.ts': 7.25, 'namenode/versions/lookup.ts': 7.17, 'namenode/versions/shelf.ts': 7.3,
   // The state of a datanode (nodes/node.ts) has its service state in it.
   'namenode/service/rows.ts': 7.25,
   // Inside the jobs: rows of the store, what is published and scheduled, and the store as a whole, which uses both.

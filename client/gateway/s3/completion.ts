@@ -13,7 +13,7 @@ import { S3Error } from './errors.ts'
 import { expirationHeader } from './expiration.ts'
 import type { S3Answer, S3Call } from './operation.ts'
 import { allParts, type UploadedPart } from './parts.ts'
-import { bucketOf, fileOf } from './paths.ts'
+import { bucketOf, directoryIn, fileOf } from './paths.ts'
 import { nameOf, uploadOf, type Upload } from './upload.ts'
 import { storedVersion } from './versioning.ts'
 import { document } from './xml.ts'
@@ -103,7 +103,7 @@ async function complete(call: S3Call, text: string): Promise<S3Answer> {
   const to = fileOf(base, key)
   const upload = await uploadOf(call)
   const parts = await chosen(call, text, await allParts(call, upload.path))
-  const expect = await expectedAt(call, to)
+  const expect = await expectedAt(call, to, { directory: directoryIn(base, key) })
   const bytes = parts.reduce((total, part) => total + part.bytes, 0)
   const size = headers['x-amz-mp-object-size']
   if (size !== undefined && Number(size) !== bytes)

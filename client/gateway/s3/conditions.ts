@@ -3,7 +3,8 @@
 
 import { hasCode } from '../../../src/base/errors.ts'
 import type { Expected } from '../../../src/protocol/object.ts'
-import { etagName, etagOf } from './attributes.ts'
+import type { FoundObject } from '../../files/objects.ts'
+import { etagOf, objectNames } from './attributes.ts'
 import { S3Error } from './errors.ts'
 import type { S3Call } from './operation.ts'
 import type { Headers } from './payload.ts'
@@ -37,22 +38,42 @@ export function isUnchanged(headers: Headers, { etag, mtimeMs }: { etag: string;
   return modified !== undefined && seconds <= modified
 }
 
+interface ExpectedOptions {
+  /** Directory that is the object of the key while the path has no file: that of a key with a slash at its end. */
+  readonly directory?: string | undefined
+  /** The write makes, or keeps, that directory and no file; default: false. */
+  readonly makesDirectory?: boolean | undefined
+}
+
 /** Condition of a write or a deletion at a path. Throws PreconditionFailed, and NoSuchKey for `If-Match` on a missing object. */
-export async function expectedAt({ mill, headers, signal }: S3Call, path: string): Promise<Expected | undefined> {
+export async function expectedAt(call: S3Call, path: string, options: ExpectedOptions = {}): Promise<Expected | undefined> {
+  const { mill, headers } = call
   const [match, noneMatch] = [headers['if-match'], headers['if-none-match']]
   if (match === undefined && noneMatch === undefined) return undefined
   if (noneMatch !== undefined && noneMatch !== '*')
     throw new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented: If-None-Match with an entity tag')
-  const found = await mill.objects.get(path, { attributes: [etagName], signal }).catch((error: unknown) => {
-    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
-    throw error
-  })
-  const file = found?.status.type === 'file' ? found : undefined
+  const found = await objectAt(call, path, options.directory)
   if (noneMatch !== undefined) {
-    if (file) throw failed('If-None-Match')
+    if (found) throw failed('If-None-Match')
     return { absent: true }
   }
-  if (!file) throw new S3Error('NoSuchKey', 'The specified key does not exist.')
-  if (!matches(String(match), etagOf(file.status, file.attributes, mill.cluster))) throw failed('If-Match')
-  return { id: file.status.id }
+  if (!found) throw new S3Error('NoSuchKey', 'The specified key does not exist.')
+  const { status: { id, type, length }, attributes } = found
+  const isDirectory = type === 'directory'
+  if (!matches(String(match), etagOf({ id, length: isDirectory ? 0 : length }, attributes, mill.cluster))) throw failed('If-Match')
+  // The file of a key that is a directory is still to be made.
+  return isDirectory && !options.makesDirectory ? { absent: true } : { id }
+}
+
+/** The file at a path, or the directory that is the key. */
+async function objectAt({ mill, signal }: S3Call, path: string, directory: string | undefined): Promise<FoundObject | undefined> {
+  const get = (at: string): Promise<FoundObject | undefined> =>
+    mill.objects.get(at, { attributes: objectNames, signal }).catch((error: unknown) => {
+      if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+      throw error
+    })
+  const found = await get(path)
+  if (found?.status.type === 'file') return found
+  const above = directory === undefined ? undefined : await get(directory)
+  return above?.isKey ? above : undefined
 }

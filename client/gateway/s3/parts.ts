@@ -27,9 +27,11 @@ export async function uploadPart(call: S3Call): Promise<S3Answer> {
   const payload = call.payload({ kind })
   if (kind !== undefined && payload.kind !== undefined && payload.kind !== kind)
     throw new S3Error('InvalidRequest', `Checksum Type mismatch occurred, expected checksum Type: ${kind.toLowerCase()}, actual checksum Type: ${payload.kind.toLowerCase()}`)
-  return store({ mill: call.mill, signal: call.signal, bytes: payload.length }, payload.bytes({ reuse: true }), async writer => {
+  const { mill, signal } = call
+  const to = `${path}/${nameOf(part)}`
+  return store({ mill, signal, bytes: payload.length, to }, payload.bytes({ reuse: true }), async writer => {
     const sum = sumOf(payload, payload.kind ?? kind)
-    await unlessEnded(writer.publish(`${path}/${nameOf(part)}`,
+    await unlessEnded(writer.publish(to,
       { attributes: { ...withEtag(payload.md5, payload.length), ...withChecksum(sum) } }))
     return { headers: { etag: `"${payload.md5}"`, ...sum && { [checksumHeader(sum.kind)]: sum.value } } }
   })
@@ -42,8 +44,9 @@ export async function uploadPartCopy(call: S3Call): Promise<S3Answer> {
   const source = await openSource(call)
   const { start, end } = copiedRange(call.headers['x-amz-copy-source-range'], source.length)
   const copy = new Summed(source.read(start, end), kind)
-  return store(call, copy.bytes(), async writer => {
-    await unlessEnded(writer.publish(`${path}/${nameOf(part)}`, { attributes: copy.attributes }))
+  const to = `${path}/${nameOf(part)}`
+  return store({ mill: call.mill, signal: call.signal, bytes: end - start, to }, copy.bytes(), async writer => {
+    await unlessEnded(writer.publish(to, { attributes: copy.attributes }))
     return { headers: sourceVersion(source), xml: document('CopyPartResult', { LastModified: timeOf(call.nowMs()), ...copy.elements }) }
   })
 }

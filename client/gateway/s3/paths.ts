@@ -3,12 +3,11 @@
 
 import { join } from '../../../src/base/paths.ts'
 import { namesOfKey } from '../../../src/protocol/objectkey.ts'
-import { S3Error } from './errors.ts'
 import type { S3Call } from './operation.ts'
-import { isBucketName } from './target.ts'
+import { invalidBucket, isBucketName } from './target.ts'
 
 export function bucketPath(root: string, bucket: string): string {
-  if (!isBucketName(bucket)) throw new S3Error('InvalidBucketName', 'The specified bucket is not valid.')
+  if (!isBucketName(bucket)) throw invalidBucket(bucket)
   return join(root, bucket)
 }
 
@@ -21,3 +20,6 @@ export const fileOf = (bucket: string, key: string): string => `${bucket}/${name
 export const directoryOf = (bucket: string, key: string): string => `${bucket}/${namesOfKey(key).slice(0, -1).join('/')}`
 
 export const isDirectoryKey = (key: string): boolean => key.endsWith('/')
+
+/** Directory that a key with a slash at its end may be. */
+export const directoryIn = (bucket: string, key: string): string | undefined => (isDirectoryKey(key) ? directoryOf(bucket, key) : undefined)

@@ -16,7 +16,7 @@ import { S3Error } from './errors.ts'
 import { expirationHeader } from './expiration.ts'
 import { openObject, type S3Object } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
-import { bucketOf, bucketPath, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
+import { bucketOf, bucketPath, directoryIn, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
 import type { Payload } from './payload.ts'
 import { Summed } from './summed.ts'
 import { checkNoKey, checkSupported } from './supported.ts'
@@ -25,17 +25,23 @@ import { sourceOf } from './target.ts'
 import { storedVersion, versionAsked } from './versioning.ts'
 import { document } from './xml.ts'
 
+interface Stored extends Pick<S3Call, 'mill' | 'signal'> {
+  readonly bytes?: number | undefined
+  readonly csv?: CsvFacts | undefined
+  /** Where it will be, below which bucket: one that does not fit into the quotas there is refused before its bytes are read. */
+  readonly to?: string | undefined
+  readonly base?: string | undefined
+}
+
 /**
  * Writes a body, of `bytes` if that is known, and publishes what it became; a piece is not used any more when the next one is asked for. On
  * any error nothing is stored.
  */
 export async function store<T>(
-  { mill, signal, bytes, csv }: Pick<S3Call, 'mill' | 'signal'> & {
-    readonly bytes?: number | undefined; readonly csv?: CsvFacts | undefined
-  },
+  { mill, signal, bytes, csv, to, base }: Stored,
   pieces: AsyncIterable<Buffer>, publish: (writer: ObjectWriter) => Promise<T>,
 ): Promise<T> {
-  const writer = await mill.objects.open({ signal, bytes, ...csv })
+  const writer = await mill.objects.open({ signal, bytes, to, base, ...csv })
   try {
     for await (const piece of pieces) await writer.write(piece)
     return await publish(writer)
@@ -49,6 +55,8 @@ interface Body {
   readonly pieces: AsyncIterable<Buffer>
   /** Their number, or a bound of it. */
   readonly bytes: number
+  /** Bucket, if `bytes` is the number: whether the object fits into its quotas is looked at first. */
+  readonly base?: string | undefined
   /** A copy has those of its source. */
   readonly csv?: CsvFacts | undefined
 }
@@ -65,10 +73,12 @@ const csvOf = ({ delimiter, header }: CsvFacts): CsvFacts | undefined =>
  * checked. On any error nothing is stored.
  */
 export async function storeAt(
-  { mill, signal }: S3Call, path: string, { pieces, bytes, csv }: Body, described: () => PublishObjectOptions,
+  { mill, signal }: S3Call, path: string, { pieces, bytes, csv, base }: Body, described: () => PublishObjectOptions,
 ): Promise<StoredStatus> {
   if (bytes > mill.objects.smallBytes || csv)
-    return store({ mill, signal, bytes, csv }, pieces, writer => writer.publish(path, described()))
+    return store(
+      { mill, signal, bytes, csv, ...base !== undefined && { to: path, base } }, pieces, writer => writer.publish(path, described()),
+    )
   const read: Buffer[] = []
   for await (const piece of pieces) read.push(piece)
   return mill.objects.put(path, read.length === 1 ? read[0]! : Buffer.concat(read), { ...described(), signal })
@@ -100,9 +110,9 @@ async function putObject(call: S3Call): Promise<S3Answer> {
   const payload = call.payload({ kind: kindAsked(headers, 'x-amz-sdk-checksum-algorithm') })
   if (isDirectoryKey(key) && payload.length === 0) return putDirectory(call, bucket, payload, described)
   const path = fileOf(bucket, key)
-  const expect = await expectedAt(call, path)
+  const expect = await expectedAt(call, path, { directory: directoryIn(bucket, key) })
   const reuse = payload.length > call.mill.objects.smallBytes
-  const stored = await storeAt(call, path, { pieces: payload.bytes({ reuse }), bytes: payload.length }, () => ({
+  const stored = await storeAt(call, path, { pieces: payload.bytes({ reuse }), bytes: payload.length, base: bucket }, () => ({
     base: bucket, parents: true, expect,
     attributes: { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sumOf(payload, payload.kind)) },
   }))
@@ -114,19 +124,23 @@ async function putObject(call: S3Call): Promise<S3Answer> {
 /** A key with a slash at the end and no content is a directory. */
 async function putDirectory(call: S3Call, bucket: string, payload: Payload, described: ObjectAttributes): Promise<S3Answer> {
   await payload.text()
-  if (await expectedAt(call, fileOf(bucket, call.key))) throw new S3Error('NotImplemented',
-    'Conditions on a key with a slash at its end are not implemented.')
   const { etag } = await storeDirectory(call, directoryOf(bucket, call.key), described)
   return { headers: { etag: `"${etag}"` } }
 }
 
-/** Makes the directory, and gives it these attributes and no other ones of an object. Throws KeyConflict. */
+/**
+ * Makes the directory, and gives it these attributes and no other ones of an object. Throws KeyConflict, and what a condition of the
+ * request throws.
+ */
 async function storeDirectory(
-  { mill, signal, ...call }: S3Call, path: string, described: ObjectAttributes,
+  call: S3Call, path: string, described: ObjectAttributes,
 ): Promise<{ readonly etag: string; readonly mtimeMs: number }> {
+  const { mill, key, signal } = call
+  const bucket = bucketOf(call)
+  const expect = await expectedAt(call, fileOf(bucket, key), { directory: path, makesDirectory: true })
   const etag = createHash('md5').digest('hex')
   const attributes = { ...described, ...withEtag(etag, 0) }
-  const { mtimeMs } = await mill.objects.mkdir(path, { attributes, replaces: objectNames, base: bucketOf(call), signal })
+  const { mtimeMs } = await mill.objects.mkdir(path, { attributes, replaces: objectNames, base: bucket, expect, signal })
   return { etag, mtimeMs }
 }
 
@@ -203,9 +217,9 @@ async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promis
   }
   const path = fileOf(bucket, key)
   const kind = kindAsked(headers, 'x-amz-checksum-algorithm') ?? checksumOf(source.attributes, source.length)?.kind
-  const expect = await expectedAt(call, path) ?? (isItself ? { id: source.status.id } : undefined)
+  const expect = await expectedAt(call, path, { directory: directoryIn(bucket, key) }) ?? (isItself ? { id: source.status.id } : undefined)
   const copy = new Summed(source.read(0, source.length), kind)
-  const stored = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length, csv: csvOf(source.status) }, () =>
+  const stored = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length, csv: csvOf(source.status), base: bucket }, () =>
     ({ base: bucket, parents: true, attributes: { ...described, ...copy.attributes }, expect }))
   return {
     headers: {

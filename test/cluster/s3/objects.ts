@@ -112,6 +112,31 @@ test('conditions hold among many writers, and copies keep or replace what descri
   expect(elements((await ok('GET', '/grain/source', { query: { tagging: '' } })).text, 'Value')).toEqual(['v'])
 })
 
+test('conditions hold on keys with a slash at their end, whether they are directories or have content', async () => {
+  const [absent, other] = [{ 'if-none-match': '*' }, { 'if-match': '"00000000000000000000000000000000"' }]
+  const source = { 'x-amz-copy-source': 'grain/from/' }
+  await ok('PUT', '/grain/from/')
+  await bad('PUT', '/grain/d/', 404, 'NoSuchKey', { headers: other })
+  const { headers: { etag } } = await ok('PUT', '/grain/d/', { headers: absent })
+  for (const body of ['', 'content']) await bad('PUT', '/grain/d/', 412, 'PreconditionFailed', { headers: absent, body })
+  await bad('PUT', '/grain/d/', 412, 'PreconditionFailed', { headers: { ...absent, ...source } })
+  await bad('PUT', '/grain/d/', 412, 'PreconditionFailed', { headers: other })
+  await ok('PUT', '/grain/d/', { headers: { 'if-match': String(etag), 'x-amz-meta-a': 'b' } })
+  await ok('PUT', '/grain/d/', { headers: { 'if-match': String(etag) }, body: 'content' })
+  for (const body of ['', 'content']) await bad('PUT', '/grain/d/', 412, 'PreconditionFailed', { headers: absent, body })
+  await bad('PUT', '/grain/d/', 412, 'PreconditionFailed', { headers: { 'if-match': String(etag) } })
+  await ok('PUT', '/grain/d/', { headers: { 'if-match': `"${md5('content')}"` } })
+  expect((await ok('GET', '/grain/d/')).text).toBe('')
+  // A directory that holds other keys, and was not stored as one, is none.
+  await ok('PUT', '/grain/e/x', { body: 'x' })
+  await ok('PUT', '/grain/e/', { headers: { ...absent, ...source } })
+  await bad('PUT', '/grain/e/', 412, 'PreconditionFailed', { headers: absent })
+  // Of many writers one makes it.
+  const made = await Promise.all(Array.from({ length: 10 }, () => ada.ask('PUT', '/grain/f/', { headers: absent })))
+  expect(made.map(({ status }) => status).toSorted()).toEqual([200, ...Array.from({ length: 9 }, () => 412)])
+  for (const key of ['d/', 'e/x', 'e/', 'f/', 'from/']) await ok('DELETE', `/grain/${key}`)
+})
+
 test('a copy of an object onto itself takes nothing back that was stored meanwhile', async () => {
   const old = randomBytes(20_000_000)
   await ok('PUT', '/grain/self', { body: old })

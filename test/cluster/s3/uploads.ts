@@ -4,7 +4,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { S3Reply, S3Request } from '../s3client.ts'
-import { ada, bad, begin, cluster, completion, elements, grete, left, md5, mill, ok, other, partBytes } from './bench.ts'
+import { ada, answerTo, bad, begin, cluster, completion, elements, grete, headOf, left, md5, mill, ok, other, partBytes } from './bench.ts'
 
 test('parts come in any order, through any gateway and more than once; their blocks become the object\'s', async () => {
   const [one, two, three] = [randomBytes(partBytes), randomBytes(partBytes + 1), randomBytes(1000)]
@@ -137,5 +137,42 @@ test('unfinished uploads are shown with their age and what they hold, and remove
   await cluster.ok(['upload', 'rm', old])
   await bad('PUT', '/grain/deep/old key', 404, 'NoSuchUpload', { query: { uploadId: old, partNumber: '2' }, body: 'x' })
   expect(await cluster.ok(['upload', 'rm', '--older-than', '0s'])).toBe(`removed ${mine}\n`)
+  expect(await left()).toEqual([[]])
+})
+
+test('what does not fit into a quota is refused before its bytes are read, and a part when it passes the quota', async () => {
+  await ok('PUT', '/narrow')
+  await mill.quotas.set('/narrow', { bytes: 2 * partBytes, names: 2 })
+  const refused = async (reply: S3Reply): Promise<void> => {
+    expect([reply.status, reply.code, elements(reply.text, 'Message')[0]]).toEqual(
+      [403, 'QuotaExceeded', expect.stringMatching(/^\/narrow may have .* in it/)])
+  }
+  const part = randomBytes(partBytes)
+  const send = (path: string, upload: string, number: number, body: Buffer) =>
+    ada.ask('PUT', path, { query: { uploadId: upload, partNumber: String(number) }, body })
+  const upload = await begin('/narrow/a')
+  for (const number of [1, 2, 2]) expect((await send('/narrow/a', upload, number, part)).status).toBe(200)
+  await refused(await send('/narrow/a', upload, 3, part))
+  await ok('PUT', '/grain/third', { body: part })
+  await refused(await ada.ask('PUT', '/narrow/a', {
+    query: { uploadId: upload, partNumber: '3' }, headers: { 'x-amz-copy-source': 'grain/third' } }))
+  // Another object may take the room: then the end is refused, and the upload stays.
+  for (let copies = 0; copies < 2; copies++) await ok('PUT', '/narrow/copy', { headers: { 'x-amz-copy-source': 'grain/third' } })
+  await refused(await ada.ask('POST', '/narrow/a', { query: { uploadId: upload }, body: completion([[1, md5(part)], [2, md5(part)]]) }))
+  await ok('DELETE', '/narrow/copy')
+  await ok('POST', '/narrow/a', { query: { uploadId: upload }, body: completion([[1, md5(part)], [2, md5(part)]]) })
+  // Now it is full, and an object that takes the place of another one fits.
+  await refused(await ada.ask('POST', '/narrow/b', { query: { uploads: '' } }))
+  expect(await answerTo(await headOf('PUT', '/narrow/b', {}, 10 * partBytes))).toMatch(/^HTTP\/1.1 403 [^]*<Code>QuotaExceeded</)
+  await ok('PUT', '/narrow/a', { body: randomBytes(2 * partBytes) })
+  await refused(await ada.ask('PUT', '/narrow/a', { body: randomBytes(2 * partBytes + 1) }))
+  await ok('PUT', '/narrow', { query: { versioning: '' },
+    body: '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>' })
+  await refused(await ada.ask('PUT', '/narrow/a', { body: randomBytes(partBytes) }))
+  await ok('DELETE', '/narrow/a', { query: { versionId: 'null' } })
+  await ok('PUT', '/narrow/a', { body: 'x' })
+  await ok('PUT', '/narrow/b', { body: 'x' })
+  await refused(await ada.ask('POST', '/narrow/c', { query: { uploads: '' } }))
+  await ok('DELETE', '/grain/third')
   expect(await left()).toEqual([[]])
 })
