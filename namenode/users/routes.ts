@@ -2,6 +2,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { systemUser } from '../../src/base/ids.ts'
+import { faultOfNewName } from '../../src/base/username.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import * as protocol from '../../src/protocol/user.ts'
 import type { UserAccount } from '../../src/protocol/user.ts'
@@ -26,8 +27,11 @@ export function userRoutes({ journal, clock, actor }: UserOptions): Route[] {
     ...password !== undefined && { password: true as const },
   })
   return [
-    route(protocol.add, async ({ requestId, name }, { user }) =>
-      ok(await journal.submit(addUser, { requestId, name, nowMs: clock.now(), ...actor(user) }))),
+    route(protocol.add, async ({ requestId, name }, { user }) => {
+      const fault = faultOfNewName(name)
+      if (fault !== undefined) throw new GristmillError('EINVAL', `${JSON.stringify(name)} cannot be the name of a user: ${fault}`)
+      return ok(await journal.submit(addUser, { requestId, name, nowMs: clock.now(), ...actor(user) }))
+    }),
     route(protocol.remove, async ({ requestId, name }, { user }) =>
       ok(await journal.submit(removeUser, { requestId, name, nowMs: clock.now(), ...actor(user) }))),
     route(protocol.addKey, async ({ requestId, name, id, sealed }, { user }) =>

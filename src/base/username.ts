@@ -6,6 +6,16 @@ import { showText } from './quote.ts'
 /** Longest name of a user, in characters. */
 const userCharsMax = 255
 
+/**
+ * Fault of the name of a user who is added: HTTP Basic and lists of rights end a name at a colon or a comma, and addresses at a slash.
+ * Names that the cluster has already are still taken.
+ */
+export function faultOfNewName(name: string): string | undefined {
+  const [odd] = /[\s:,/]/u.exec(name) ?? []
+  return faultOfName(name) ?? (odd === undefined ? undefined
+    : `it has ${odd === ' ' ? 'a space' : odd.trim() === '' ? 'white space' : `the character ${odd}`} in it; use letters, digits, - . _ or @`)
+}
+
 /** Fault of a name of a user or a group, as the end of a sentence about it; undefined if it is valid. */
 export function faultOfName(name: string): string | undefined {
   if (name === '') return 'it is empty'

@@ -6,6 +6,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { assert, assertKept } from '../base/assert.ts'
 import { codes, GristmillError } from '../base/errors.ts'
+import { foreignError, foreignProtocol } from '../base/foreign.ts'
 import { systemUser, type RequestId } from '../base/ids.ts'
 import { limits } from '../base/limits.ts'
 import type { Audit } from '../ports/audit.ts'
@@ -208,7 +209,14 @@ class CallServer implements RpcServer {
       void reply.code(status).serializer(JSON.stringify).header('content-type', 'application/json; charset=utf-8').send(body)
     })
     // Before the body is read: a caller of an unknown path has nothing to send.
-    this.http.addHook('onRequest', (request, _reply, done) => {
+    this.http.addHook('onRequest', (request, reply, done) => {
+      const { headers } = request
+      const foreign = request.is404 || request.url === '/' ? foreignProtocol({ target: request.url, headers }) : undefined
+      if (foreign) {
+        const { type, body } = foreignError(foreign, `this port speaks the cluster's own protocol, and the request is one of ${foreign
+        }: send it to a gateway, which answers ${foreign} on a port of its own (gristmill gateway)`)
+        return void reply.code(400).type(type).serializer(String).send(body)
+      }
       const asked = `${request.method} ${request.url.slice(0, 200)}`
       done(
         request.is404 ? new GristmillError('EINVAL', `this server does not know ${asked}; are both sides of the same version?`) : undefined,

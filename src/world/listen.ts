@@ -98,6 +98,11 @@ export async function listen(
   }
 }
 
+const plainText = 'this port speaks TLS, and the request came without it: use https:// in the address\n'
+/** Answer to HTTP at a port of TLS, as web servers give it. */
+const plainAnswer =
+  `HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-type: text/plain\r\ncontent-length: ${plainText.length}\r\n\r\n${plainText}`
+
 /**
  * Finds the encrypted socket of an accepted one. Node gives both, at different times, and both tell the address of the other side. Bounds
  * the handshakes in between.
@@ -110,6 +115,10 @@ function encryptedSockets(server: tls.Server, handshakes: Handshakes): (accepted
     open.set(peer, socket)
     handshakes.begin(socket)
     socket.once('close', () => { if (open.get(peer) === socket) open.delete(peer) })
+  })
+  server.on('tlsClientError', (error: NodeJS.ErrnoException, socket) => {
+    // The encrypted socket has ended; its own one still takes an answer in plain text.
+    if (error.code === 'ERR_SSL_HTTP_REQUEST') (socket as { readonly _parent?: net.Socket })._parent?.end(plainAnswer)
   })
   server.on('secureConnection', socket => {
     const accepted = open.get(peerOf(socket))

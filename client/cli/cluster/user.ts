@@ -1,6 +1,6 @@
 // user: users of gateways that verify them, their access keys and passwords.
 
-import { GristmillError } from '../../../src/base/errors.ts'
+import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import type { CommandContext } from '../context.ts'
 import { formatTime } from '../display.ts'
 import { option, type CommandSpec } from '../spec.ts'
@@ -20,6 +20,7 @@ export const user: CommandSpec = {
   verbs: [
     {
       name: 'add', args: '<name...>', about: 'add users (for the superuser)',
+      notes: 'A name has no white space, colon, comma or slash in it, because HTTP Basic, lists of rights and addresses end it there.',
       options: [], examples: [['gristmill user add ada grace', 'two users']],
       run: add,
     },
@@ -102,11 +103,24 @@ async function key(context: CommandContext, [name]: readonly string[], { id, sec
     throw new GristmillError('USAGE', '--rm removes a key; --id and --secret-key make one')
   const mill = await context.mill()
   if (rm !== undefined) return mill.users.rmKey(rm, { signal })
-  const secret = secretKey === undefined ? undefined : (await (await context.world()).disk.readFile(secretKey)).toString().trim()
+  const secret = secretKey === undefined ? undefined : await secretIn(context, secretKey)
   const made = await mill.users.addKey(name!, { id, secret, signal })
   if (context.json) return printer.json(made)
   await printer.line(`access key  ${printer.cell(made.id)}`)
   await printer.line(`secret key  ${printer.cell(made.secret)}`)
+}
+
+async function secretIn(context: CommandContext, file: string): Promise<string> {
+  const { disk } = await context.world()
+  const bytes = await disk.readFile(file).catch((error: unknown) => {
+    // The text may be the secret itself: it is not repeated.
+    if (hasCode(error, 'ENOENT', 'ENAMETOOLONG', 'ENOTDIR')) throw new GristmillError(
+      'ENOENT', '--secret-key names a local file with the secret, not the secret itself, which other users of this machine would see in the list of processes; there is no such file',
+      { cause: error },
+    )
+    throw error
+  })
+  return bytes.toString().trim()
 }
 
 async function passwd(

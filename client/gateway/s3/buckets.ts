@@ -31,12 +31,29 @@ export function timeOf(ms: number): string {
   return `${dayText}${clock}.${padded(rest % 1000, 3)}Z`
 }
 
+/** Error for a root that is no directory, or not yet: each bucket would be missing for a reason that no client sees. */
+const noRoot = (root: string): S3Error => new S3Error(
+  'NoSuchBucket', `This gateway's buckets are the directories of ${root} (--s3-root), which is no directory of the cluster yet: create it with gristmill mkdir`,
+)
+
+async function checkRoot({ mill, root, signal }: Pick<S3Call, 'mill' | 'root' | 'signal'>): Promise<void> {
+  if (root === '/') return
+  const found = await mill.status(root, { signal }).catch((error: unknown) => {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
+    if (hasCode(error, 'EACCES')) return { type: 'directory' }
+    throw error
+  })
+  if (found?.type !== 'directory') throw noRoot(root)
+}
+
 async function listBuckets({ mill, user, root, query, signal }: S3Call): Promise<S3Answer> {
   const prefix = query.get('prefix') ?? ''
   const buckets: XmlContent[] = []
   let after: string | undefined
   do {
-    const page = await mill.listPage(root, { after, limit: limits.listPageMax, signal })
+    const page = await mill.listPage(root, { after, limit: limits.listPageMax, signal }).catch((error: unknown) => {
+      throw hasCode(error, 'ENOENT', 'ENOTDIR') ? noRoot(root) : error
+    })
     for (const { path, type, mtimeMs } of page.entries) {
       const name = nameOf(path)
       if (type === 'directory' && isBucketName(name) && name.startsWith(prefix)) buckets.push({ Name: name, CreationDate: timeOf(mtimeMs) })
@@ -55,6 +72,7 @@ async function createBucket(call: S3Call): Promise<S3Answer> {
   try {
     await mill.mkdir(path, { signal })
   } catch (error) {
+    if (hasCode(error, 'ENOENT', 'ENOTDIR')) throw noRoot(call.root)
     if (!hasCode(error, 'EEXIST')) throw error
     const { owner, type } = await mill.status(path, { signal })
     if (type === 'directory' && owner === user)
@@ -71,7 +89,9 @@ export async function checkBucket({ mill, root, bucket, signal }: Pick<S3Call, '
     if (hasCode(error, 'ENOENT', 'ENOTDIR')) return undefined
     throw error
   })
-  if (found?.type !== 'directory') throw new S3Error('NoSuchBucket', 'The specified bucket does not exist')
+  if (found?.type === 'directory') return
+  await checkRoot({ mill, root, signal })
+  throw new S3Error('NoSuchBucket', 'The specified bucket does not exist')
 }
 
 /** Throws AccessDenied if a bucket is not of the owner whom the client has named, so that nothing gets into the wrong one. */

@@ -2,6 +2,7 @@
 // stores work with the cluster by changing an address.
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import { foreignError, foreignProtocol } from '../../../src/base/foreign.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import type { Log } from '../../../src/ports/log.ts'
 import type { Random } from '../../../src/ports/random.ts'
@@ -62,6 +63,8 @@ export class S3 implements GatewayDialect {
 
   async answer(exchange: Exchange): Promise<void> {
     const target = targetOf(exchange.target, exchange.headers.host, this.#options.domains)
+    if (isWebHdfs(exchange, target)) return refuseWebHdfs(exchange)
+    if (exchange.method === 'OPTIONS') exchange.operation = 'preflight'
     if (exchange.method === 'OPTIONS') return this.#send(exchange, { headers: await this.#crossOrigin.preflight(exchange, target) })
     if (exchange.headers.origin !== undefined) this.#toPages.set(exchange, await this.#crossOrigin.headersFor(exchange, target))
     const form = isForm(exchange) && target.key === undefined ? await readForm(exchange) : undefined
@@ -80,10 +83,10 @@ export class S3 implements GatewayDialect {
     if (verified.user === undefined && target.bucket === undefined) throw notSigned()
     const headers = effective(exchange, target)
     const operation = operationOf(exchange.method, target, headers)
+    exchange.operation = operation.name
     const key = form ? keyOfForm(form) : target.key ?? ''
     const asked: AccessAsked = { exchange, operation, target, key, headers, user: verified.user, encrypted: trust.isEncrypted(exchange) }
     await this.#access.as(asked, async (user, mill, setting) => {
-    exchange.operation = operation.name
       const call: S3Call = {
         mill, user, bucket: target.bucket ?? '', key: target.key ?? '', root: this.#options.root, query: target.query, headers,
         versioning: setting?.versioning, lifecycle: setting?.lifecycle,
@@ -139,6 +142,17 @@ export class S3 implements GatewayDialect {
     if (status === 204) return exchange.stream(status, fields, nothing())
     return exchange.send(status, fields)
   }
+}
+
+/** A client of HDFS at the port of S3; one of S3 signs, or names no operation. */
+const isWebHdfs = ({ headers, target }: Exchange, { query }: S3Target): boolean =>
+  query.has('op') && headers.authorization === undefined && !query.has('X-Amz-Algorithm')
+    && foreignProtocol({ target, headers }) === 'WebHDFS'
+
+async function refuseWebHdfs(exchange: Exchange): Promise<void> {
+  const { type, body } = foreignError('WebHDFS',
+    'this port of the gateway answers S3, and the request is one of WebHDFS: send it to the port of WebHDFS (--webhdfs PORT of the gateway)')
+  await exchange.send(400, { 'content-type': type }, body)
 }
 
 /** Headers of a request, and those that a presigned URL has in its query. */

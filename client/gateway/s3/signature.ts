@@ -237,15 +237,23 @@ function checkTime({ time, date, presigned }: Claim, { query }: S3Target, nowMs:
   if (!time.startsWith(date)) throw malformed(`Invalid credential date "${date}". This date is not the same as X-Amz-Date: "${time}".`)
   if (!presigned) {
     if (Math.abs(nowMs - atMs) > skewMs)
-      throw new S3Error('RequestTimeTooSkewed', 'The difference between the request time and the current time is too large.')
+      throw new S3Error('RequestTimeTooSkewed', `The difference between the request time and the current time is too large: ${clocks(atMs, nowMs)}`)
     return
   }
   const expires = query.integer('X-Amz-Expires', 0, Number.MAX_SAFE_INTEGER) ?? 0
   if (expires < 1 || expires > expiresMax)
     throw malformedQuery(`X-Amz-Expires must be between 1 and ${expiresMax} seconds (a week)`)
-  if (atMs - nowMs > skewMs) throw new S3Error('AccessDenied', 'Request is not valid yet')
-  if (nowMs > atMs + expires * 1000) throw new S3Error('AccessDenied', 'Request has expired')
+  if (atMs - nowMs > skewMs) throw new S3Error('AccessDenied', `Request is not valid yet: ${clocks(atMs, nowMs)}`)
+  const endMs = atMs + expires * 1000
+  if (nowMs > endMs)
+    throw new S3Error('AccessDenied', `Request has expired: at ${secondOf(endMs)}, and the clock of this gateway shows ${secondOf(nowMs)}`)
 }
+
+/** `2026-11-29T01:02:03Z`. */
+const secondOf = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`
+
+const clocks = (atMs: number, nowMs: number): string =>
+  `the client signed at ${secondOf(atMs)}, and the clock of this gateway shows ${secondOf(nowMs)}; they may differ by ${skewMs / 60_000} minutes: set the one that is wrong`
 
 function checkCovered({ headers }: Exchange, { signedHeaders, presigned }: Claim): void {
   const signed = new Set(signedHeaders)

@@ -69,7 +69,7 @@ export function targetOf(target: string, host: string | undefined, domains: read
   const slash = rawPath.indexOf('/', 1)
   const bucket = decoded(slash < 0 ? rawPath.slice(1) : rawPath.slice(1, slash)) || undefined
   const key = slash < 0 ? undefined : decoded(rawPath.slice(slash + 1)) || undefined
-  if (bucket === undefined && key !== undefined) throw new S3Error('InvalidBucketName', 'The specified bucket is not valid.')
+  if (bucket === undefined && key !== undefined) throw invalidBucket('')
   return { bucket, key, rawPath, query }
 }
 
@@ -83,6 +83,12 @@ export function sourceOf(headers: Readonly<Exchange['headers']>): CopySource {
     'Copy Source must mention the source bucket and key: sourcebucket/sourcekey')
   return { bucket, key, ...version !== undefined && { version: decoded(version) } }
 }
+
+/** With the rule: clients show the message, and people choose the name. */
+export const invalidBucket = (name: string): S3Error => new S3Error(
+  'InvalidBucketName',
+  `The specified bucket is not valid: ${name === '' ? 'its name is empty' : JSON.stringify(name.slice(0, 100))}. A name of a bucket has 3 to 63 characters: lower-case letters, digits, hyphens and dots; it begins and ends with a letter or a digit, has no two dots side by side, and is no address such as 10.0.0.1.`,
+)
 
 /** Names of buckets as AWS allows them: others are refused, and directories with other names are no buckets. */
 export const isBucketName = (name: string): boolean =>

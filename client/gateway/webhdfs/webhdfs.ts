@@ -2,6 +2,7 @@
 // work with the cluster by changing an address.
 
 import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import { foreignError, foreignProtocol } from '../../../src/base/foreign.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import { AccessKeys } from '../accesskeys.ts'
 import type { GatewayDialect } from '../dialect.ts'
@@ -36,6 +37,7 @@ export class WebHdfs implements GatewayDialect {
 
   async answer(exchange: Exchange): Promise<void> {
     const target = targetOf(exchange.target)
+    if (!target && foreignProtocol(exchange) === 'S3') return refuseS3(exchange)
     if (!target)
       throw new RemoteException('FileNotFoundException', 'this is a WebHDFS gateway: the paths of its requests begin with /webhdfs/v1')
     const authenticated = await this.#passwords.userOf(exchange)
@@ -46,9 +48,9 @@ export class WebHdfs implements GatewayDialect {
     const { user } = caller
     exchange.identify(user, caller.by !== 'nothing')
     const operation = operationOf(exchange.method, params)
+    exchange.operation = operation.name
     const path = decodedPath(target.rawPath)
     const origin = (): string => this.#deps.trust.originOf(exchange)
-    exchange.operation = operation.name
     const location = (): string => secondStep(origin(), target)
     await this.#deps.users.as(user, async mill => {
       const body: Call['body'] = options => exchange.body(options)
@@ -86,6 +88,12 @@ export class WebHdfs implements GatewayDialect {
     if (this.#deps.trust.isProxy(exchange.peer)) return { user: doas, realUser: user, by: 'name' }
     throw new RemoteException('AuthorizationException', `User: ${user ?? strangerUser} is not allowed to impersonate ${doas}`)
   }
+}
+
+async function refuseS3(exchange: Exchange): Promise<void> {
+  const { type, body } = foreignError('S3',
+    'this port of the gateway answers WebHDFS, and the request is one of S3: send it to the port of S3 (--s3 PORT of the gateway)')
+  await exchange.send(400, { 'content-type': type }, body)
 }
 
 type WebHdfsCaller = Pick<Call, 'user' | 'realUser' | 'by'>

@@ -65,8 +65,9 @@ test('requests come over TLS; a certificate that was replaced is that of the nex
   await look()
   expect((await ask(second.cert)).name).toBe('gateway-2')
   await expect(ask(first.cert)).rejects.toThrow(/self-signed certificate/)
-  // Plain HTTP is no answer of this port.
-  await expect(fetch(`http://${listener.address}/`)).rejects.toThrow()
+  // Plain HTTP is told where to go, and reaches no dialect.
+  const plain = await fetch(`http://${listener.address}/`)
+  expect([plain.status, await plain.text()]).toEqual([400, expect.stringContaining('use https://')])
 })
 
 test('a gateway does not start with files that do not go together, and looks at none after its end', async () => {

@@ -121,8 +121,9 @@ test('a presigned URL is valid until it expires, and for exactly what it names',
   const url = await presign('/b/ü+ x', 60)
   expect(await checked(url)).toMatchObject({ user: 'ada', payload: 'UNSIGNED-PAYLOAD' })
   expect((await checked(url, nowMs + 60_000)).user).toBe('ada')
-  await expect(checked(url, nowMs + 61_000)).rejects.toMatchObject({ name3: 'AccessDenied', message: 'Request has expired' })
-  await expect(checked(url, nowMs - 16 * 60_000)).rejects.toMatchObject({ name3: 'AccessDenied', message: 'Request is not valid yet' })
+  const denied = (message: RegExp) => ({ name3: 'AccessDenied', message: expect.stringMatching(message) as string })
+  await expect(checked(url, nowMs + 61_000)).rejects.toMatchObject(denied(/^Request has expired: at /))
+  await expect(checked(url, nowMs - 16 * 60_000)).rejects.toMatchObject(denied(/^Request is not valid yet: the client signed at /))
   const changed: Sent[] = [
     { ...url, method: 'PUT' }, { ...url, target: url.target.replace('/b/', '/c/') },
       { ...url, target: url.target.replace('Expires=60', 'Expires=600') },
