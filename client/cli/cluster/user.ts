@@ -1,6 +1,6 @@
 // user: users of gateways that verify them, their access keys and passwords.
 
-import { GristmillError, hasCode } from '../../../src/base/errors.ts'
+import { GristmillError } from '../../../src/base/errors.ts'
 import type { CommandContext } from '../context.ts'
 import { formatTime } from '../display.ts'
 import { option, type CommandSpec } from '../spec.ts'
@@ -114,8 +114,8 @@ async function secretIn(context: CommandContext, file: string): Promise<string> 
   const { disk } = await context.world()
   const bytes = await disk.readFile(file).catch((error: unknown) => {
     // The text may be the secret itself: it is not repeated.
-    if (hasCode(error, 'ENOENT', 'ENAMETOOLONG', 'ENOTDIR')) throw new GristmillError(
-      'ENOENT', '--secret-key names a local file with the secret, not the secret itself, which other users of this machine would see in the list of processes; there is no such file',
+    if (['ENOENT', 'ENAMETOOLONG', 'ENOTDIR'].includes(String((error as NodeJS.ErrnoException).code))) throw new GristmillError(
+      'EINVAL', '--secret-key names a local file with the secret, not the secret itself, which other users of this machine would see in the list of processes; there is no such file',
       { cause: error },
     )
     throw error

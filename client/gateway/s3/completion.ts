@@ -7,7 +7,7 @@ import { hasCode } from '../../../src/base/errors.ts'
 import {
   checksumOf, etagName, etagOf, partsMax, uploadName, versionName, withChecksum, withEtag, withParts, type StoredChecksum,
 } from './attributes.ts'
-import { checksumHeader, checksumKinds, combined, composite } from './checksum.ts'
+import { canCombine, checksumHeader, checksumKinds, combined, composite } from './checksum.ts'
 import { expectedAt } from './conditions.ts'
 import { S3Error } from './errors.ts'
 import { expirationHeader } from './expiration.ts'
@@ -109,7 +109,7 @@ async function complete(call: S3Call, text: string): Promise<S3Answer> {
   if (size !== undefined && Number(size) !== bytes)
     throw new S3Error('InvalidRequest', `The provided 'x-amz-mp-object-size' header does not match the size of the parts: ${bytes}`)
   const etag = `${createHash('md5').update(Buffer.concat(parts.map(part => Buffer.from(part.etag, 'hex')))).digest('hex')}-${parts.length}`
-  const sum = sumOfParts(upload, parts)
+  const sum = sumOfParts(upload.kind === undefined ? { ...upload, ...named(headers) } : upload, parts)
   checkWhole(headers, sum)
   const attributes = {
     ...upload.attributes, ...withEtag(etag, bytes), ...withChecksum(sum), ...withParts(parts.map(part => part.bytes)),
@@ -128,13 +128,28 @@ async function complete(call: S3Call, text: string): Promise<S3Answer> {
 }
 
 /**
+ * Kind of the checksum of the object that the client names for an upload that was begun without one: its parts may have theirs all the
+ * same, as AWS takes it.
+ */
+function named(headers: S3Call['headers']): Pick<Upload, 'kind' | 'type'> {
+  const kind = checksumKinds.find(each => headers[checksumHeader(each)] !== undefined)
+  if (kind === undefined) return {}
+  const isComposite = !canCombine(kind) || /-\d+$/.test(String(headers[checksumHeader(kind)]))
+  return { kind, type: isComposite ? 'COMPOSITE' : 'FULL_OBJECT' }
+}
+
+/**
  * A checksum of the whole object that the client names must be the one of its parts. Of a composite one minio's clients leave out the
  * number of parts at its end.
  */
 function checkWhole(headers: S3Call['headers'], sum: StoredChecksum | undefined): void {
   for (const kind of checksumKinds) {
     const value = headers[checksumHeader(kind)]
-    if (value === undefined || sum?.kind !== kind) continue
+    if (value === undefined) continue
+    if (sum?.kind !== kind) {
+      const why = sum ? `the upload was begun with ${sum.kind}` : 'not every part was sent with one'
+      throw new S3Error('InvalidRequest', `The ${kind} of the object cannot be checked: ${why}.`)
+    }
     const bare = sum.type === 'COMPOSITE' ? sum.value.replace(/-\d+$/, '') : sum.value
     if (value !== sum.value && value !== bare) throw new S3Error('BadDigest',
       `The ${kind} you specified did not match the calculated checksum.`)

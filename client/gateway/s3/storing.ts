@@ -107,16 +107,17 @@ async function putObject(call: S3Call): Promise<S3Answer> {
   checkWhole(call)
   const bucket = bucketOf(call)
   const described = { ...describedBy(headers), ...tagsOfHeader(headers['x-amz-tagging']) }
-  const payload = call.payload({ kind: kindAsked(headers, 'x-amz-sdk-checksum-algorithm') })
+  const asked = kindAsked(headers, 'x-amz-sdk-checksum-algorithm')
+  const payload = call.payload({ kind: asked })
   if (isDirectoryKey(key) && payload.length === 0) return putDirectory(call, bucket, payload, described)
   const path = fileOf(bucket, key)
   const expect = await expectedAt(call, path, { directory: directoryIn(bucket, key) })
   const reuse = payload.length > call.mill.objects.smallBytes
   const stored = await storeAt(call, path, { pieces: payload.bytes({ reuse }), bytes: payload.length, base: bucket }, () => ({
     base: bucket, parents: true, expect,
-    attributes: { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sumOf(payload, payload.kind)) },
+    attributes: { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sumOf(payload, payload.kind ?? asked)) },
   }))
-  const sum = sumOf(payload, payload.kind)
+  const sum = sumOf(payload, payload.kind ?? asked)
   const expiration = expirationHeader(call, { bytes: payload.length, mtimeMs: stored.mtimeMs, attributes: described })
   return { headers: { etag: `"${payload.md5}"`, ...storedVersion(call, stored), ...sum && checksumFields(sum), ...expiration } }
 }

@@ -70,9 +70,11 @@ export async function createUpload(call: S3Call): Promise<S3Answer> {
   const base = bucketOf(call)
   const to = fileOf(base, key)
   const named = headers['x-amz-checksum-algorithm']
-  const kind = named === undefined ? undefined : kindOf(String(named))
+  const typed = (headers['x-amz-checksum-type'] as string | undefined)?.toUpperCase() as ChecksumType | undefined
+  // AWS's choice for a checksum of the object's bytes.
+  const kind = named !== undefined ? kindOf(String(named)) : typed === 'FULL_OBJECT' ? 'CRC64NVME' : undefined
   if (named !== undefined && kind === undefined) throw new S3Error('InvalidRequest', 'Checksum algorithm provided is unsupported.')
-  const type = (headers['x-amz-checksum-type'] as string | undefined)?.toUpperCase() as ChecksumType | undefined
+  const type = typed
     ?? (kind === undefined ? undefined : kind === 'CRC64NVME' ? 'FULL_OBJECT' : 'COMPOSITE')
   if (type !== undefined && kind !== undefined && (type === 'FULL_OBJECT' ? !canCombine(kind) : kind === 'CRC64NVME'
     || type !== 'COMPOSITE'))

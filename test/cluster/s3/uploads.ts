@@ -176,3 +176,33 @@ test('what does not fit into a quota is refused before its bytes are read, and a
   await ok('DELETE', '/grain/third')
   expect(await left()).toEqual([[]])
 })
+
+test('CRC64NVME is the checksum where a client asks for one of the object and names no other', async () => {
+  const [text, sum] = ['123456789', 'rosUhgp5mIg=']
+  const header = 'x-amz-checksum-crc64nvme'
+  const shown = async (key: string): Promise<unknown[]> => {
+    const { headers } = await ok('HEAD', key, { headers: { 'x-amz-checksum-mode': 'ENABLED' } })
+    return [headers[header], headers['x-amz-checksum-type']]
+  }
+  const asked = { 'x-amz-sdk-checksum-algorithm': 'CRC64NVME' }
+  expect((await ok('PUT', '/grain/asked', { body: text, headers: asked })).headers[header]).toBe(sum)
+  expect(await shown('/grain/asked')).toEqual([sum, 'FULL_OBJECT'])
+  const upload = async (begun: Record<string, string>, part: Record<string, string>, end: Record<string, string>) => {
+    const { text: answer } = await ok('POST', '/grain/asked', { query: { uploads: '' }, headers: begun })
+    const query = { uploadId: elements(answer, 'UploadId')[0]! }
+    await ok('PUT', '/grain/asked', { query: { ...query, partNumber: '1' }, body: text, headers: part })
+    const { code } = await ada.ask('POST', '/grain/asked', { query, body: completion([[1, md5(text)]]), headers: end })
+    if (code !== undefined) await ok('DELETE', '/grain/asked', { query })
+    return code ?? shown('/grain/asked')
+  }
+  const [right, wrong] = [{ [header]: sum }, { [header]: 'AAAAAAAAAAA=' }]
+  expect(await upload({ 'x-amz-checksum-type': 'FULL_OBJECT' }, {}, {})).toEqual([sum, 'FULL_OBJECT'])
+  expect(await upload({ 'x-amz-checksum-type': 'FULL_OBJECT' }, right, wrong)).toBe('BadDigest')
+  expect(await upload({}, right, right)).toEqual([sum, 'FULL_OBJECT'])
+  expect(await upload({}, right, wrong)).toBe('BadDigest')
+  // What cannot be checked does not count as checked.
+  expect(await upload({}, {}, right)).toBe('InvalidRequest')
+  expect(await upload({ 'x-amz-checksum-algorithm': 'CRC32' }, {}, right)).toBe('InvalidRequest')
+  await ok('DELETE', '/grain/asked')
+  expect(await left()).toEqual([[]])
+})
