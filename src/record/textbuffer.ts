@@ -3,8 +3,13 @@
 import { assert } from '../base/assert.ts'
 import { KiB } from '../base/units.ts'
 
+/** Sizes of a new buffer; from then on it doubles. Most tasks of a job with many write little or nothing. */
+const firstBytes = 4 * KiB
+const fullBytes = 256 * KiB
+const noBytes = Buffer.allocUnsafeSlow(0)
+
 export class TextBuffer {
-  #bytes = Buffer.allocUnsafeSlow(256 * KiB)
+  #bytes = noBytes
   length = 0
 
   /** Appends UTF-8; a lone surrogate becomes U+FFFD. */
@@ -44,7 +49,9 @@ export class TextBuffer {
 
   #grow(needed: number): void {
     assert(needed < 2 ** 32, 'output was not taken before 4 GiB of it were written')
-    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2))
+    const size = this.#bytes.length
+    const next = size === 0 ? firstBytes : size < fullBytes ? fullBytes : size * 2
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, next))
     this.#bytes.copy(larger, 0, 0, this.length)
     this.#bytes = larger
   }
