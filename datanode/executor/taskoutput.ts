@@ -118,7 +118,7 @@ async function openFile(
     output: { format, delimiter: options?.delimiter, header: options?.header, columns: options?.columns },
     ...options?.raw && { writer: new RawWriter() },
     ...format === 'avro' && { writer: await avroWriter({ schema, codec }, loadAvro) },
-    overflow: await Overflow.open(disk, `${setup.scratch}/${work.attempt}.overflow`),
+    overflow: new Overflow(disk, `${setup.scratch}/${work.attempt}.overflow`),
     open: async () =>
       asOutput(
         await files.create(path, {

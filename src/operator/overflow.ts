@@ -10,21 +10,19 @@ const readBytes = 1 * MiB
 
 export class Overflow {
   readonly #disk: Disk
+  readonly #place: string
+  /** Of the file that is open, or the next one. */
   #path: string
+  #files = 0
   #pieces: Buffer[] = []
   #inMemory = 0
   #writer: DiskWriter | undefined
   #read = 0
 
-  /** `writer`: the file, open and empty. Opened in advance because `push` cannot wait. */
-  constructor({ disk, path, writer }: { disk: Disk; path: string; writer: DiskWriter }) {
+  /** `path`: of the file, which is created with its first byte. */
+  constructor(disk: Disk, path: string) {
     this.#disk = disk
-    this.#path = path
-    this.#writer = writer
-  }
-
-  static async open(disk: Disk, path: string): Promise<Overflow> {
-    return new Overflow({ disk, path, writer: await disk.create(path, { exclusive: false, mode: 0o600 }) })
+    this.#place = this.#path = path
   }
 
   get isEmpty(): boolean { return this.#inMemory === 0 && this.#onDisk === 0 }
@@ -37,7 +35,8 @@ export class Overflow {
       this.#pieces.push(bytes)
       this.#inMemory += bytes.length
     } else {
-      this.#writer!.writeSync(bytes)
+      this.#writer ??= this.#disk.createSync(this.#path, { exclusive: false, mode: 0o600 })
+      this.#writer.writeSync(bytes)
     }
   }
 
@@ -69,18 +68,14 @@ export class Overflow {
     if (this.#onDisk === 0) await this.#beginAnew()
   }
 
-  /** Replaces the drained file, so that it does not keep growing. The new one has another name: `push` may use the old one meanwhile. */
+  /** Removes the drained file, so that it does not keep growing. The next one has another name: `push` may open it meanwhile. */
   async #beginAnew(): Promise<void> {
-    const path = `${this.#path}+`
-    const fresh = await this.#disk.create(path, { exclusive: false, mode: 0o600 })
-    const [old, oldPath] = this.#onDisk === 0 ? [this.#writer, this.#path] : [fresh, path]
-    if (old !== fresh) {
-      this.#writer = fresh
-      this.#path = path
-      this.#read = 0
-    }
-    await old?.close()
-    await this.#disk.remove(oldPath)
+    const [drained, path] = [this.#writer, this.#path]
+    this.#writer = undefined
+    this.#path = `${this.#place}.${++this.#files}`
+    this.#read = 0
+    await drained?.close()
+    await this.#disk.remove(path)
   }
 
   /** Removes the file. */
@@ -89,7 +84,8 @@ export class Overflow {
     this.#writer = undefined
     this.#pieces = []
     this.#inMemory = 0
-    await writer?.close()
+    if (!writer) return
+    await writer.close()
     await this.#disk.remove(this.#path)
   }
 }

@@ -14,6 +14,8 @@ export interface Disk {
    * Creates a file for writing; `exclusive` (default) fails with EEXIST if it exists, else it is truncated.
    */
   create(path: string, options?: { exclusive?: boolean; mode?: number }): Promise<DiskWriter>
+  /** The same without leaving the thread; for callers that cannot wait. */
+  createSync(path: string, options?: { exclusive?: boolean; mode?: number }): DiskWriter
   /**
    * Opens a pipe or a device for writing, and follows links: only for paths that a user named. Waits for a process that reads a pipe.
    * Missing on a disk that has none of them.

@@ -30,8 +30,15 @@ export const localDisk: Disk = Object.freeze({
   openReadSync: (file: string) => new FileReader(checked(fs.openSync(file, readFlags), file)),
 
   async create(file: string, { exclusive = true, mode = fileMode }: { exclusive?: boolean; mode?: number } = {}) {
-    const flags = O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC)
-    return new FileWriter(await openToWrite(file, flags | plain, mode))
+    return new FileWriter(await openToWrite(file, createFlags(exclusive), mode))
+  },
+
+  createSync(file: string, { exclusive = true, mode = fileMode }: { exclusive?: boolean; mode?: number } = {}) {
+    try {
+      return new FileWriter(checked(fs.openSync(file, createFlags(exclusive), mode), file))
+    } catch (error) {
+      throw openError(error, file)
+    }
   },
 
   openStream: (file: string, signal?: AbortSignal) => openStream(file, signal),
@@ -126,10 +133,15 @@ async function openToWrite(file: string, flags: number, mode: number): Promise<n
   try {
     return checked(await open(file, flags, mode), file)
   } catch (error) {
-    // A pipe without a reader, or a missing device.
-    throw codeOf(error) === 'ENXIO' && !fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? noFile(file) : error
+    throw openError(error, file)
   }
 }
+
+const createFlags = (exclusive: boolean): number => O_WRONLY | O_CREAT | (exclusive ? O_EXCL : O_TRUNC) | plain
+
+/** ENXIO: a pipe without a reader, or a missing device. */
+const openError = (error: unknown, file: string): unknown =>
+  codeOf(error) === 'ENXIO' && !fs.lstatSync(file, { throwIfNoEntry: false })?.isFile() ? noFile(file) : error
 
 /** Returns the descriptor if it is a plain file's; otherwise closes it and throws. */
 export function checked(fd: number, file: string): number {

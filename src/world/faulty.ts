@@ -43,6 +43,11 @@ export class FaultyDisk implements Disk {
     return this.#watched(await this.#disk.create(path, options), path)
   }
 
+  createSync(path: string, options?: Parameters<Disk['create']>[1]): DiskWriter {
+    this.#writable('open', path)
+    return this.#watched(this.#disk.createSync(path, options), path)
+  }
+
   async openAppend(path: string): Promise<DiskWriter> {
     this.#writable('open', path)
     return this.#watched(await this.#disk.openAppend(path), path)

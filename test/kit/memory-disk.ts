@@ -61,7 +61,9 @@ export class MemoryDisk implements Disk {
 
   async openRead(path: string): Promise<DiskReader> { return this.openReadSync(path) }
 
-  async create(path: string, { exclusive = true }: { exclusive?: boolean } = {}): Promise<DiskWriter> {
+  async create(path: string, options?: { exclusive?: boolean }): Promise<DiskWriter> { return this.createSync(path, options) }
+
+  createSync(path: string, { exclusive = true }: { exclusive?: boolean } = {}): DiskWriter {
     if (this.freeBytes <= 0) throw fault('ENOSPC', path)
     const there = this.files.get(path)
     if (there && exclusive) throw fault('EEXIST', path)

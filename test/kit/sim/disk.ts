@@ -40,15 +40,18 @@ export class SimDisk implements Disk {
 
   openRead(path: string): Promise<DiskReader> { return this.#later('open', () => this.openReadSync(path)) }
 
-  create(path: string, { exclusive = true }: { exclusive?: boolean } = {}): Promise<DiskWriter> {
-    return this.#later('create', () => {
-      this.#writable(path)
-      if (this.#host.trouble(path)?.full) throw fault('ENOSPC', path)
-      if (this.#host.files.has(path) && exclusive) throw fault('EEXIST', path)
-      const file = newFile(this.#process.clock.now())
-      this.#host.files.set(path, file)
-      return this.#writer(path, file)
-    })
+  create(path: string, options?: { exclusive?: boolean }): Promise<DiskWriter> {
+    return this.#later('create', () => this.createSync(path, options))
+  }
+
+  createSync(path: string, { exclusive = true }: { exclusive?: boolean } = {}): DiskWriter {
+    this.#process.must()
+    this.#writable(path)
+    if (this.#host.trouble(path)?.full) throw fault('ENOSPC', path)
+    if (this.#host.files.has(path) && exclusive) throw fault('EEXIST', path)
+    const file = newFile(this.#process.clock.now())
+    this.#host.files.set(path, file)
+    return this.#writer(path, file)
   }
 
   openAppend(path: string): Promise<DiskWriter> {

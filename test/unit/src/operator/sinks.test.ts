@@ -22,15 +22,18 @@ afterEach(() => rm(dir, { recursive: true, force: true }))
 const diskError = () => Object.assign(new Error('ENOSPC: no space left on device, write'), { errno: -28, code: 'ENOSPC', syscall: 'write' })
 
 /** A disk whose writers fail after `bytesMax` bytes. */
-const fullAfter = (bytesMax: number): Disk => ({
-  ...disk,
-  async create(path, options) {
-    const writer = await disk.create(path, options)
+function fullAfter(bytesMax: number): Disk {
+  const limited = (writer: DiskWriter): DiskWriter => {
     let left = bytesMax
     return { sync: () => writer.sync(), syncSync: () => writer.syncSync(), close: () => writer.close(), get bytes() { return writer.bytes },
-      writeSync(bytes) { left -= bytes.length; if (left < 0) throw diskError(); writer.writeSync(bytes) } } satisfies DiskWriter
-  },
-})
+      writeSync(bytes) { left -= bytes.length; if (left < 0) throw diskError(); writer.writeSync(bytes) } }
+  }
+  return {
+    ...disk,
+    create: async (path, options) => limited(await disk.create(path, options)),
+    createSync: (path, options) => limited(disk.createSync(path, options)),
+  }
+}
 
 async function fileSink(on: Disk = disk) {
   const file = new MemoryFile()
@@ -41,7 +44,7 @@ async function fileSink(on: Disk = disk) {
       opened++
       return file
     },
-    overflow: await Overflow.open(on, join(dir, 'overflow')),
+    overflow: new Overflow(on, join(dir, 'overflow')),
   })
   return { file, sink, opened: () => opened }
 }
@@ -80,7 +83,7 @@ test('a flood that is emitted without a pause waits on the disk and comes out in
 })
 
 test('records emitted while earlier ones are drained stay behind them', async () => {
-  const overflow = await Overflow.open(disk, join(dir, 'overflow'))
+  const overflow = new Overflow(disk, join(dir, 'overflow'))
   const piece = (n: number) => Buffer.alloc(1 << 20, n)
   for (let n = 0; n < 8; n++) overflow.push(piece(n))
   const got: number[] = []
