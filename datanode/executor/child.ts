@@ -56,6 +56,9 @@ interface ChildWorld {
   readonly httpFetch?: HttpFetch | undefined
 }
 
+/** A look takes about as long as a short task. */
+const lookMs = 30
+
 export class TaskRunnerChild {
   readonly #world: ChildWorld
   #session: ExecutorSession | undefined
@@ -64,6 +67,7 @@ export class TaskRunnerChild {
   #job: JobId | undefined
   #log: LogWriter | undefined
   #failed = false
+  #cancelLook: (() => void) | undefined
 
   constructor(world: ChildWorld) { this.#world = world }
 
@@ -72,6 +76,9 @@ export class TaskRunnerChild {
 
   async run({ work, setup }: ToExecutor): Promise<void> {
     const { disk, started } = this.#world
+    this.#cancelLook?.()
+    if (this.#job !== undefined && this.#job !== work.job && this.#world.isChanged?.() === true)
+      return this.#send({ kind: 'declined', attempt: work.attempt })
     this.#attempt = work.attempt
     this.#job = work.job
     this.#send({ kind: 'began', attempt: work.attempt })
@@ -167,8 +174,16 @@ export class TaskRunnerChild {
     this.#attempt = undefined
     // After a failure this process is ended; code that still runs in it must send no more outcomes.
     if (outcome.kind === 'failed') this.#failed = true
-    else if (this.#world.isChanged?.() === true) this.#send({ kind: 'changed' })
+    else this.#lookLater()
     this.#send({ kind: 'finished', attempt, outcome })
+  }
+
+  /** Looks for changes of the process once it has no task: the next one is mostly of the same job, and comes at once. */
+  #lookLater(): void {
+    const { clock, isChanged } = this.#world
+    const job = this.#job
+    if (!isChanged || job === undefined) return
+    this.#cancelLook = clock.after(lookMs, () => { if (isChanged()) this.#send({ kind: 'changed', job }) })
   }
 
   #send(message: FromExecutor): void {

@@ -6,7 +6,7 @@
 
 import { assert } from '../../src/base/assert.ts'
 import { MiB, formatBytes, formatDuration } from '../../src/base/units.ts'
-import { attemptParts, type AttemptId, type JobId } from '../../src/base/ids.ts'
+import type { AttemptId, JobId } from '../../src/base/ids.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Log } from '../../src/ports/log.ts'
 import type { Child, Processes } from '../../src/ports/process.ts'
@@ -77,6 +77,8 @@ export class Executor {
   readonly #options: ExecutorOptions
   readonly #child: Child
   readonly #jobs = new Set<JobId>()
+  /** The subset that has ended. */
+  readonly #jobsOver = new Set<JobId>()
   #baseBytes = baseBytesDefault
   #running: Running | undefined
   #outputTail = ''
@@ -119,8 +121,8 @@ export class Executor {
 
   /**
    * Runs an attempt. Never rejects. After a failure the process is not reused: it exits or is killed. Undefined: the process had run tasks
-   * and ended, because of what they had left running, before it took this one; another process can run it. A new process that ends before
-   * it takes the attempt is a failed start, which is not counted against the job.
+   * and ended before it took this one, because of what they had left running or changed; another process can run it. A new process that
+   * ends before it takes the attempt is a failed start, which is not counted against the job.
    */
   run(work: TaskWork, setup: Omit<Setup, 'scratch'>): Promise<AttemptOutcome | undefined> {
     assert(this.isIdle, 'an executor runs one attempt at a time')
@@ -164,6 +166,7 @@ export class Executor {
    * does if the program has changed it.
    */
   jobOver(job: JobId): void {
+    if (this.#jobs.has(job)) this.#jobsOver.add(job)
     if (this.#bound !== job && (!this.#spawned || !this.#jobs.has(job))) return
     this.#jobEnded = true
     if (this.isIdle) this.retire()
@@ -221,8 +224,13 @@ export class Executor {
         this.#spawned = true
         return
       case 'changed':
-        this.#bound ??= running && attemptParts(running.attempt).job
+        this.#bound ??= message.job
+        if (this.#jobsOver.has(message.job)) this.jobOver(message.job)
         return
+      case 'declined':
+        if (running?.attempt !== message.attempt) return
+        this.retire()
+        return this.#settle(running.verdict)
       case 'began':
         if (running?.attempt === message.attempt) running.began = true
         return

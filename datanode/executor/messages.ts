@@ -1,6 +1,6 @@
 // Messages between a datanode and its executor processes over their IPC channel: small structured clones. Data is passed in files.
 
-import type { Address, AttemptId, ClusterId, NodeId } from '../../src/base/ids.ts'
+import type { Address, AttemptId, ClusterId, JobId, NodeId } from '../../src/base/ids.ts'
 import type { Counters } from '../../src/protocol/fields.ts'
 import type { TaskFinished, TaskWork } from '../../src/protocol/task.ts'
 
@@ -38,8 +38,10 @@ export type FromExecutor =
   | { readonly kind: 'began'; readonly attempt: AttemptId }
   /** The program has started at least one process. */
   | { readonly kind: 'spawned' }
-  /** The program has changed the process for others (world/globals.ts): it may run no task of another job. */
-  | { readonly kind: 'changed' }
+  /** The program of this job has changed the process for others (world/globals.ts): it may run no task of another job. */
+  | { readonly kind: 'changed'; readonly job: JobId }
+  /** Does not take the attempt, which is of another job: the process is changed. */
+  | { readonly kind: 'declined'; readonly attempt: AttemptId }
   /** The attempt calls native code: if the process ends there, the text is part of the cause. */
   | { readonly kind: 'doing'; readonly attempt: AttemptId; readonly text: string }
   | { readonly kind: 'progress'; readonly attempt: AttemptId; readonly counters: Counters; readonly fraction: number }
