@@ -4,6 +4,7 @@
 import { attemptParts, type AttemptId } from '../../../src/base/ids.ts'
 import { localityOf } from './offer.ts'
 import { newAttempt } from './attempts.ts'
+import { fits, needOf, roomOf } from './fit.ts'
 import { fix, isOfRewritten, type Attempt, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
 import { takeUp } from './tasks.ts'
 
@@ -13,8 +14,13 @@ export function adopt(state: SchedulerState, place: TaskRef, node: WorkerNode, i
   // An attempt of another layout has read other rows than the task of this number.
   const { layout, spec: { adapt } } = place.stage
   if (layout.state === 'journalling' || (adapt && isOfRewritten(id) !== (layout.made !== undefined))) return undefined
-  fix(place.stage)
-  return newAttempt(state, place, { node, locality: localityOf(state, place.stage, place.task.index, node), speculative: false, id })
+  const { job, stage, task } = place
+  fix(stage)
+  return newAttempt(state, place, {
+    node, locality: localityOf(state, stage, task.index, node), speculative: false, id,
+    // A node names attempts that wait there behind those that run.
+    ahead: !fits(roomOf(node), needOf(node, job, stage, task)),
+  })
 }
 
 /** Adopts a running attempt of an earlier process. Returns false if it is not needed. */

@@ -1,20 +1,20 @@
-// Start and end of attempts, with the sums that depend on them (running, fraction, speculative, active). A running attempt
-// holds a slot of its node; a killed one holds it until the node reports its end, or limits.killSilentMs have passed.
+// Start and end of attempts, with the sums that depend on them (running, fraction, speculative, active). A running attempt holds a slot of
+// its node, or waits there for one (ahead.ts); a killed one holds it until the node reports its end, or limits.killSilentMs have passed.
 // INVARIANT: attempts begin and end in this file only.
 
-import { attemptId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
+import { attemptId, attemptParts, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import { isDrive } from '../../../src/protocol/task.ts'
 import type { Locality } from '../store/record.ts'
 import type { TaskRecord } from '../store/record.ts'
 import type { Moment } from './event.ts'
-import { needOf } from './fit.ts'
+import { fits, needOf, roomOf } from './fit.ts'
 import type { Attempt, Need, RunningJob, SchedulerState, StageState, TaskRef, TaskState, WorkerNode } from './state.ts'
 
 export function newAttempt(
   state: SchedulerState, { job, stage, task }: TaskRef,
-  facts: { node: WorkerNode; locality: Locality; speculative: boolean; id?: AttemptId },
+  facts: { node: WorkerNode; locality: Locality; speculative: boolean; id?: AttemptId; ahead?: boolean },
 ): Attempt {
   const { node } = facts
   const need = needOf(node, job, stage, task)
@@ -26,7 +26,8 @@ export function newAttempt(
     failure: undefined, alone, memoryBytes: alone ? need.memoryBytes : stage.spec.memoryBytes ?? job.spec.memoryBytes,
   }
   task.attempts.push(attempt)
-  hold(node, attempt.id, need)
+  hold(state, node, attempt.id, facts.ahead ? nothing : need)
+  if (facts.ahead) node.ahead.set(attempt.id, need)
   job.used.add(node.id)
   job.running++
   stage.running++
@@ -42,17 +43,34 @@ export const nothing: Need = Object.freeze({ cpu: 0, memoryBytes: 0, drives: 0 }
 const sum = (a: Need, b: Need, sign: 1 | -1): Need =>
   ({ cpu: a.cpu + sign * b.cpu, memoryBytes: a.memoryBytes + sign * b.memoryBytes, drives: a.drives + sign * b.drives })
 
-function hold(node: WorkerNode, id: AttemptId, need: Need): void {
-  release(node, id)
+function hold(state: SchedulerState, node: WorkerNode, id: AttemptId, need: Need): void {
+  release(state, node, id)
   node.holding.set(id, { need, killedMonoMs: undefined })
   node.used = sum(node.used, need, 1)
 }
 
-/** The attempt holds nothing of the node any more, if it did. */
-export function release(node: WorkerNode, id: AttemptId): void {
+/** The attempt holds nothing of the node any more, if it did; those that wait there take what it has freed. */
+export function release(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
   const held = node.holding.get(id)
   if (!held || !node.holding.delete(id)) return
+  node.ahead.delete(id)
   node.used = sum(node.used, held.need, -1)
+  for (const [next, need] of [...node.ahead]) {
+    if (!fits(roomOf(node), need)) return
+    begin(state, node, next, need)
+  }
+}
+
+/** An attempt that has waited on its node runs now. */
+function begin({ jobs, at }: SchedulerState, node: WorkerNode, id: AttemptId, need: Need): void {
+  node.ahead.delete(id)
+  node.holding.get(id)!.need = need
+  node.used = sum(node.used, need, 1)
+  const { job, stage, task } = attemptParts(id)
+  const attempt = jobs.get(job)?.stages[stage]?.tasks[task]?.attempts.find(each => each.id === id)
+  if (attempt?.state !== 'running') return
+  attempt.startedMs = at.nowMs
+  attempt.startedMonoMs = attempt.seenMonoMs = at.monoMs
 }
 
 /** Ends an attempt. Its slot is freed separately: a killed attempt holds it until its node reports the end. */
@@ -118,7 +136,9 @@ export function killAttempts(
 }
 
 export function orderKill(state: SchedulerState, node: NodeId, attempt: AttemptId): void {
-  const held = state.nodes.get(node)?.holding.get(attempt)
+  const on = state.nodes.get(node)
+  on?.ahead.delete(attempt)
+  const held = on?.holding.get(attempt)
   if (held) held.killedMonoMs = state.at.monoMs
   state.effects.push({ kind: 'kill', node, attempt })
 }

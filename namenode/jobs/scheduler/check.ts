@@ -3,7 +3,7 @@
 import { assert, assertKept } from '../../../src/base/assert.ts'
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
-import { runningOf } from './attempts.ts'
+import { nothing, runningOf } from './attempts.ts'
 import { taskRefOf, type RunningJob, type SchedulerState, type StageState } from './state.ts'
 import { CounterSums } from './sums.ts'
 
@@ -23,6 +23,8 @@ export function checkState(state: SchedulerState): void {
     assertKept('slots that are taken', node.used.cpu, needs.reduce((sum, { cpu }) => sum + cpu, 0), node.id)
     assertKept('memory that is taken', node.used.memoryBytes, needs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0), node.id)
     assertKept('programs that are driven', node.used.drives, needs.reduce((sum, { drives }) => sum + drives, 0), node.id)
+    for (const id of node.ahead.keys())
+      assert(node.holding.get(id)?.need === nothing, `${id} waits on ${node.id} and holds nothing there`)
     for (const [id, { killedMonoMs: killedMs }] of node.holding) {
       const place = taskRefOf(state, id)
       const attempt = place?.task.attempts.find(each => each.id === id)

@@ -5,14 +5,17 @@
 import type { NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { join } from './adopt.ts'
-import { nothing, orderKill, overturn, release } from './attempts.ts'
+import { endAttempt, nothing, orderKill, overturn, release } from './attempts.ts'
 import type { Event } from './event.ts'
 import { able } from './fit.ts'
 import { advance } from './lifecycle.ts'
 import { enqueue } from './offer.ts'
-import { dropAttempt, clearAvoided } from './retry.ts'
+import { dropAttempt, clearAvoided, requeue } from './retry.ts'
 import { queue, reopen } from './tasks.ts'
 import { changed, taskRefOf, someNode, type RunningJob, type WorkerNode, type TaskRef, type SchedulerState } from './state.ts'
+
+/** Longest wait of a task that was ordered ahead (ahead.ts). */
+const aheadWaitMs = 500
 
 export function joined(state: SchedulerState, event: Event & { kind: 'joined' }): void {
   const { node: id, rack, host, slots, memory, features = [], drives = limits.nodeDrivesMin } = event
@@ -21,7 +24,8 @@ export function joined(state: SchedulerState, event: Event & { kind: 'joined' })
   if (node) Object.assign(node, { rack, host, slots, memory, features, drives, state: now })
   else
     state.nodes.set(id, node = {
-      id, rack, host, slots, memory, features, drives, state: now, holding: new Map(), used: nothing, pendingForget: new Set(),
+      id, rack, host, slots, memory, features, drives, state: now, holding: new Map(), used: nothing, ahead: new Map(),
+      pendingForget: new Set(),
     })
 
   const still = new Set(event.attempts)
@@ -144,10 +148,11 @@ export function loseOutput(state: SchedulerState, place: TaskRef): void {
 /** Time has passed: silent attempts are lost, killed ones free their slots, absent outputs are given up. */
 export function tick(state: SchedulerState): void {
   const { monoMs } = state.at
+  takeBack(state)
   for (const node of state.nodes.values()) {
     for (const [id, { killedMonoMs }] of [...node.holding]) {
       if (killedMonoMs !== undefined) {
-        if (monoMs - killedMonoMs >= limits.killSilentMs) release(node, id)
+        if (monoMs - killedMonoMs >= limits.killSilentMs) release(state, node, id)
         continue
       }
       const attempt = taskRefOf(state, id)?.task.attempts.find(each => each.id === id)
@@ -160,5 +165,19 @@ export function tick(state: SchedulerState): void {
     if (monoMs < job.absentUntilMonoMs) continue
     const absent = new Set(job.stages.flatMap(stage => [...stage.absent]))
     for (const id of absent) loseOutputs(state, job, id)
+  }
+}
+
+/** Tasks that were ordered ahead and wait behind one that takes long wait for any node again. */
+function takeBack(state: SchedulerState): void {
+  for (const node of state.nodes.values()) {
+    for (const id of [...node.ahead.keys()]) {
+      const place = taskRefOf(state, id)
+      const attempt = place?.task.attempts.find(each => each.id === id)
+      if (!place || attempt?.state !== 'running' || state.at.monoMs - attempt.startedMonoMs < aheadWaitMs) continue
+      endAttempt(state, place, attempt, 'killed')
+      orderKill(state, node.id, id)
+      requeue(state, place)
+    }
   }
 }

@@ -6,8 +6,9 @@
 // A task may take several slots of a node, and memory: where it is the next one and a node has too little left, the emptiest node that can
 // run it is given no other task, and so runs empty. One node is kept so for a stage at a time. A task that has run out of memory waits for
 // the node that has most of it, wherever its input is.
-// A task that drives a program takes no slot (drives.ts).
-// INVARIANT: the attempts of a node never take more slots and memory than it has, and a task never has two attempts on one node at a time.
+// A task that drives a program takes no slot (drives.ts). Short tasks may wait on a node for its slots (ahead.ts).
+// INVARIANT: the attempts that run on a node never take more slots and memory than it has, and a task never has two attempts on one node at
+// a time.
 
 import type { NodeId } from '../../../src/base/ids.ts'
 import { KiB } from '../../../src/base/units.ts'
@@ -15,6 +16,7 @@ import { isDrive } from '../../../src/protocol/task.ts'
 import { splitSize } from '../splits/splits.ts'
 import type { Locality } from '../store/record.ts'
 import type { Wants } from './pending.ts'
+import { aheadFor } from './ahead.ts'
 import { newAttempt } from './attempts.ts'
 import { canStart, startDrives } from './drives.ts'
 import { ableAlone, canRun, fits, isLargest, needOf, roomOf } from './fit.ts'
@@ -39,7 +41,7 @@ const orderedMax = 128 * KiB
  * Fills free slots, one task per node and round, so that all nodes get some. For the nodes in `asking` this counts as an offer: tasks
  * withheld now become available after further ones.
  */
-export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []): void {
+export function offer(state: SchedulerState, asking: readonly WorkerNode[] = []): void {
   if (!state.open) return
   const jobs = [...state.jobs.values()].filter(job => job.state === 'running' && wantsSlots(job))
   startDrives(state, jobs, (place, node) => launch(state, place, { node, locality: 'any', speculative: false }))
@@ -49,9 +51,21 @@ export function offer(state: SchedulerState, asking: Iterable<WorkerNode> = []):
   let free = inOrder([...state.nodes.values()].filter(hasSlot), jobs)
   while (free.length > 0 && state.ordered < orderedMax)
     free = free.filter(node => state.ordered < orderedMax && serve(state, { jobs, shares, kept }, node)).filter(hasSlot)
+  for (const node of asking) orderAhead(state, { jobs, shares }, node)
   if (state.ordered >= orderedMax) return // nodes that were not asked have not passed over anything
   const passed = jobs.filter(job => !shares.isFull(job))
   for (const node of asking) if (hasSlot(node)) passOver(passed, node)
+}
+
+function orderAhead(state: SchedulerState, waiting: Omit<Waiting, 'kept'>, node: WorkerNode): void {
+  const found = aheadFor(state, waiting, node)
+  if (!found) return
+  const { job, stage, need } = found
+  for (let left = found.count; left > 0 && state.ordered < orderedMax; left--) {
+    const choice = choose(state, found, { node, room: need, isKept: true })
+    if (choice === undefined || choice === 'full') return
+    launch(state, { job, stage, task: stage.tasks[choice.task]! }, { node, locality: choice.locality, speculative: false, ahead: true })
+  }
 }
 
 const hasSlot = ({ state, slots, used }: WorkerNode): boolean => state === 'live' && used.cpu < slots
@@ -173,7 +187,15 @@ export function localityOf(state: SchedulerState, stage: StageState, task: numbe
   return places.some(id => state.nodes.get(id)?.rack === node.rack) ? 'rack' : 'any'
 }
 
-function launch(state: SchedulerState, place: TaskRef, facts: { node: WorkerNode; locality: Locality; speculative: boolean }): void {
+interface LaunchFacts {
+  readonly node: WorkerNode
+  readonly locality: Locality
+  readonly speculative: boolean
+  /** It waits on the node for a slot. */
+  readonly ahead?: boolean
+}
+
+function launch(state: SchedulerState, place: TaskRef, facts: LaunchFacts): void {
   const { job, stage, task } = place
   if (task.state === 'waiting') takeUp(stage, task)
   const attempt = newAttempt(state, place, facts)

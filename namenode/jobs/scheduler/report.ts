@@ -25,7 +25,7 @@ type Later = Finished['outcome'] & { kind: 'later' }
 
 export function finished(state: SchedulerState, event: Finished): void {
   const node = state.nodes.get(event.node)
-  if (node) release(node, event.attempt)
+  if (node) release(state, node, event.attempt)
   const place = taskRefOf(state, event.attempt)
   if (!place || place.job.state === 'ending') answer(state, event, place?.task.won?.attempt === event.attempt)
   else if (event.outcome.kind === 'done') done(state, place, event, event.outcome)
@@ -141,7 +141,7 @@ function later(state: SchedulerState, place: TaskRef, event: Finished, outcome: 
   // One that an earlier process of the namenode has started: its build would be done again otherwise.
   if (node && task.attempts.every(({ id }) => id !== event.attempt)) {
     join(state, place, node, event.attempt)
-    release(node, event.attempt)
+    release(state, node, event.attempt)
   }
   const attempt = task.attempts.find(each => each.id === event.attempt)
   if (!attempt || attempt.state !== 'running') return

@@ -81,7 +81,7 @@ export function clearAvoided(state: SchedulerState, { job, stage, task }: TaskRe
 
 /** Removes an attempt that its node no longer has. */
 export function dropAttempt(state: SchedulerState, node: WorkerNode, id: AttemptId): void {
-  release(node, id)
+  release(state, node, id)
   const place = taskRefOf(state, id)
   const attempt = place?.task.attempts.find(each => each.id === id)
   if (place && attempt?.state === 'running') loseAttempt(state, place, attempt)

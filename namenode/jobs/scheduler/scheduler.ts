@@ -112,8 +112,8 @@ function startedSchedules({ effects, jobs }: SchedulerState): RunningJob[] {
 }
 
 /** Nodes that ask for work with this event; for them it counts as an offer (offer.ts). */
-function asking(state: SchedulerState, event: Event): Iterable<WorkerNode> {
-  if (event.kind === 'tick') return state.nodes.values()
+function asking(state: SchedulerState, event: Event): readonly WorkerNode[] {
+  if (event.kind === 'tick') return [...state.nodes.values()]
   if (event.kind !== 'offered' && event.kind !== 'finished') return []
   const node = state.nodes.get(event.node)
   return node ? [node] : []

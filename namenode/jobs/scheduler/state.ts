@@ -21,7 +21,8 @@ export interface Need { readonly cpu: number; readonly memoryBytes: number; read
 
 /** An attempt on a node. */
 interface Held {
-  readonly need: Need
+  /** `nothing` for one that waits there. */
+  need: Need
   /** Monotonic time of its kill, if it was killed. */
   killedMonoMs: number | undefined
 }
@@ -43,6 +44,8 @@ export interface WorkerNode {
   readonly holding: Map<AttemptId, Held>
   /** Sum over `holding`. */
   used: Need
+  /** The subset that was ordered ahead and waits for a slot (ahead.ts), the next one first, with what it then takes. */
+  readonly ahead: Map<AttemptId, Need>
   /** Jobs that ended while the node was dead; it is told to forget them when it returns. */
   readonly pendingForget: Set<JobId>
 }
@@ -52,8 +55,9 @@ export interface Attempt {
   readonly node: NodeId
   readonly host: string
   readonly locality: Locality
-  readonly startedMs: number
-  readonly startedMonoMs: number
+  /** Of one that waits on its node: when it was ordered. */
+  startedMs: number
+  startedMonoMs: number
   state: 'running' | 'done' | 'failed' | 'killed' | 'lost'
   seenMonoMs: number
   finishedMs: number | undefined

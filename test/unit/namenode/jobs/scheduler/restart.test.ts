@@ -48,6 +48,16 @@ test('a node that does not come back after a restart is given up with its map ou
   `)
 })
 
+test('attempts that wait on a node are adopted as such', () => {
+  const play = new Play([a])
+  const job = play.start(5)
+  play.restart()
+  play.apply({ kind: 'opened' })
+  play.join(a, 1, [0, 1, 2].map(task => idOf(job, 0, task, 0)))
+  const { used, holding, ahead } = play.scheduler.nodes.get(a)!
+  expect([used.cpu, holding.size, [...ahead.keys()]]).toEqual([1, 3, [idOf(job, 0, 1, 0), idOf(job, 0, 2, 0)]])
+})
+
 test('a report of an attempt from before the restart counts even if its node registers later', () => {
   scenario(`
     open

@@ -1,0 +1,131 @@
+// Short tasks that a node gets ahead: when it gets them, when they begin, and when they are taken back.
+
+import { expect, test } from 'vitest'
+import { attemptParts, type AttemptId } from '../../../../../src/base/ids.ts'
+import { Bench } from './kit.ts'
+import { a, b, Play } from './play.ts'
+
+/** Attempts of the node that are ordered, have not ended and are not killed, in order. */
+const onNode = (play: Play, node = a): AttemptId[] =>
+  [...play.scheduler.nodes.get(node)!.holding].flatMap(([id, { killedMonoMs }]) => (killedMonoMs === undefined ? [id] : []))
+const waitingOn = (play: Play, node = a): AttemptId[] => [...play.scheduler.nodes.get(node)!.ahead.keys()]
+
+/** Runs the first task of the node, for some time. */
+function runOne(play: Play, ms: number, node = a): void {
+  play.pass(ms)
+  play.done(node, onNode(play, node)[0]!)
+  play.settle()
+}
+
+/** A job of short tasks, of which enough have run that the node has got some ahead. */
+function begun(tasks = 60, ms = 10): Play {
+  const play = new Play()
+  play.start(tasks)
+  for (let i = 0; i < 9; i++) runOne(play, ms)
+  return play
+}
+
+test('once enough tasks were short, a node gets as many ahead as take 100 ms, and more when half of them have begun', () => {
+  const play = new Play()
+  play.start(60)
+  for (let i = 0; i < 8; i++) {
+    expect(onNode(play)).toHaveLength(1)
+    runOne(play, 10)
+  }
+  play.pass(0)
+  expect([onNode(play).length, waitingOn(play).length]).toEqual([11, 10])
+  const ordered = play.runs.length
+  for (let left = 9; left >= 6; left--) {
+    runOne(play, 10)
+    expect([play.runs.length, waitingOn(play).length]).toEqual([ordered, left])
+  }
+  runOne(play, 10)
+  expect([play.runs.length, waitingOn(play).length]).toEqual([ordered + 5, 10])
+})
+
+test('an attempt that waits takes its slot when the one before it ends: from then on its time counts', () => {
+  const play = begun()
+  const [first, second] = onNode(play)
+  const node = play.scheduler.nodes.get(a)!
+  expect(node.used.cpu).toBe(1)
+  play.pass(30)
+  play.done(a, first!)
+  expect(node.used.cpu).toBe(1)
+  expect(waitingOn(play)).not.toContain(second)
+  const { job, stage, task } = attemptParts(second!)
+  const attempt = play.scheduler.jobs.get(job)!.stages[stage]!.tasks[task]!.attempts.at(-1)!
+  expect([attempt.startedMs, attempt.startedMonoMs]).toEqual([play.at.nowMs, play.at.monoMs])
+})
+
+test('long tasks are not ordered ahead', () => {
+  expect(waitingOn(begun(60, 60))).toEqual([])
+  const play = begun()
+  for (let i = 0; i < 12; i++) runOne(play, 60)
+  expect(waitingOn(play)).toEqual([])
+})
+
+test('no task is ordered ahead while another job waits for slots, and near the end of a stage', () => {
+  const play = begun()
+  play.start(5)
+  const ordered = play.runs.length
+  const waiting = waitingOn(play).length
+  for (let i = 0; i < waiting; i++) runOne(play, 10)
+  expect(play.runs).toHaveLength(ordered)
+  for (let i = 0; i < 4; i++) runOne(play, 10)
+  expect(play.runs.slice(ordered).map(id => attemptParts(id).job), 'in turns').toEqual(['job-1', 'job-2', 'job-1', 'job-2'])
+
+  const short = begun(14)
+  expect(onNode(short), 'one is left for a node that ends sooner').toHaveLength(4)
+  expect(short.runs).toHaveLength(13)
+})
+
+test('a node with a free slot gets no task ahead that another one could run', () => {
+  const play = new Play([a, b])
+  play.start(12)
+  for (let i = 0; i < 5; i++) for (const node of [a, b]) if (onNode(play, node).length > 0) runOne(play, 5, node)
+  expect([waitingOn(play, a), waitingOn(play, b)]).toEqual([[], []])
+})
+
+test('tasks that wait behind one that takes long are taken back, and run elsewhere', () => {
+  const play = new Play([a, b])
+  play.start(100)
+  for (let i = 0; i < 9; i++) for (const node of [a, b]) runOne(play, 4, node)
+  const behind = waitingOn(play, a)
+  expect(behind.length).toBeGreaterThan(5)
+  // Its first task hangs; the other node goes on.
+  for (let i = 0; i < 80; i++) {
+    play.pass(8)
+    play.done(b, onNode(play, b)[0]!)
+    play.settle()
+    if (i % 12 === 11) play.apply({ kind: 'tick' })
+  }
+  expect(waitingOn(play, a)).toEqual([])
+  expect(play.kills).toEqual(expect.arrayContaining(behind))
+  for (const id of behind) {
+    const { job, stage, task } = attemptParts(id)
+    expect(play.scheduler.jobs.get(job)!.stages[stage]!.tasks[task]!.losses).toBe(0)
+  }
+  // It had begun just before the order came.
+  const { job, stage, task } = attemptParts(behind.at(-1)!)
+  const state = play.scheduler.jobs.get(job)!.stages[stage]!.tasks[task]!
+  if (state.state === 'waiting' || state.state === 'running') {
+    play.done(a, behind.at(-1)!)
+    play.settle()
+  }
+  expect(state.won ?? state.attempts.at(-1)).toBeDefined()
+})
+
+test('a job that is killed, and a node that dies, end attempts that wait as well', () => {
+  const killed = begun()
+  const all = onNode(killed)
+  killed.apply({ kind: 'kill', job: attemptParts(all[0]!).job })
+  expect(killed.kills).toEqual(all)
+  expect(waitingOn(killed)).toEqual([])
+
+  const died = begun()
+  died.apply({ kind: 'dead', node: a })
+  expect(onNode(died)).toEqual([])
+  died.join(b)
+  expect(onNode(died, b)).toHaveLength(1)
+  expect(died).toBeInstanceOf(Bench)
+})
