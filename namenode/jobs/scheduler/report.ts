@@ -50,6 +50,8 @@ function done(state: SchedulerState, place: TaskRef, event: Finished, outcome: D
   // A map output is lost with its node; output files are replicated.
   const gone = outcome.output.kind === 'shuffle' && (!node || node.state === 'dead')
   const attempt = task.attempts.find(each => each.id === event.attempt) ?? (node && adopt(state, place, node, event.attempt))
+  // One that was adopted just now has ended.
+  if (node) release(state, node, event.attempt)
   // A repeated report: the commit of the attempt was refused, which counts once.
   if (attempt?.state === 'failed') return answer(state, event, false)
   if (foreign || gone || !attempt) {

@@ -48,6 +48,22 @@ test('a node that does not come back after a restart is given up with its map ou
   `)
 })
 
+test('an attempt that is adopted when it has ended holds no slot', () => {
+  scenario(`
+    open
+    join a
+    submit maps=a|a
+      -> run 0.0.0 on a (node)
+    restart
+    open
+    join a closed
+    done 0.0.0 a
+      -> commit 0.0.0
+    offer a
+      -> run 0.1.1000 on a (node)
+  `)
+})
+
 test('attempts that wait on a node are adopted as such', () => {
   const play = new Play([a])
   const job = play.start(5)
