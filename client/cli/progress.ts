@@ -4,7 +4,7 @@
 import type { MultiBar, SingleBar } from 'cli-progress'
 import { showText } from '../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../src/base/units.ts'
-import { pad } from './table.ts'
+import { pad, segmentsOf, widthOf } from '../../src/base/width.ts'
 import type { Printer } from './printer.ts'
 
 export interface Bar {
@@ -31,13 +31,16 @@ interface BarState {
 }
 
 const labelWidth = 24
+/** A label is not made narrower for the sake of facts. */
+const shortLabelWidth = 10
 
-/** One line of at most `columns`: `access.log   [=====>    ]  52%  1.2 GiB of 2.3 GiB  410 MiB/s  2.7 s left`. */
+/**
+ * One line of less than `columns`: `access.log   [=====>    ]  52%  1.2 GiB of 2.3 GiB  410 MiB/s  2.7 s left`. A narrow terminal has no
+ * bar, then a shorter label, then fewer facts, the last ones first; a fact is shown as a whole or not at all.
+ */
 export function drawBar(state: BarState, columns: number): string {
   const { done, total, elapsedMs, unit } = state
   const fraction = total === undefined ? undefined : total === 0 ? 1 : Math.min(1, done / total)
-  const name = showText(state.label)
-  const label = name.length > labelWidth ? `…${name.slice(1 - labelWidth)}` : name
   const facts: string[] = []
   if (fraction !== undefined) facts.push(`${String(Math.floor(fraction * 100)).padStart(3)}%`)
   if (unit === 'bytes') {
@@ -50,15 +53,43 @@ export function drawBar(state: BarState, columns: number): string {
   } else if (total !== undefined && state.note === '') {
     facts.push(`${Math.floor(done)} of ${total}`)
   }
-  if (state.note !== '') facts.push(showText(state.note))
-  const text = facts.join('  ')
-  const room = Math.min(30, columns - labelWidth - text.length - 6)
+  const parts = facts.map((fact, i) => (i === 0 ? fact : `  ${fact}`))
+  if (state.note !== '')
+    showText(state.note).split(', ').forEach((part, i) => parts.push(`${i > 0 ? ', ' : parts.length > 0 ? '  ' : ''}${part}`))
+  // A line that fills the last column would be wrapped by some terminals.
+  const width = columns - 1
+  const name = showText(state.label)
+  const text = fitting(parts, width - Math.min(shortLabelWidth, widthOf(name)) - 2)
+  const room = Math.min(30, width - labelWidth - widthOf(text) - 6)
+  if (room < 5) {
+    const wide = Math.max(0, Math.min(labelWidth, text === '' ? width : width - widthOf(text) - 2))
+    const label = endOf(name, wide)
+    return text === '' ? label : `${pad(label, wide)}  ${text}`
+  }
   const filled = fraction === undefined ? 0 : Math.round(fraction * room)
-  const drawn =
-    room < 5
-      ? ''
-      : `[${'='.repeat(Math.max(0, filled - 1))}${filled > 0 ? (fraction === 1 ? '=' : '>') : ''}${' '.repeat(room - filled)}]  `
-  return `${pad(label, labelWidth)}  ${drawn}${text}`.slice(0, columns - 1)
+  const drawn = `${'='.repeat(Math.max(0, filled - 1))}${filled > 0 ? (fraction === 1 ? '=' : '>') : ''}${' '.repeat(room - filled)}`
+  return `${pad(endOf(name, labelWidth), labelWidth)}  [${drawn}]  ${text}`
+}
+
+/** The first parts that fit into `width`. */
+function fitting(parts: readonly string[], width: number): string {
+  let text = ''
+  for (const part of parts) {
+    if (widthOf(text) + widthOf(part) > width) break
+    text += part
+  }
+  return text
+}
+
+/** A name, or its end of this width behind an ellipsis. */
+function endOf(name: string, width: number): string {
+  if (widthOf(name) <= width) return name
+  let end = ''
+  for (const { segment } of [...segmentsOf(name)].reverse()) {
+    if (widthOf(segment) + widthOf(end) > width - 1) break
+    end = segment + end
+  }
+  return width > 0 ? `…${end}` : ''
 }
 
 /** REQUIRES: the caller calls `stop`, also when its work fails. */

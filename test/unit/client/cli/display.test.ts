@@ -74,6 +74,28 @@ test('a bar shows share, bytes, rate and time left, and fits the terminal', () =
   expect(drawBar({ ...state, done: 0, total: 0 }, 120)).toContain('100%')
 })
 
+test('the bar of a stage has whole facts at any width: the bar itself goes first, then the end of the label, then the last facts', () => {
+  const note = '12 of 34 tasks, 4 running, 1 failed attempt'
+  const state = { label: 'read → countBy', unit: 'tasks', done: 12, total: 34, elapsedMs: 1000, note } as const
+  const shown = (columns: number, more = {}) => drawBar({ ...state, ...more }, columns)
+  // At this width the bar left one column too few.
+  for (const text of ['0 of 1 task, 1 running', '0 of 2 tasks, 1 running', note])
+    expect(shown(80, { note: text })).toMatch(new RegExp(`${text}$`))
+  expect(shown(80, { note: '0 of 1 task, 1 running' })).toMatch(/ \[=+> +\] +35% {2}0 of 1 task, 1 running$/)
+  expect(shown(76)).toMatch(new RegExp(`^read → countBy {10} {3}35%  ${note}$`))
+  expect(shown(64)).toBe(`…d → countBy   35%  ${note}`)
+  expect(shown(50)).toMatch(/^read → countBy +35% {2}12 of 34 tasks, 4 running$/)
+  expect(shown(12, { label: '語'.repeat(20) })).toBe(`…${'語'.repeat(5)}`)
+  const ends = [note, '12 of 34 tasks, 4 running', '12 of 34 tasks'].map(text => ` 35%  ${text}`)
+  for (let columns = 2; columns < 130; columns++) {
+    for (const label of ['read → countBy', 'x', '語'.repeat(20)]) {
+      const line = shown(columns, { label })
+      expect(widthOf(line), `${columns} columns`).toBeLessThan(columns)
+      expect([...ends, ' 35%'].some(end => line.endsWith(end)) || !/\d/.test(line), line).toBe(true)
+    }
+  }
+})
+
 const wideTable = [
   [{ title: 'ROLE' }, { title: 'PID', align: 'right' }, { title: 'DIRECTORY' }],
   [['namenode', '12345', '/home/ada/.gristmill/cluster/namenode'], ['datanode', '7', '/x']],
