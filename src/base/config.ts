@@ -128,7 +128,7 @@ function known<T extends string>(name: string, all: readonly T[], what: string, 
   if (all.includes(name as T)) return name as T
   const near = nearest(name.slice(common.length), all.map(each => each.slice(common.length)))
   const hint = near === undefined ? '' : `; did you mean ${common}${near}?`
-  throw invalid(`${what} is not known${hint} (docs/reference/settings.md lists them all)`, name)
+  throw invalid(`${what} is not known${hint} (gristmill help settings lists them all)`, name)
 }
 
 /** As `gristmill config` shows it. */

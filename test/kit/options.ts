@@ -50,7 +50,7 @@ function checkSettings(where: string, settings: unknown): void {
   for (const [name, value] of Object.entries(settings)) {
     if (!isSetting(name))
       throw wrong(
-        `${where}: there is no setting "${name}"; docs/reference/settings.md has them all: ${settingNames.filter(one => !own.includes(one)).join(', ')}`,
+        `${where}: there is no setting "${name}"; gristmill help settings explains them: ${settingNames.filter(one => !own.includes(one)).join(', ')}`,
       )
     if (own.includes(name)) throw wrong(`${where}: "${name}" is the test kit's own to set`)
     checkSetting(`${where}: ${name}`, name, value)

@@ -48,6 +48,13 @@ test('comments, messages and test titles name the parties, and do not open with 
   expect(titles).toEqual([])
 })
 
+test('no message of the product names a page by its path in docs: a user of the package has no such path, and `gristmill help` prints pages', () => {
+  const product = sources.filter(({ path }) => !path.startsWith('test/') || path.startsWith('test/kit/'))
+  const named = product.flatMap(({ path, code }) => matches(path, code, /\bdocs\/[\w/-]+\.md\b.*$/gm))
+  expect(matches('x.ts', "throw invalid('docs/reference/settings.md lists them all')", /\bdocs\/[\w/-]+\.md\b/g)).toHaveLength(1)
+  expect(named).toEqual([])
+})
+
 /**
  * A repeated character, class or group at the beginning of an expression that ends with the text: each run is looked at from each of its
  * characters. Texts come from users, so its time is that of a text which was made for it.

@@ -190,7 +190,7 @@ async function volumesAt(places: readonly string[], dir: string): Promise<Volume
 /** `blockSize` → `GRISTMILL_BLOCK_SIZE`. */
 function variableFor(name: string): string {
   if (!(settingNames as readonly string[]).includes(name))
-    throw new Error(`there is no setting "${name}"; docs/reference/settings.md has them all: ${settingNames.join(', ')}`)
+    throw new Error(`there is no setting "${name}"; gristmill help settings explains them: ${settingNames.join(', ')}`)
   return variableOf(name)
 }
 
