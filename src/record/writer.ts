@@ -182,7 +182,9 @@ class CsvWriter implements RecordWriter {
       object && shape.names ? shape.names.map(name => object[name]) : Array.isArray(value) ? [...(value as unknown[])] : [value]
     if (keyed) cells.unshift(key)
     if (keyed !== shape.keyed || (object !== undefined) !== (shape.names !== undefined) || cells.length !== shape.width)
-      throw this.#otherShape(cells.length, shape.width)
+      throw keyed && this.#columns && (!shape.keyed || cells.length !== shape.width)
+        ? this.#keyBesideColumns(cells.length - 1, this.#columns.length)
+        : this.#otherShape(cells.length, shape.width)
     if (object) for (const name of Object.keys(object)) if (!shape.names!.includes(name)) throw this.#otherField(name)
     const row = this.#row(cells, this.records === 0 && !this.#header)
     if (this.records === 0 && this.#header) this.#piece.text(this.#row(this.#titles(shape), true))
@@ -254,6 +256,14 @@ class CsvWriter implements RecordWriter {
     }
     // A row with one empty field would be a blank line, which readers skip.
     return row === '' ? '""\n' : `${row}\n`
+  }
+
+  /** Declared columns are those of the value; a key has one more, before them. */
+  #keyBesideColumns(found: number, declared: number): GristmillError {
+    return wrongUse(
+      `record ${this.records + 1} has a key, which makes a CSV column "key" of its own, and ${found} more for its value, where ` +
+      `${declared} are declared; emit null as the key and all declared columns as the value, emit(null, [key, …]), or write jsonl`,
+    )
   }
 
   #otherShape(found: number, expected: number): GristmillError {

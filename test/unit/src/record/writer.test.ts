@@ -265,6 +265,19 @@ describe('output', () => {
     expect(() => written({ format: 'csv' }, [['k', new Map([['a', 1]])]])).toThrow(/a Map was emitted for the key "k"/)
   })
 
+  test('a key beside declared columns is named, because its column is none of these', () => {
+    const options: OutputOptions = { format: 'csv', columns: ['w', 'n'] }
+    const beside = (record: number, found: number): RegExp => new RegExp(
+      `^record ${record} has a key, which makes a CSV column "key" of its own, and ${found} more for its value, where 2 are declared; emit null as the key .* emit\\(null, \\[key, …\\]\\)`,
+    )
+    expect(() => written(options, [['rye', 1]])).toThrow(beside(1, 1))
+    expect(() => written(options, [['rye', [1, 2, 3]]])).toThrow(beside(1, 3))
+    expect(() => written(options, [[null, ['oat', 1]], ['rye', 1]])).toThrow(beside(2, 1))
+    expect(written(options, [['rye', ['a', 1]]])).toBe('key,w,n\nrye,a,1\n')
+    // The key is not what is wrong.
+    expect(() => written(options, [['rye', { w: 1, n: 2 }], ['rye', [1, 2]]])).toThrow(/than those declared/)
+  })
+
   test('declared columns have their order in every part, whatever its first record', () => {
     const options: OutputOptions = { format: 'csv', columns: ['a', 'b', 'c'] }
     expect(written(options, [['k', { b: 2, a: 1 }], ['l', { c: 3 }]])).toBe('key,a,b,c\nk,1,2,\nl,,,3\n')
@@ -272,7 +285,7 @@ describe('output', () => {
     expect(written(options, [[null, [1, 2, 3]]])).toBe('a,b,c\n1,2,3\n')
     expect(written({ format: 'csv', columns: ['n'] }, [['k', 1]])).toBe('key,n\nk,1\n')
     expect(() => written(options, [['k', { a: 1, d: 4 }]])).toThrow(/the field "d", which the declared columns do not have/)
-    expect(() => written(options, [['k', [1, 2]]])).toThrow(/than those declared/)
+    expect(() => written(options, [[null, [1, 2]]])).toThrow(/record 1 makes 2 CSV columns of another kind than those declared, which are 3/)
     expect(() => written({ format: 'csv', header: false }, [['k', { a: 1 }]])).toThrow(/declare them \(output: \{ columns/)
     expect(written({ format: 'csv', header: false }, [['k', [1, 2]]])).toBe('k,1,2\n')
   })
