@@ -87,6 +87,9 @@ export interface ConnectOptions extends OpenOptions {
  * data stays in `dir`. Without `dir`, opens the cluster that the command line would use: `GRISTMILL_CLUSTER`, the one that
  * `gristmill up` created in the home (UNAVAILABLE while it does not run), or else the embedded one of this user.
  *
+ * The caller closes it, by `await using` or `close()`: a process with an open embedded cluster does not end, because its servers may be in
+ * use by other processes.
+ *
  *     await using mill = await open()
  *     await mill.writeFile('/hello.txt', 'hello\n')
  */
@@ -101,7 +104,7 @@ export async function open(dir?: string, options: EmbeddedOptions = {}): Promise
 
 /**
  * Connects to a cluster by its namenode's address. Throws UNAVAILABLE if no server answers there, UNAUTHENTICATED if the secret is
- * wrong, CONFIG_INVALID if there is no secret or the server is no namenode.
+ * wrong, CONFIG_INVALID if there is no secret or the server is no namenode. The caller closes it, by `await using` or `close()`.
  *
  *     await using mill = await connect('gristmill://namenode:8620')
  */

@@ -13,6 +13,7 @@ import { root } from '../tidy/source.ts'
 
 const library: readonly RegExp[] = [
   /^rye\nrye\noats\n\n\[ '2026', '2026\/rye.txt' \]\n$/,
+  /^13\n$/,
   /^0,0\n1,1\n\n999,998001\n$/,
   /\ntrue 13\n\/copies\/notes.txt 13\n\/copies\/third.txt 13\n$/,
   /^ENOENT \{ path: '\/no\/such\/file', missing: '\/no', syscall: 'open' \}\n$/,
