@@ -4,7 +4,9 @@
 import { expect, test, vi } from 'vitest'
 import { actors } from '../../../../namenode/journal/actors.ts'
 import { objectRoutes } from '../../../../namenode/objects/routes.ts'
+import { remove } from '../../../../namenode/objects/removal.ts'
 import { mkdir } from '../../../../namenode/namespace/names.ts'
+import { createSnapshot } from '../../../../namenode/snapshots/mutations.ts'
 import { setAttribute } from '../../../../namenode/xattrs/mutations.ts'
 import type { ReplyOf, RequestOf } from '../../../../src/protocol/message.ts'
 import { list } from '../../../../src/protocol/object.ts'
@@ -81,6 +83,53 @@ test.each([1, 2, 3, 4])('pages of random keys are those of the model (seed %i)',
     const wanted = modelled(keys, asked)
     expect(all(ask, { ...asked, limit: 1 + random.below(5) }), JSON.stringify(asked)).toEqual(wanted)
   }
+})
+
+test.each([1, 2, 3, 4])('pages below .snapshot are those of the model of then, whatever has changed since (seed %i)', async seed => {
+  const random = seeded(seed)
+  const text = (max: number): string => Array.from({ length: 1 + random.below(max) }, () => letters[random.below(letters.length)]).join('')
+  const bench = await openObjects()
+  let keys: string[] = []
+  const change = async (): Promise<void> => {
+    for (let i = 0; i < 40; i++) {
+      const key = keys.length > 0 && random.below(3) === 0 ? keys[random.below(keys.length)]! : text(6)
+      if (key.endsWith('/')) continue
+      try {
+        if (keys.includes(key) && random.below(2) === 0) {
+          await bench.do(remove, { path: pathOfKey(key), keep: bucket, directory: false })
+          keys = keys.filter(each => each !== key)
+        } else {
+          await put(bench, pathOfKey(key))
+          if (!keys.includes(key)) keys.push(key)
+        }
+      } catch (error) {
+        expect(['ENOTDIR', 'EISDIR']).toContain((error as { code: string }).code)
+      }
+    }
+  }
+  const then = new Map<string, readonly string[]>()
+  for (const name of ['s1', 's2', 's3']) {
+    await change()
+    await bench.do(createSnapshot, { path: bucket, name, keepsEntry: true })
+    then.set(name, keys.toSorted(compareKeys))
+  }
+  await change()
+  const ask = lister(bench)
+  for (let i = 0; i < 200; i++) {
+    const name = `s${1 + random.below(3)}`
+    const [above, known] = [`.snapshot/${name}/`, then.get(name)!.map(key => `.snapshot/${name}/${key}`)]
+    const some = known[random.below(known.length)]!
+    const prefix = some.slice(0, above.length + random.below(some.length - above.length + 1))
+    const delimiter = [undefined, '/', '/', '-'][random.below(4)]
+    const near = known[random.below(known.length)]!
+    const after = [undefined, near, near.slice(0, random.below(near.length + 1)), `${above}${text(3)}`][random.below(4)]
+    if (!prefix.isWellFormed() || after?.isWellFormed() === false) continue
+    const asked = { prefix, ...delimiter && { delimiter }, ...after && { after } }
+    // Directories that hold no key any more are keys themselves: removing the last key removed them.
+    expect(all(ask, { ...asked, limit: 1 + random.below(5) }), JSON.stringify(asked)).toEqual(modelled(known, asked))
+  }
+  const everything = ['s1', 's2', 's3'].flatMap(name => then.get(name)!.map(key => `.snapshot/${name}/${key}`))
+  expect(all(ask, { prefix: '.snapshot/', limit: 7 })).toEqual(everything)
 })
 
 test('an empty directory is a key with a slash at the end, and so is one that was stored as a key', async () => {
