@@ -198,7 +198,8 @@ s5cmd rb "s3://$BUCKET" > /dev/null
 `,
   },
   mc: {
-    version: 'mc --version | grep -i "mc version" | sed "s/.*mc version \\([^ ]*\\).*/\\1/"',
+    // A build from the Go proxy does not know its version; Go does.
+    version: 'go version -m "$(command -v mc)" | sed -n "s#.*github.com/minio/mc.*-\\(....\\)\\(..\\)\\(..\\)......-.*#\\1-\\2-\\3#p"',
     script: `${shellPrelude}
 mc -q alias set g "$ENDPOINT" "$AWS_ACCESS_KEY_ID" "$AWS_SECRET_ACCESS_KEY" > /dev/null
 mc -q mb "g/$BUCKET" > /dev/null
