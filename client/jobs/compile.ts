@@ -12,6 +12,7 @@ import type { Modules } from '../../src/ports/modules.ts'
 import type { Processes } from '../../src/ports/process.ts'
 import type { Random } from '../../src/ports/random.ts'
 import { bundleProgram, type Bundle } from '../../src/program/bundle.ts'
+import { Bundles } from '../../src/program/bundles.ts'
 import { keepBundle } from '../../src/program/load.ts'
 import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { ProgramDrive, type LoadEvent, type Peeked, type PlannedProgramStep, type StepResult } from '../load/driving.ts'
@@ -79,7 +80,8 @@ export async function loadLocal(tools: CompileTools, given: ToLoad, onEvent: (ev
   const begun = stored || compiler ? undefined : await tools.prepared?.take(local)
   let loading: Loading | undefined = begun?.loading ?? (plans.knows(local) || compiler ? undefined : start())
   try {
-    const bundle = stored ?? (compiler ? await compiler.bundle(local) : await (begun?.bundle ?? bundleProgram({ disk }, local)))
+    const compile = compiler?.bundle ?? (file => (plans.bundles ??= new Bundles()).bundle({ disk }, file))
+    const bundle = stored ?? await (begun?.bundle ?? compile(local))
     const { anyPaths, ownPaths } = planKeys(bundle, given)
     const load = (one: Loading, events: typeof onEvent, peek?: true): ReturnType<Loading['load']> => plans.using(bundle.id, async () => {
       await keepBundle(disk, { id: bundle.id, dir: programDir, instance: tools.random.id(), fetch: async () => bundle.bytes })

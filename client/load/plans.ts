@@ -1,12 +1,15 @@
 // Cache of planned programs, by bundle, parameters, environment, and the paths of the run where the program gets them; at most 100. A
 // program that runs again is not loaded again. A Mill owns one.
 
+import type { Bundles } from '../../src/program/bundles.ts'
 import type { Planned } from './planning.ts'
 
 const plansKept = 100
 
 /** Plans by their inputs: the bundle, its parameters and environment, and paths that it gets. A plan may depend on nothing else. */
 export class Plans {
+  /** Made by the first program that is compiled: other commands do not load the compiler. */
+  bundles: Bundles | undefined
   readonly #plans = new Map<string, Planned>()
   /** Files of programs that were planned: the next run is probably cached. */
   readonly #files = new Set<string>()

@@ -25,6 +25,8 @@ export interface Bundle {
   readonly bytes: Buffer
   /** The file's name without its extension: default name of a job. */
   readonly name: string
+  /** No other file was read for it, but those of this package. */
+  readonly isOneFile?: boolean
 }
 
 /** Defines `require`, which bundled CommonJS packages use for Node's own modules. Its base path is fixed: all else is in the bundle. */
@@ -60,7 +62,7 @@ export async function bundleProgram({ disk }: { disk: Disk }, file: string): Pro
       'need no code',
       { details: { path: file } },
     )
-  const bytes = await compile(disk, file)
+  const { bytes, isOneFile } = await compile(disk, file)
   if (bytes.length > limits.programBytesMax) {
     throw new GristmillError(
       'TOO_LARGE',
@@ -69,22 +71,23 @@ export async function bundleProgram({ disk }: { disk: Disk }, file: string): Pro
       { details: { path: file } },
     )
   }
-  return { id: idOf(bytes), bytes, name: basename(file, extname(file)) }
+  return { id: idOf(bytes), bytes, name: basename(file, extname(file)), ...isOneFile && { isOneFile } }
 }
 
 export const idOf = (bytes: Uint8Array): ProgramId => programId(createHash('sha256').update(bytes).digest('hex'))
 
-async function compile(disk: Disk, file: string): Promise<Buffer> {
+async function compile(disk: Disk, file: string): Promise<{ bytes: Buffer; isOneFile: boolean }> {
   // Loaded on demand: most commands bundle nothing.
   const { build } = await import('esbuild')
   const plugins = [authoring(disk), native]
-  const options: BuildOptions & { write: false } = {
+  const options: BuildOptions & { write: false; metafile: true } = {
     entryPoints: [basename(file)],
     // Paths in messages, comments and the source map are relative to this directory.
     absWorkingDir: dirname(file),
     outfile: 'program.js',
     bundle: true,
     write: false,
+    metafile: true,
     format: 'esm',
     platform: 'node',
     target: 'node24',
@@ -99,14 +102,17 @@ async function compile(disk: Disk, file: string): Promise<Buffer> {
     plugins,
   }
   try {
-    let { outputFiles } = await build(options)
+    let { outputFiles, metafile: { inputs } } = await build(options)
     const text = (extension: string): string => outputFiles.find(({ path }) => path.endsWith(extension))!.text
     if (asksPlace.test(text('.js')))
       ({ outputFiles } = await build({
         ...options, banner: { js: `${banner} ${placeBanner}` },
         plugins: [...plugins, places(disk, dirname(file))],
       }))
-    return Buffer.from(`${text('.js').replace(nameHelper, ownNameHelper)}${mapMark}${Buffer.from(text('.map')).toString('base64')}\n`)
+    return {
+      bytes: Buffer.from(`${text('.js').replace(nameHelper, ownNameHelper)}${mapMark}${Buffer.from(text('.map')).toString('base64')}\n`),
+      isOneFile: Object.keys(inputs).filter(path => !path.startsWith(`${ownNamespace}:`)).length === 1,
+    }
   } catch (error) {
     const { errors } = error as Partial<BuildFailure>
     if (!errors || errors.length === 0) throw error
@@ -200,6 +206,8 @@ function places(disk: Disk, directory: string): Plugin {
 const modules: Readonly<Record<string, string>> = {
   gristmill: 'authoring', 'gristmill/ml': '../ml/index', 'gristmill/frame': '../../client/frame/index',
 }
+/** Namespace of these modules in the compiler. */
+const ownNamespace = 'gristmill'
 /** Files that they import. */
 const ownFile = /^((\.\.\/(base|ml)|\.\.\/\.\.\/client\/(frame|sql|call))\/)?[a-z]+$/
 
@@ -209,7 +217,7 @@ const ownFile = /^((\.\.\/(base|ml)|\.\.\/\.\.\/client\/(frame|sql|call))\/)?[a-
  */
 function authoring(disk: Disk): Plugin {
   const extension = extname(import.meta.url) // .ts in a checkout, .js in a package
-  const namespace = 'gristmill'
+  const namespace = ownNamespace
   return {
     name: 'gristmill',
     setup({ onResolve, onLoad }) {
