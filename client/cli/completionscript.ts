@@ -46,6 +46,9 @@ const clusterPaths = new Set(['--input', '--output', '--to', '--newer'])
 /** Values with a meaning of their own, beside others. */
 const knownValues: Readonly<Record<string, readonly string[]>> = { '--cluster': ['embedded'], '--server': ['namenode'] }
 
+/** Options that select the cluster whose names are completed: they are given to the command that lists them. */
+const selecting: readonly string[] = ['--cluster', '--home', '--config', '--secret-file']
+
 /** undefined: the option takes no value. */
 function valuesOf(option: OptionSpec): Values | undefined {
   if (!isValued(option)) return undefined
@@ -94,8 +97,23 @@ interface BashParts {
   readonly first: readonly string[]
 }
 
+/** Puts the options of the line that select a cluster into `selected`, or sets `unknown`. */
+const selection = `  for ((i = 1; i < COMP_CWORD; i++)); do
+    case \${COMP_WORDS[i]} in ${selecting.join('|')})
+      next=$((i + 1)); [ "\${COMP_WORDS[next]}" = = ] && next=$((next + 1))
+      word=\${COMP_WORDS[next]}
+      while [ "\${COMP_WORDS[next+1]}" = : ]; do word=$word:\${COMP_WORDS[next+2]} next=$((next + 2)); done
+      # The value of a variable is not known here, and names of another cluster are worse than none.
+      case $word in *['$\`']*) unknown=1 ;; esac
+      word=\${word//\\\\/} word=\${word#[\\"\\']} word=\${word%[\\"\\']} word=\${word/#\~\\//$HOME/}
+      [ "$next" -lt "$COMP_CWORD" ] && selected+=("\${COMP_WORDS[i]}" "$word") ;;
+    esac
+  done
+`
+
 const bashScript = ({ verbs, cases, valued, taking, first }: BashParts): string => `_gristmill() {
   local current=\${COMP_WORDS[COMP_CWORD]} flags="" command="" verbs="" verb="" word i kinds="" words="" option="" kind colon="" helped=""
+  local selected=() next unknown=""
   local run=("\${_gristmill_run[@]:-gristmill}")
   # bash divides words at colons, as in gristmill:sort and in addresses.
   word=\${COMP_LINE:0:COMP_POINT}; word=\${word##*[[:space:]]}
@@ -104,8 +122,8 @@ const bashScript = ({ verbs, cases, valued, taking, first }: BashParts): string 
     word=\${COMP_WORDS[i]}
     if [ -z "$command" ]; then
       # Also the parts of a value with a colon.
-      case \${COMP_WORDS[i-1]} in ${taking.join('|')}|:) continue ;; esac
-      case $word in -*|:) continue ;; help) helped=1; continue ;; esac
+      case \${COMP_WORDS[i-1]} in ${taking.join('|')}|:|=) continue ;; esac
+      case $word in -*|:|=) continue ;; help) helped=1; continue ;; esac
       command=$word
       case $command in
 ${verbs.join('\n')}
@@ -114,7 +132,7 @@ ${verbs.join('\n')}
       verb=$word
     fi
   done
-  COMPREPLY=()
+${selection}  COMPREPLY=()
   if [ -z "$command" ]; then
     words="${first.join(' ')}"
     [ -n "$helped" ] && words="$words ${topicNames.join(' ')}"
@@ -136,7 +154,7 @@ ${valued.join('\n')}
   for kind in \${kinds// /$IFS}; do
     case $kind in
       files) COMPREPLY+=($(compgen -f -- "$current")) ;;
-      *) COMPREPLY+=($("\${run[@]}" completion --list "$kind" -- "\${current//\\\\/}" 2>/dev/null)) ;;
+      *) [ -n "$unknown" ] || COMPREPLY+=($("\${run[@]}" "\${selected[@]}" completion --list "$kind" -- "\${current//\\\\/}" 2>/dev/null)) ;;
     esac
   done
   [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
@@ -171,7 +189,21 @@ const fishAt = `function __gristmill_at
     test "$named[1..(count $argv)]" = "$argv"
 end
 function __gristmill_list
-    gristmill completion --list $argv[1] -- (commandline -ct) 2>/dev/null
+    set -l selected
+    set -l option
+    for word in (commandline -opc)[2..-1]
+        if set -q option[1]
+            # The value of a variable is not known here, and names of another cluster are worse than none.
+            string match -q -- '*\$*' $word; and return
+            set -a selected $option (string replace -r -- '^~/' "$HOME/" $word)
+            set -e option
+        else if contains -- $word ${selecting.join(' ')}
+            set option $word
+        else if string match -qr -- '^(${selecting.join('|')})=' $word
+            set -a selected $word
+        end
+    end
+    gristmill $selected completion --list $argv[1] -- (commandline -ct) 2>/dev/null
 end`
 
 /** Arguments of fish's `complete` for these values. */

@@ -75,6 +75,17 @@ test('bash completes levels and servers', () => {
   expect(offered('loglevel', '--server', 'na')).toEqual(['namenode', 'asked completion --list nodes -- na'])
 })
 
+test('bash asks for the names of the cluster that the line selects, and for none if that cannot be known', () => {
+  const paths = (...selected: string[]): string[] => [['asked', ...selected, 'completion --list paths -- /no'].join(' ')]
+  expect(offered('--cluster', 'embedded', 'ls', '/no')).toEqual(paths('--cluster embedded'))
+  expect(offered('ls', '--cluster', 'mill:8620', '/no')).toEqual(paths('--cluster mill:8620'))
+  expect(offered('--cluster', '=', 'mill:8620', 'ls', '/no')).toEqual(paths('--cluster mill:8620'))
+  expect(offered('--home', '/a b', '--secret-file', 's', 'rm', '/no')).toEqual(paths('--home /a b', '--secret-file s'))
+  expect(offered('--home', '~/other', 'rm', '/no')).toEqual(paths(`--home ${process.env['HOME']}/other`))
+  expect(offered('--home', '$OTHER', 'rm', '/no')).toEqual([])
+  expect(offered('--json', 'ls', '/no')).toEqual(paths())
+})
+
 test('bash asks the command for names of the cluster', () => {
   expect(offered('cat', '/lo')).toEqual(['asked completion --list paths -- /lo'])
   expect(offered('run', 'x.ts', '-i', '/a\\ b')).toEqual(['asked completion --list paths -- /a b'])
