@@ -4,6 +4,7 @@
 // process is named in a file (starting.ts) before it does anything, so that `down` finds it even if `up` was killed; before that, it ends
 // with `up`.
 
+import { originText } from '../../src/base/config.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import { waitUntil } from '../../src/base/retry.ts'
 import { unusable } from '../../src/home/directory.ts'
@@ -67,11 +68,22 @@ async function start(
     const running = await launcher.announce(members)
     await alone.release()
     await options.ready(running, consoleOf(plan))
+    noteOtherCluster(options, running)
     if (options.detach) launcher.release()
     else await watch(options, members)
   } finally {
     await launcher.close()
   }
+}
+
+/** A variable or the settings file may name another cluster, which commands then use. */
+function noteOtherCluster({ settings: { cluster }, origins, note }: UpOptions, { namenode }: Running): void {
+  const origin = origins.get('cluster')
+  if (cluster === undefined || !origin || cluster === namenode) return
+  const used = cluster === 'embedded' ? 'the embedded one' : `that of ${cluster}`
+  note(
+    `commands do not use this cluster but ${used}, which ${originText(origin)} names: take that away, or give them --cluster ${namenode}`,
+  )
 }
 
 /** undefined: its gateway serves no console, or at a port that it chooses. */
@@ -85,7 +97,8 @@ async function prepare(options: UpOptions, plan: UpPlan): Promise<void> {
   await endOrphans(options, plan.dir)
   await removeUnfinished(disk, userHome, pid => options.machine.born(pid) !== undefined)
   for (const text of plan.notes) options.note(text)
-  if (Object.keys(plan.ports).length === 0 && (await disk.stat(embeddedDirectory(userHome)))) {
+  const isNew = Object.keys(plan.ports).length === 0
+  if (isNew && options.settings.cluster === undefined && (await disk.stat(embeddedDirectory(userHome)))) {
     options.note('commands mean this cluster from now on; files of the embedded one stay there, and --cluster embedded shows them')
   }
   await remember(disk, userHome, plan.begun)

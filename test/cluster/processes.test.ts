@@ -121,7 +121,7 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
     const json = await mill('ls', '/', '--json')
     expect([json.code, JSON.parse(json.stderr)]).toEqual([69, { error: expect.objectContaining({ code: 'UNAVAILABLE' }) }])
     expect(await mill('status')).toMatchObject({
-      code: 0,
+      code: 69,
       stdout: expect.stringMatching(/no process is running; "gristmill up --detach" starts the cluster in .* its logs are in/),
     })
     expect(await ok('cat', '/words', '--cluster', 'embedded')).toBe('words\n')
@@ -166,6 +166,24 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   expect(await ok('cat', '/in-the-cluster')).toBe('words\n')
   await ok('down')
   expect(third.processes.filter(one => lives(one.pid))).toEqual([])
+})
+
+test('`up` says which cluster commands use if a variable or the settings file names another one', async () => {
+  await writeFile(join(home, 'file'), 'words\n')
+  await ok('put', join(home, 'file'), '/words')
+  const start = async (more: Readonly<Record<string, string>>): Promise<string> => {
+    const { code, stderr } = await run(['up', '--detach', '--json', '--datanodes', '1'], { ...env, ...more })
+    expect(code).toBe(0)
+    await ok('down')
+    return stderr
+  }
+  const embedded = await start({ GRISTMILL_CLUSTER: 'embedded' })
+  expect(embedded).toMatch(/commands do not use this cluster but the embedded one, which GRISTMILL_CLUSTER names: .*--cluster 127/)
+  expect(embedded).not.toContain('from now on')
+  await writeFile(join(home, 'config.json'), '{ "cluster": "mill.example:8620" }')
+  expect(await start({})).toContain(`that of mill.example:8620, which file ${join(home, 'config.json')} names`)
+  await rm(join(home, 'config.json'))
+  expect(await start({})).not.toContain('do not use this cluster')
 })
 
 test('a cluster whose directory is away is neither replaced nor forgotten, and `up` is the first command of a home', async () => {

@@ -1,6 +1,7 @@
 // status and report: processes of the selected cluster and its health; space of the cluster, and each datanode with its disks. They start
-// nothing. status exits with the code of UNAVAILABLE if processes of the cluster run and its namenode does not answer.
+// nothing. status exits with the code of UNAVAILABLE if the cluster does not run, or its namenode does not answer.
 
+import { codes } from '../../../src/base/errors.ts'
 import { showText } from '../../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import type { ClusterStatus, NodeStatus } from '../../../src/protocol/admin.ts'
@@ -14,6 +15,7 @@ import { isFull, processLines, statusLines, troubles } from './view.ts'
 
 export const status: CommandSpec = {
   name: 'status', args: '', about: 'show processes, nodes, blocks and their health',
+  notes: 'Exits with 69 if the cluster of this home does not run, or its namenode does not answer. An embedded cluster runs only while it is used.',
   options: [], examples: [['gristmill status --json', 'as JSON: processes with role, id, address, pid, dir']],
   run: runStatus,
 }
@@ -51,6 +53,7 @@ async function runStatus(context: CommandContext): Promise<void> {
   }
   if (!context.json) await printer.line(`commands use this cluster because ${await whyChosen(context, kind)}`)
   if (failure) throw failure
+  if (kind === 'cluster' && !cluster) context.exitCode = codes.UNAVAILABLE.exit
 }
 
 /** The order is that of discovery/locate.ts. */
