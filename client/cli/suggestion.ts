@@ -6,7 +6,7 @@ import { editDistance } from '../../src/base/nearest.ts'
 /** Words of HDFS, Hadoop and other tools, in lower case, and the commands that do the same. */
 const commandsOfOthers: Readonly<Record<string, string>> = {
   list: 'ls', dir: 'ls', ll: 'ls -l', lsr: 'ls -R', copy: 'cp', move: 'mv', rename: 'mv', delete: 'rm', del: 'rm',
-  remove: 'rm', rmr: 'rm -r', rmdir: 'rm', unlink: 'rm', touchz: 'touch', create: 'touch', text: 'cat',
+  remove: 'rm', rmr: 'rm -r', rmdir: 'rm -r', unlink: 'rm', touchz: 'touch', create: 'touch', text: 'cat',
   more: 'cat', less: 'cat', upload: 'put', copyfromlocal: 'put', movefromlocal: 'put', import: 'put',
   download: 'get', copytolocal: 'get', export: 'get', expunge: 'trash empty --older-than 1d', restore: 'trash restore',
   undelete: 'trash restore', createsnapshot: 'snapshot create', deletesnapshot: 'snapshot rm',
@@ -21,7 +21,8 @@ const commandsOfOthers: Readonly<Record<string, string>> = {
   allowsnapshot: 'snapshot create', disallowsnapshot: 'snapshot rm', secondarynamenode: 'namenode backup', format: 'namenode',
   haadmin: 'help hdfs', refreshnodes: 'decommission', mover: 'balance', diskbalancer: 'balance', oiv: 'fsck', httpfs: 'gateway',
   journalnode: 'namenode backup', zkfc: 'help hdfs', usage: 'help', verifymeta: 'fsck',
-  // YARN and MapReduce.
+  // YARN, MapReduce and Spark.
+  jps: 'status', restart: 'up', 'spark-submit': 'run',
   application: 'jobs', app: 'jobs', applicationattempt: 'job', container: 'job', resourcemanager: 'namenode', nodemanager: 'datanode',
   historyserver: 'jobs', timelineserver: 'jobs', streaming: 'stream', node: 'report', queue: 'queues', rmadmin: 'report',
   // S3.

@@ -6,7 +6,7 @@ import { GristmillError } from './errors.ts'
 import { parseQueues } from './jobqueues.ts'
 import { limits } from './limits.ts'
 import { faultOfName } from './username.ts'
-import { parseBytes, parseDuration, parseWhole } from './units.ts'
+import { formatBytes, formatDuration, KiB, MiB, parseBytes, parseDuration, parseWhole } from './units.ts'
 
 export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'gateway' | 'up'
 
@@ -85,9 +85,21 @@ const count = (min: number, max: number, facts: Facts): Setting<number> => ({
   },
 })
 
-const bytes = (facts: Facts): Setting<number> => ({
+interface Bounds { readonly min?: number; readonly max?: number; readonly orZero?: true }
+
+/** Throws EINVAL unless the value is within the bounds, or 0 if that has a meaning of its own. */
+function bounded(value: number, raw: unknown, { min = 0, max = Infinity, orZero }: Bounds, format: (value: number) => string): number {
+  if ((value >= min && value <= max) || (orZero && value === 0)) return value
+  const [least, most] = [format(min), format(max)]
+  const wanted = max === Infinity ? `at least ${least}` : min === 0 ? `at most ${most}` : `from ${least} to ${most}`
+  throw wrong(raw, `${wanted}${orZero ? ', or 0' : ''}`)
+}
+
+const bytes = (facts: Facts, bounds: Bounds = {}): Setting<number> => ({
   ...facts, type: 'size, such as 128MiB', kind: 'value',
-  parse: raw => (typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw))),
+  parse: raw => bounded(
+    typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw)), raw, bounds, formatBytes,
+  ),
 })
 
 /** Declarations of queues, as texts: they are passed on to other processes. */
@@ -97,16 +109,14 @@ function queuesOf(raw: unknown): readonly string[] {
   return declared
 }
 
-function inlineBytesOf(raw: unknown): number {
-  const found = typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw))
-  if (found > limits.inlineBytesMax) throw wrong(raw, `at most ${limits.inlineBytesMax} bytes; larger files are stored in blocks`)
-  return found
-}
-
-const duration = (facts: Facts): Setting<number> => ({
+const duration = (facts: Facts, bounds: Bounds = {}): Setting<number> => ({
   ...facts, type: 'duration, such as 30s', kind: 'value',
-  parse: raw => (typeof raw === 'number' && raw >= 0 ? raw : parseDuration(textOf(raw))),
+  parse: raw => bounded(typeof raw === 'number' && raw >= 0 ? raw : parseDuration(textOf(raw)), raw, bounds, formatDuration),
 })
+
+/** Shorter ones would only keep the servers busy. */
+const often = { min: 10 }
+const taskMemory = { min: 16 * MiB }
 
 const flag = (facts: Facts): Setting<boolean> => ({
   ...facts, type: 'true or false', kind: 'value',
@@ -176,11 +186,11 @@ export const settings = {
     fallback: 'the number of processor cores; for `up` divided among its datanodes', usedBy: ['datanode'],
     about: 'Number of tasks that run at the same time.',
   }),
-  memory: bytes({ fallback: '512MiB', usedBy: ['datanode'], about: 'Memory of one task, unless its job sets it.' }),
+  memory: bytes({ fallback: '512MiB', usedBy: ['datanode'], about: 'Memory of one task, unless its job sets it; at least 16MiB.' }, taskMemory),
   nodeMemory: bytes({
     fallback: "three quarters of the machine's memory, by the share of `slots` in its cores", usedBy: ['datanode'],
     about: 'Memory of all tasks together: tasks that ask for much wait for each other. At least `slots` times `memory`.',
-  }),
+  }, taskMemory),
   drives: count(0, limits.jobsRunningMax, {
     fallback: `one for each 256 MiB of an eighth of the machine's memory, by the share of \`slots\` in its cores, and at least ${limits.nodeDrivesMin}`,
     usedBy: ['datanode'],
@@ -190,16 +200,16 @@ export const settings = {
     fallback: '3, for `up` at most the number of its datanodes; 1 when embedded',
     usedBy: ['namenode', 'up'], about: 'Default replication of files.',
   }),
-  blockSize: bytes({ fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Default maximum size of blocks; 512 bytes to 2047MiB.' }),
-  inlineBytes: {
-    ...bytes({
-      fallback: '4KiB', usedBy: ['namenode', 'client', 'up'],
-      about:
-        'Length up to which the bytes of a small file are stored in the namenode, without a block; at most 16KiB. 0: '
-        + 'all files have blocks. A client may set a lower bound than the namenode.',
-    }),
-    parse: raw => inlineBytesOf(raw),
-  },
+  blockSize: bytes(
+    { fallback: '128MiB', usedBy: ['namenode', 'up'], about: 'Default maximum size of blocks; 512 bytes to 2047MiB.' },
+    { min: limits.blockBytesMin, max: limits.blockBytesMax },
+  ),
+  inlineBytes: bytes({
+    fallback: '4KiB', usedBy: ['namenode', 'client', 'up'],
+    about:
+      'Length up to which the bytes of a small file are stored in the namenode, without a block; at most 16KiB. 0: '
+      + 'all files have blocks. A client may set a lower bound than the namenode.',
+  }, { max: limits.inlineBytesMax }),
   hosts: path({
     fallback: 'none: each datanode with the secret may join', usedBy: ['namenode', 'up'],
     about:
@@ -229,24 +239,27 @@ export const settings = {
   datanodes: count(1, 64, {
     fallback: '3, or the number of the last time', usedBy: ['up'], about: 'Number of datanodes that `up` starts.',
   }),
-  heartbeat: duration({ fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'Interval of the heartbeats of a datanode.' }),
+  heartbeat: duration(
+    { fallback: '500ms', usedBy: ['namenode', 'datanode'], about: 'Interval of the heartbeats of a datanode; at least 10ms.' }, often,
+  ),
   nodeStale: duration({
     fallback: '3s, or a third of `nodeDead` if that is less',
     usedBy: ['namenode'],
     about: 'Time without a heartbeat after which a datanode is stale and gets no new blocks or tasks.',
-  }),
+  }, often),
   nodeDead: duration({
     fallback: '9.5s', usedBy: ['namenode', 'datanode'],
     about: 'Time without a heartbeat after which a datanode is dead and its blocks are copied again.',
-  }),
+  }, often),
   scrubPeriod: duration({
     fallback: '14d', usedBy: ['datanode', 'up'],
     about: 'Every replica of a disk is verified against its checksums once in this time; 0s: never.',
-  }),
+  }, { min: 1000, orZero: true }),
   scrubRate: bytes({
     fallback: '8MiB', usedBy: ['datanode', 'up'],
-    about: 'Maximum bytes per second that scrubbing reads from each disk. If it is too low for the period, a round takes longer.',
-  }),
+    about:
+      'Maximum bytes per second that scrubbing reads from each disk; at least 1KiB. If it is too low for the period, a round takes longer.',
+  }, { min: KiB }),
   blockTrashKeep: duration({
     fallback: '1h', usedBy: ['datanode', 'up'],
     about: 'Time for which a datanode keeps deleted blocks, if it has the space; 0s: not at all.',
@@ -258,11 +271,11 @@ export const settings = {
   leaseSoft: duration({
     fallback: '30s', usedBy: ['namenode'],
     about: 'Time without a lease renewal after which another writer may take the path.',
-  }),
+  }, often),
   leaseHard: duration({
     fallback: '10m', usedBy: ['namenode'],
     about: 'Time without a lease renewal after which the file of a writer is abandoned; if its directory was removed for good, leaseSoft counts.',
-  }),
+  }, often),
   trashKeep: duration({
     fallback: '24h', usedBy: ['namenode', 'up'],
     about: 'Time for which removed entries stay in the trash; 0: they are deleted at once.',
@@ -295,7 +308,7 @@ export const settings = {
   backupEvery: duration({
     fallback: '24h', usedBy: ['namenode'],
     about: 'Interval of automatic backups, if the state has changed; 0s: never.',
-  }),
+  }, { min: 1000, orZero: true }),
   backupKeep: count(1, 1000, {
     fallback: '3', usedBy: ['namenode'],
     about: 'Number of backups that are kept. The journal is kept from the oldest of them on.',
@@ -314,8 +327,8 @@ export const settings = {
     about: 'File for log lines.',
   }),
   logSize: bytes({
-    fallback: '16MiB', usedBy: ['all'], about: 'Size at which a log file is emptied after its content was copied to `FILE.1`, `FILE.2` and so on.',
-  }),
+    fallback: '16MiB', usedBy: ['all'], about: 'Size at which a log file is emptied after its content was copied to `FILE.1`, `FILE.2` and so on; at least 1KiB.',
+  }, { min: KiB }),
   logKeep: count(0, 1000, { fallback: '5', usedBy: ['all'], about: 'Number of earlier log files, `FILE.1` and so on, that are kept.' }),
   auditLog: path({
     fallback: 'none; `log/audit.log` in the directory of the cluster for `gristmill up`', usedBy: ['namenode', 'up'],

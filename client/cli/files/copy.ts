@@ -3,6 +3,7 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { isWithin, normalise } from '../../../src/base/paths.ts'
+import { isUrl, notPath } from '../../../src/base/url.ts'
 import { isPattern } from '../../glob/pattern.ts'
 import type { Mill } from '../../mill.ts'
 import type { CommandContext } from '../context.ts'
@@ -54,8 +55,10 @@ async function runGet(
   const { disk } = await context.world()
   const sources = await Array.fromAsync(remotePaths(context, from))
   if (sources.length === 0) return
+  const local = localPath(context, to)
+  if (isUrl(to)) throw notPath(to, 'local')
   for (const source of from) await refuseLocal(context, source, to)
-  const target = await localTarget(disk, to, localPath(context, to), sources.length > 1)
+  const target = await localTarget(disk, to, local, sources.length > 1)
   const copies = await placed(context, sources, target, keptName)
   await makeFor(target, copies, canCopy(mill, recursive === true, context.signal))
   if (recursive) await noteNested(context, 'get', { operand: to, target, copies }, isDirectoryIn(mill, context.signal))
@@ -65,7 +68,13 @@ async function runGet(
   })
 }
 
-/** Throws for a name that the cluster does not have and the local disk has: then `put` was meant. */
+/** Throws for an address, which must not be taken for a name of the cluster. */
+function clusterPathToWrite(context: CommandContext, to: string): Promise<string> {
+  if (isUrl(to)) throw notPath(to, 'cluster')
+  return pathToWrite(context, to)
+}
+
+/** Throws for a name that the cluster does not have and the local disk has: then `put` was meant. REQUIRES: `to` is no address. */
 async function refuseLocal(context: CommandContext, source: string, to: string): Promise<void> {
   const { disk } = await context.world()
   const local = await disk.stat(localPath(context, source))
@@ -90,8 +99,8 @@ async function runCp(
   const mill = await context.mill()
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return
+  const dest = await clusterPathToWrite(context, operands.at(-1)!)
   for (const source of operands.slice(0, -1)) await refuseLocal(context, source, operands.at(-1)!)
-  const dest = await pathToWrite(context, operands.at(-1)!)
   const target = await remoteTarget(mill, dest, sources.length > 1, context.signal)
   const copies = await placed(context, sources, target, keptName)
   await makeFor(target, copies, canCopy(mill, recursive === true, context.signal))
@@ -109,8 +118,9 @@ async function runMv(
   const mill = await context.mill()
   const sources = await Array.fromAsync(remotePaths(context, operands.slice(0, -1)))
   if (sources.length === 0) return
+  const dest = await clusterPathToWrite(context, operands.at(-1)!)
   for (const source of operands.slice(0, -1)) await refuseLocal(context, source, operands.at(-1)!)
-  const target = await remoteTarget(mill, await pathToWrite(context, operands.at(-1)!), sources.length > 1, signal)
+  const target = await remoteTarget(mill, dest, sources.length > 1, signal)
   const placings = await placed(context, sources, target, keptName)
   await makeFor(target, placings, canCopy(mill, true, signal))
   const copies = new Map(placings.map(copy => [copy.from, copy.to]))

@@ -20,7 +20,7 @@ export const ls: CommandSpec = {
     option('-R, --recursive', 'list subdirectories recursively'),
     option('-d, --directory', 'list a directory itself, not its contents'),
     human, option('-t, --by-time', 'newest first'), option('-S, --by-size', 'largest first'),
-    option('-r, --reverse', 'reverse the order'),
+    option('-r, --reverse', 'reverse the order'), option('-1, --one', 'one name a line, also on a terminal'),
   ],
   examples: [
     ['gristmill ls -lh /logs', 'long format with human-readable sizes'],
@@ -38,6 +38,7 @@ interface LsOptions {
   byTime?: boolean
   bySize?: boolean
   reverse?: boolean
+  one?: boolean
 }
 
 /** Entries per page. */
@@ -102,7 +103,8 @@ async function runLs(context: CommandContext, operands: readonly string[], optio
       for (const line of tabulate(columns, rows)) await printer.line(line, { painted: true })
     } else {
       const names = entries.map(entry => coloured(entry, nameFor(entry)))
-      for (const line of printer.outIsTerminal ? layOut(names, printer.columns) : names) await printer.line(line, { painted: true })
+      const lines = printer.outIsTerminal && !options.one ? layOut(names, printer.columns) : names
+      for (const line of lines) await printer.line(line, { painted: true })
     }
   }
 

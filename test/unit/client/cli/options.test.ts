@@ -172,6 +172,7 @@ const rows: readonly Row[] = [
   row('ls', '--human', '-l /d', '4.8M', { typed: '-h' }),
   row('ls', '--by-time', '/d', /none\\n.*a\.txt.*m\.csv/, { typed: '-t' }),
   row('ls', '--by-size', '/d', /m\.csv\\na\.txt.*none/, { typed: '-S' }),
+  row('ls', '--one', '/d', /a\.txt\\n/, { typed: '-1', given: { terminal: { columns: 100 } } }),
   row('ls', '--reverse', '/d', /sub\\n.*m\.csv\\na\.txt/, { typed: '-r' }),
   row('mkdir', '--parents', '/p/q', '"recursive":true', { typed: '-p' }),
   row('mkdir', '--mode', '/q', '"mode":488', { typed: '-m 750' }),
@@ -437,7 +438,7 @@ test('options of servers become settings of the same name', async () => {
       const name = settingNames.find(one => flagOf(one) === flag && option.about.includes(settings[one].fallback.replaceAll('`', '')))
       if (name === undefined || !['namenode', 'datanode', 'gateway', 'serve', 'up'].includes(spec.name)) continue
       const example = option.flags.includes('<size>')
-        ? '8KiB'
+        ? (name === 'inlineBytes' ? '8KiB' : '64MiB')
         : option.flags.includes('<time>')
           ? '1m'
           : option.flags.includes('<n>')

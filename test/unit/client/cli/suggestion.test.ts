@@ -76,6 +76,12 @@ test('put of a name that only the cluster has, and get of one that only the loca
   expect(await said('put', '-r', '/there/dir', '.')).toContain('gristmill get -r /there/dir .')
   expect(await said('get', '/here/a b.log', '/there/')).toContain(`to copy it into the cluster: gristmill put '/here/a b.log' /there/`)
   expect(await said('get', '/here/dir')).toContain('gristmill put -r /here/dir /')
+  // An address is no path: a command that would be refused is not advised.
+  for (const command of ['cp', 'mv', 'get']) {
+    const message = await said(command, '/here/a b.log', 's3://logs/')
+    expect(message).toContain('s3://logs/ is an address')
+    expect(message).not.toContain('gristmill put')
+  }
 })
 
 test('every suggested command exists', async () => {

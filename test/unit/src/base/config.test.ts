@@ -62,6 +62,13 @@ test('a value of the wrong kind is refused with its place and what would be righ
     [given({ flags: { advertise: 'http://mill:1' } }), undefined, /is not an address/],
     [given(), { advertise: 'mill:65536' }, /is not an address/],
     [given(), { debug: 'maybe' }, /"maybe" is not true or false/],
+    [given({ env: { GRISTMILL_BLOCK_SIZE: '1' } }), undefined, /GRISTMILL_BLOCK_SIZE: "1" is not from 512 B to 2\.0 GiB/],
+    [given({ flags: { blockSize: '2GiB' } }), undefined, /--block-size: "2GiB" is not from 512 B/],
+    [given(), { memory: 512 }, /512 is not at least 16\.0 MiB/],
+    [given(), { inlineBytes: '17KiB' }, /"17KiB" is not at most 16\.0 KiB/],
+    [given(), { heartbeat: '1ms' }, /"1ms" is not at least 10 ms/],
+    [given(), { backupEvery: '5ms' }, /"5ms" is not at least 1\.0 s, or 0/],
+    [given(), { scrubRate: 0 }, /0 is not at least 1\.0 KiB/],
     [given(), { rack: 7 }, /7 is not a text/],
     [given(), '[1]', /must be one JSON object/],
     [given(), '{', /not JSON/],
@@ -71,6 +78,11 @@ test('a value of the wrong kind is refused with its place and what would be righ
       expect.objectContaining({ code: 'CONFIG_INVALID', message: expect.stringMatching(message) }),
     )
   }
+})
+
+test('0 is taken where it has a meaning of its own', () => {
+  const settings = resolveSettings(given({ flags: { backupEvery: '0s', scrubPeriod: 0, inlineBytes: 0 } }), undefined)
+  expect(settings).toMatchObject({ backupEvery: 0, scrubPeriod: 0, inlineBytes: 0 })
 })
 
 test('an empty variable says nothing, and variables of others are not ours', () => {
