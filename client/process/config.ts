@@ -2,7 +2,9 @@
 // write the settings that they were given into their ready lines; servers of other machines tell theirs to the namenode.
 
 import { flagOf, originText, settingNames } from '../../src/base/config.ts'
+import { limits } from '../../src/base/limits.ts'
 import { settings as table, type SettingName, type SettingUser, type Settings } from '../../src/base/settings.ts'
+import { drivesOf, tasksMemory } from '../../datanode/usersettings.ts'
 import type { Disk } from '../../src/ports/disk.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { LogLevel } from '../../src/ports/log.ts'
@@ -84,15 +86,29 @@ async function serversOf(
     return { servers: [], notes: [note] }
   }
   const facts = {
-    logs: logDirectory(running.dir), said: (await readRemembered(disk, home))?.remembered.said ?? {}, hostName: machine.hostName,
+    logs: logDirectory(running.dir), said: (await readRemembered(disk, home))?.remembered.said ?? {}, machine,
   }
   const alive = running.processes.filter(one => isAlive(machine, one))
   return { servers: await Promise.all(alive.map(one => serverConfig(disk, one, facts))), notes: [] }
 }
 
-function embeddedConfig({ cores }: Machine, found: FoundSettings, dir: string): ServerConfig {
+/** Defaults that are computed, with these settings of a server on this machine. */
+function computedDefaults(
+  machine: Machine, { slots, nodeDead = limits.nodeDeadMs }: Partial<Settings>,
+): Partial<Record<SettingName, unknown>> {
+  return {
+    slots: slots ?? machine.cores, nodeMemory: tasksMemory(machine, slots), drives: drivesOf(machine, slots),
+    nodeStale: Math.min(limits.nodeStaleMs, Math.floor(nodeDead / 3)),
+  }
+}
+
+const asDefaults = (values: Partial<Record<SettingName, unknown>>): Defaults =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, { value, from: 'default' }])) as Defaults
+
+function embeddedConfig(machine: Machine, found: FoundSettings, dir: string): ServerConfig {
   const entries = entriesOf(['namenode', 'datanode'], found, {
-    dir: { value: [dir], from: 'default' }, replication: { value: 1, from: 'default' }, slots: { value: cores, from: 'default' },
+    ...asDefaults(computedDefaults(machine, found.settings)),
+    dir: { value: [dir], from: 'default' }, replication: { value: 1, from: 'default' },
     backupDir: { value: `${dir}/namenode/backups`, from: 'default' }, auditLog: { text: 'none', from: 'default' },
   })
   return { name: 'embedded', settings: entries.filter(({ name }) => !notEmbedded.has(name)) }
@@ -120,18 +136,18 @@ interface UpFacts {
   readonly logs: string
   /** Settings that `up` was given as options, now or an earlier time. */
   readonly said: Readonly<Record<string, string>>
-  readonly hostName: string
+  readonly machine: Machine
 }
 
 async function serverConfig(
-  disk: Disk, { role, address, dir, origins }: RunningProcess, { logs, said, hostName }: UpFacts,
+  disk: Disk, { role, address, dir, origins }: RunningProcess, { logs, said, machine }: UpFacts,
 ): Promise<ServerConfig> {
   const name = dir.slice(dir.lastIndexOf('/') + 1)
   const given = await readySettings(disk, `${logs}/${name}.ready`)
   if (!given) return { name, address, settings: undefined }
-  const known: Partial<Record<SettingName, { value: unknown }>> = {
-    advertise: { value: address }, hostName: { value: hostName }, backupDir: { value: `${dir}/backups` }, logLevel: { value: 'info' },
-  }
+  const known = asDefaults({
+    ...computedDefaults(machine, given), advertise: address, hostName: machine.hostName, backupDir: `${dir}/backups`, logLevel: 'info',
+  })
   return {
     name, address,
     settings: usedBy([role, 'all']).map(setting => {
@@ -159,8 +175,9 @@ export async function readySettings(disk: Disk, file: string): Promise<Settings 
 export async function ownSettings(
   deps: ConfigDeps, flags: Readonly<Record<string, unknown>>, role: SettingUser, known: Partial<Record<SettingName, unknown>>,
 ): Promise<ServerSetting[]> {
-  const defaults = Object.fromEntries(Object.entries(known).map(([name, value]) => [name, { value, from: 'default' }])) as Defaults
-  return entriesOf([role, 'all'], await findSettings(deps, flags), defaults).map(({ name, value, text, from }) => ({
+  const found = await findSettings(deps, flags)
+  const defaults = asDefaults({ ...computedDefaults(deps.machine, found.settings), ...known })
+  return entriesOf([role, 'all'], found, defaults).map(({ name, value, text, from }) => ({
     name, ...value === undefined ? { text: text ?? '' } : { json: JSON.stringify(value) }, from,
   }))
 }

@@ -38,7 +38,7 @@ export async function runDatanode(run: ServerRun): Promise<void> {
     pid: machine.pid, version, processMetrics: exposeProcess, signal,
     tasks: host => openTasks(host, { driver: new URL('../driving/main.ts', import.meta.url) }),
     settings: await ownSettings({ disk: world.disk, machine }, run.flags, 'datanode', {
-      dir: dirs, cluster: place.namenode, logLevel: 'info', hostName: machine.hostName, slots: machine.cores, home: settings.home,
+      dir: dirs, cluster: place.namenode, logLevel: 'info', hostName: machine.hostName, home: settings.home,
     }),
     ...configFrom(settings),
   }), { dir: dirs[0]!, namenode: place.namenode })

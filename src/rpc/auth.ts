@@ -80,7 +80,7 @@ export class Credentials {
   }) {
     const fault = faultOfName(user)
     if (fault !== undefined)
-      throw new GristmillError('EINVAL', `${JSON.stringify(user)} cannot be the name of a user: ${fault}; name another one with --user or GRISTMILL_USER (default: the name that the operating system has for this user)`)
+      throw new GristmillError('EINVAL', `${JSON.stringify(user)} cannot be the name of a user: ${fault}; name another one with GRISTMILL_USER (default: the name that the operating system has for this user)`)
     this.#bearer = bearerOf(secret)
     this.#key = signingKey(secret)
     this.#user = encodeURIComponent(user)

@@ -340,7 +340,7 @@ function ownId({ name }: Message, user: string, body: { requestId?: RequestId })
 /** Calls of users, which the audit log names, are never made by a process of the cluster in its own name. */
 const reserved = ({ name }: Message): GristmillError =>
   new GristmillError(
-    'EACCES', `"${systemUser}" is the name of the cluster's own processes and may not call ${name}; give a user with --user or GRISTMILL_USER`,
+    'EACCES', `"${systemUser}" is the name of the cluster's own processes and may not call ${name}; give a user with GRISTMILL_USER`,
     { details: { caller: systemUser } },
   )
 

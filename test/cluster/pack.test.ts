@@ -3,7 +3,7 @@
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, realpath, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -178,6 +178,15 @@ test('projects of init depend on the installed package, and are well typed', asy
   for (const template of Object.keys(templates)) await mill('init', '--template', template, `projects/${template}`)
   const { dependencies } = JSON.parse(await readFile(join(app, 'projects/csv/package.json'), 'utf8')) as { dependencies: object }
   expect(dependencies).toEqual({ gristmill: expect.stringMatching(/^file:(\.\.\/){3}gristmill-[\d.]+\.tgz$/) })
+  // Of a package that is installed globally npm has no list: it may be from a file.
+  await rename(join(app, 'node_modules/.package-lock.json'), join(app, 'list.json'))
+  try {
+    await mill('init', 'projects/global')
+  } finally {
+    await rename(join(app, 'list.json'), join(app, 'node_modules/.package-lock.json'))
+  }
+  expect(JSON.parse(await readFile(join(app, 'projects/global/package.json'), 'utf8')))
+    .toMatchObject({ dependencies: { gristmill: 'file:../../node_modules/gristmill' } })
   await mkdir(join(app, 'projects/node_modules'))
   await symlink(join(root, 'node_modules/@types'), join(app, 'projects/node_modules/@types'))
   await writeFile(join(app, 'projects/tsconfig.json'), '{ "extends": "./csv/tsconfig.json", "include": ["*/*.ts"] }')

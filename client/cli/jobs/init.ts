@@ -133,10 +133,12 @@ async function dependencyOn(directory: string): Promise<string> {
     const list = JSON.parse((await localDisk.readFile(join(modules, '.package-lock.json'))).toString('utf8')) as Installed
     const resolved = list.packages?.[`node_modules/${basename(at)}`]?.resolved
     if (resolved?.startsWith('file:')) return `file:${relative(directory, join(dirname(modules), resolved.slice('file:'.length)))}`
+    if (resolved !== undefined && /^https?:/.test(resolved)) return `^${version}`
   } catch {
-    // Installed by another package manager.
+    // There is no list of global packages, and none of another package manager.
   }
-  return `^${version}`
+  // It may be from a file: the package itself can be installed in any case.
+  return `file:${relative(directory, at)}`
 }
 
 interface Installed { readonly packages?: Readonly<Record<string, { readonly resolved?: string }>> }

@@ -16,6 +16,7 @@ interface Given { flags?: Record<string, unknown>; env?: Record<string, string> 
 async function configOf(disk: MemoryDisk, { flags = {}, env = {} }: Given = {}): Promise<EffectiveConfig> {
   const machine = {
     environment: env, workingDirectory: '/cwd', userDirectory: '/home/ada', user: 'ada', hostName: 'mill', cores: 4,
+    memoryBytes: 8 * 2 ** 30,
     born: (pid: number) => (pid < 10 ? String(pid) : undefined),
   } as unknown as Machine
   return effectiveConfig({ disk, machine }, await findSettings({ disk, machine }, flags))
@@ -94,6 +95,10 @@ test('servers of up show what they were given, by an option of up, by up itself,
   expect(entry(servers[0]!.settings, 'port')).toEqual({ name: 'port', value: 8621, from: 'up' })
   expect(entry(servers[0]!.settings, 'leaseSoft')).toEqual({ name: 'leaseSoft', text: '30s', from: 'default' })
   expect(entry(servers[1]!.settings, 'slots')).toEqual({ name: 'slots', value: 2, from: 'up' })
+  // Defaults that are computed are shown as what they are: with two of the machine's four cores, half of its memory is shared out.
+  expect(entry(servers[0]!.settings, 'nodeStale')).toEqual({ name: 'nodeStale', value: 3000, from: 'default' })
+  expect(entry(servers[1]!.settings, 'nodeMemory')).toEqual({ name: 'nodeMemory', value: 3 * 2 ** 30, from: 'default' })
+  expect(entry(servers[1]!.settings, 'drives')).toEqual({ name: 'drives', value: 4, from: 'default' })
   expect(servers[2]!.settings).toBeUndefined()
 })
 
