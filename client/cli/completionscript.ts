@@ -105,7 +105,7 @@ const selection = `  for ((i = 1; i < COMP_CWORD; i++)); do
       while [ "\${COMP_WORDS[next+1]}" = : ]; do word=$word:\${COMP_WORDS[next+2]} next=$((next + 2)); done
       # The value of a variable is not known here, and names of another cluster are worse than none.
       case $word in *['$\`']*) unknown=1 ;; esac
-      word=\${word//\\\\/} word=\${word#[\\"\\']} word=\${word%[\\"\\']} word=\${word/#\~\\//$HOME/}
+      word=\${word//\\\\/} word=\${word#[\\"\\']} word=\${word%[\\"\\']} word=\${word/#'~/'/$HOME/}
       [ "$next" -lt "$COMP_CWORD" ] && selected+=("\${COMP_WORDS[i]}" "$word") ;;
     esac
   done
@@ -194,7 +194,7 @@ function __gristmill_list
     for word in (commandline -opc)[2..-1]
         if set -q option[1]
             # The value of a variable is not known here, and names of another cluster are worse than none.
-            string match -q -- '*\$*' $word; and return
+            string match -q -- '*$*' $word; and return
             set -a selected $option (string replace -r -- '^~/' "$HOME/" $word)
             set -e option
         else if contains -- $word ${selecting.join(' ')}
