@@ -14,12 +14,13 @@ export function extension(name: 'tpch' | 'tpcds'): string | undefined {
   if (existsSync(file)) return file
   mkdirSync(cache, { recursive: true })
   try {
-    execFileSync('pip', ['download', '--quiet', '--no-deps', '-d', cache, `duckdb-extension-${name}==${version}`], { stdio: 'inherit' })
+    const wanted = `duckdb-extension-${name}==${version}`
+    execFileSync('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '-d', cache, wanted], { stdio: 'inherit' })
     const wheel = readdirSync(cache).find(each => each.startsWith(`duckdb_extension_${name}-`))!
     execFileSync('python3', ['-m', 'zipfile', '-e', join(cache, wheel), cache], { stdio: 'inherit' })
     return file
   } catch (error) {
-    console.log(`SKIPPED: the extension ${name} could not be fetched with pip and python3: ${String(error)}`)
+    console.log(`SKIPPED, NOTHING OF IT WAS RUN: the extension ${name} could not be fetched with pip and python3: ${String(error)}`)
     return undefined
   }
 }

@@ -1,7 +1,9 @@
-// TPC-H and TPC-DS through the planner: `npm run test:tpc -- [--scale 0.01,0.1] [--query 5] [--only h|ds] [--explain]`. Data and queries
-// come from DuckDB's signed extensions, which pip fetches once. TPC-H is compared with the published answers, TPC-DS with plain DuckDB.
-// With --cluster TPC-H runs on a cluster of real processes, and is compared with plain DuckDB; --explain then adds what each stage took.
-// Without python3 and pip the run is skipped, and says so.
+// TPC-H and TPC-DS through the planner: `npm run test:tpc -- [--scale 0.01,0.1] [--query 5] [--only h|ds] [--explain] [--minutes 8]`. Data
+// and queries come from DuckDB's signed extensions, which pip fetches once. TPC-H is compared with the published answers, TPC-DS with
+// plain DuckDB. With --cluster TPC-H runs on a cluster of real processes, and is compared with plain DuckDB; --explain then adds what each
+// stage took. With --kill a datanode of that cluster is killed in the middle of each query.
+// Without python3 and pip the run is skipped, and says so. Queries that --minutes leaves no time for are named, and do not fail the run; a
+// query that does not end does.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,6 +15,7 @@ import { planQuery } from '../../src/sql/plan.ts'
 import type { TableInfo } from '../../src/sql/query.ts'
 import { difference } from './compare.ts'
 import { openDuckDB, oracleOf, read, type Answer } from './duckdb.ts'
+import { Deadline } from './deadline.ts'
 import { randomOf } from './draw.ts'
 import { extension } from './extension.ts'
 import { runPlan } from './runner.ts'
@@ -58,12 +61,13 @@ async function runAll(
   suite: 'h' | 'ds',
   scale: string,
   file: string,
-  options: { query?: string; explain?: boolean; load?: string },
+  options: { query?: string; explain?: boolean; deadline: Deadline },
 ): Promise<Score> {
   const connection = await openDuckDB()
   // Some queries of TPC-DS need more than its memory beside the tables.
   const spill = mkdtempSync(join(tmpdir(), 'gristmill-tpc-'))
-  await connection.run(`SET temp_directory = '${spill}'`)
+  process.once('exit', () => { rmSync(spill, { recursive: true, force: true }) })
+  await connection.run(`SET temp_directory = '${spill}'; SET max_temp_directory_size = '4GB'`)
   const oracle = oracleOf(await openDuckDB())
   await connection.run(`LOAD '${file}'`)
   await connection.run(`CALL ${suite === 'h' ? 'dbgen' : 'dsdgen'}(sf=${scale})`)
@@ -78,16 +82,18 @@ async function runAll(
   const score: Score = { same: 0, gathered: 0, queries: 0, ms: 0 }
   for (const [number, sql] of queries) {
     if (options.query !== undefined && Number(options.query) !== number) continue
+    if (options.deadline.isOver(`TPC-${suite.toUpperCase()} ${number}`)) continue
     for (const broadcastBytes of [0, 1 << 20]) {
       const startMs = performance.now()
       const plan = await planQuery(sql, tables, oracle, { broadcastBytes })
       const found = await runPlan(connection, plan, { splits: 3, partitions: 3, random: randomOf(number).next })
+        .catch((error: unknown) => error as Error)
       score.ms += performance.now() - startMs
       const answer = answers.find(([each]) => Number(each) === number)?.[1]
       const fault =
-        answer === undefined
-          ? difference(found, await read(connection, sql), false)
-          : difference(numbers(found), published(String(answer), found), false)
+        found instanceof Error ? `error: ${found.message}`
+        : answer === undefined ? difference(found, await read(connection, sql), false)
+        : difference(numbers(found), published(String(answer), found), false)
       score.queries++
       if (fault === undefined) score.same++
       if (plan.gathered.length > 0) score.gathered++
@@ -98,7 +104,6 @@ async function runAll(
     }
   }
   connection.closeSync()
-  rmSync(spill, { recursive: true, force: true })
   return score
 }
 
@@ -106,21 +111,26 @@ const twice = '(each query is run twice: by exchange, and by broadcast)'
 const { values } = parseArgs({
   options: {
     scale: { type: 'string' }, query: { type: 'string' }, only: { type: 'string' }, explain: { type: 'boolean' },
-    cluster: { type: 'boolean' },
+    cluster: { type: 'boolean' }, kill: { type: 'boolean' }, minutes: { type: 'string' },
   },
 })
+const deadline = new Deadline(values.minutes === undefined ? undefined : Number(values.minutes))
+const scales = (values.scale ?? '0.1').split(',')
 for (const suite of ['h', 'ds'] as const) {
-  const file = values.only === undefined || values.only === suite ? extension(suite === 'h' ? 'tpch' : 'tpcds') : undefined
+  const isOnCluster = values.cluster === true || values.kill === true
+  if ((values.only ?? (isOnCluster ? 'h' : suite)) !== suite) continue
+  const file = extension(suite === 'h' ? 'tpch' : 'tpcds')
   if (file === undefined) continue
-  if (values.cluster) {
-    const isSame = suite === 'ds' || (await runTpchOnCluster(values.scale ?? '0.1', file, values.query, values.explain === true))
-    if (!isSame) process.exitCode = 1
-    continue
-  }
-  for (const scale of (values.scale ?? (suite === 'h' ? '0.01,0.1' : '0.01')).split(',')) {
-    const { same, gathered, queries, ms } = await runAll(suite, scale, file, values)
+  for (const scale of scales) {
+    if (isOnCluster) {
+      const { query: only, explain: isAnalyzed = false, kill: isKilled = false } = values
+      if (!await runTpchOnCluster({ scale, extension: file, only, isAnalyzed, isKilled, deadline })) process.exitCode = 1
+      continue
+    }
+    const { same, gathered, queries, ms } = await runAll(suite, scale, file, { ...values, deadline })
     const rows = `${same} of ${queries} runs have the expected rows, ${gathered} have a gathered part`
     console.log(`TPC-${suite.toUpperCase()} at scale ${scale}: ${rows} ${twice}, ${(ms / 1000).toFixed(1)} s`)
     if (same < queries) process.exitCode = 1
   }
 }
+deadline.end()
