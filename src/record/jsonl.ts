@@ -3,10 +3,13 @@
 
 import { GristmillError } from '../base/errors.ts'
 import type { InputOptions } from '../base/formats.ts'
-import { recordError, type Batch, type ReadCounters } from './records.ts'
+import { recordError, skipping, type Batch, type ReadCounters } from './records.ts'
 import { mayLose, parseExact } from './integers.ts'
 import { lineOffsets, splitLines } from './lines.ts'
 import type { Chunk } from './range.ts'
+
+/** Advice at the first line of a file. */
+const isCsv = '; for CSV, set format: "csv" there, or give a program without code --param format=csv'
 
 export function jsonBatch(chunk: Chunk, path: string, options: InputOptions, counters: ReadCounters): Batch {
   const lines = splitLines(chunk, path, options, counters)
@@ -26,7 +29,8 @@ export function jsonBatch(chunk: Chunk, path: string, options: InputOptions, cou
       if (options.badRecords !== 'skip') {
         // The message about an unrepresentable number already contains advice.
         const problem = error instanceof GristmillError ? error.message : `the line is not JSON: ${(error as Error).message}; correct it`
-        throw recordError(`${problem}, or read with badRecords: "skip"`, { path, offset: offsetOf(i) }, error)
+        const offset = offsetOf(i)
+        throw recordError(`${problem}, or ${skipping('lines')}${offset === 0 ? isCsv : ''}`, { path, offset }, error)
       }
       counters.badRecords++
     }

@@ -78,6 +78,9 @@ export function * batchesOf(
   if (values.length > 0) yield batch()
 }
 
+/** Advice for authors: a program without code has no such setting. */
+export const skipping = (records: string): string => `have a program of your own skip such ${records} (badRecords: "skip" in its input)`
+
 /** EINVAL for invalid input at one offset of one file. */
 export function recordError(message: string, place: { path: string; offset: number }, cause?: unknown): GristmillError {
   return asWrongUse(new GristmillError('EINVAL', `${place.path}, byte ${place.offset}: ${message}`, { cause, details: { ...place } }))

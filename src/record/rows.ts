@@ -10,7 +10,7 @@ import { GristmillError } from '../base/errors.ts'
 import type { InputOptions, TextEncoding } from '../base/formats.ts'
 import { asBuffer, type Dialect } from './boundary.ts'
 import { lineOffsets, parseCsv, wholeRows } from './csv.ts'
-import { recordError, type Batch, type ReadCounters, type RecordRange } from './records.ts'
+import { recordError, skipping, type Batch, type ReadCounters, type RecordRange } from './records.ts'
 import type { Chunk } from './range.ts'
 import { namedSeparator } from './separator.ts'
 import { decode, markBytes } from './utf8.ts'
@@ -26,16 +26,33 @@ export function parseCsvHeader(
   const head = asBuffer(bytes).subarray(markBytes(asBuffer(bytes)))
   let header: string[] | undefined
   let atSeparatorLine = namedSeparator(head) !== undefined
-  parseCsv(head.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, wholeRows(head, dialect, isAll)), dialect, (fields, fault) => {
+  const text = head.toString(encoding === 'latin1' ? 'latin1' : 'utf8', 0, wholeRows(head, dialect, isAll))
+  parseCsv(text, dialect, (fields, fault, row) => {
     if (header) return
     if (atSeparatorLine) {
       atSeparatorLine = false
       return
     }
+    checkNoJson(text, row, path)
     if (fault) throw recordError(`the header row is not CSV: ${fault}`, { path, offset: 0 })
     header = checkHeader(fields, path)
   })
   return header ?? (isAll ? [] : undefined)
+}
+
+/** Throws if the header row is an object of JSON: read as CSV, JSON lines would lose the first line, and fail or have no columns. */
+function checkNoJson(text: string, row: number, path: string): void {
+  if (text[row] !== '{') return
+  const end = text.indexOf('\n', row)
+  try {
+    JSON.parse(text.slice(row, end < 0 ? text.length : end))
+  } catch {
+    return
+  }
+  throw recordError(
+    'the file is read as CSV, and its first line is an object of JSON; to read JSON lines, set format: "jsonl" in the input of a program ' +
+    'of your own, or give a program without code --param format=jsonl', { path, offset: 0 },
+  )
 }
 
 function checkHeader(fields: readonly string[], path: string): string[] {
@@ -43,9 +60,9 @@ function checkHeader(fields: readonly string[], path: string): string[] {
   const seen = new Set<string>()
   for (const name of names) {
     if (name === '__proto__')
-      throw recordError('a column cannot be named __proto__; rename it, or read with header: false', { path, offset: 0 })
+      throw recordError('a column cannot be named __proto__; rename it, or read with header: false in a program of your own', { path, offset: 0 })
     if (seen.has(name)) {
-      throw recordError(`two columns are named ${JSON.stringify(name)}; rename one, or read with header: false to get arrays`, {
+      throw recordError(`two columns are named ${JSON.stringify(name)}; rename one, or read with header: false in a program of your own`, {
         path, offset: 0,
       })
     }
@@ -99,6 +116,7 @@ export class RowReader {
         return
       }
       if (this.#named && !this.#header) {
+        checkNoJson(text, row, path)
         if (fault) throw this.#fault(offsetOf(row), fault)
         this.#header = checkHeader(fields, path)
         return
@@ -123,7 +141,7 @@ export class RowReader {
   }
 
   #fault(offset: number, problem: string): GristmillError {
-    return recordError(`${problem}; correct the row, or read with badRecords: "skip"`, { path: this.#range.path, offset })
+    return recordError(`${problem}; correct the row, or ${skipping('rows')}`, { path: this.#range.path, offset })
   }
 }
 

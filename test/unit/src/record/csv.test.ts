@@ -117,6 +117,8 @@ describe('csv', () => {
     const failure = await readAll([range()], { format: 'csv' }).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'EINVAL', details: { path: '/file', offset: 8 } })
     expect((failure as Error).message).toMatch(message)
+    // A program without code has no input to set anything in.
+    expect((failure as Error).message).toMatch(/; correct the row, or have a program of your own skip such rows \(badRecords: "skip" in its input\)$/)
     const counters = newReadCounters()
     const found = await readAll([range()], { format: 'csv', badRecords: 'skip' }, counters)
     expect(found.map(({ value }) => value)).toEqual([{ a: '1', b: '2' }, { a: '3', b: '4' }])
@@ -412,4 +414,22 @@ describe('at the edges', () => {
 
 test('a header row that is no CSV is refused, with the reason', () => {
   expect(() => parseCsvHeader(Buffer.from('"a"b,c\n1,2\n'), { path: '/f', isAll: true })).toThrow(/the header row is not CSV/)
+})
+
+test.each([
+  ['{"town":"Ulm","n":1}\n{"town":"Bern","n":2}\n', ['{"town":"Ulm"', '"n":1}']],
+  // Such a line would be a header without a row.
+  ['{"town": "Ulm", "n": 1}\n', ['{"town": "Ulm"', ' "n": 1}']],
+  ['\ufeff{"town":"Ulm"}\r\n{"town":"Bern"}\r\n', ['{"town":"Ulm"}']],
+])('JSON lines that are read as CSV with a header are refused at the first line, and the message names the format: %j', async (text, fields) => {
+  const names = /byte 0: the file is read as CSV, .* an object of JSON; .*format: "jsonl" in the input .* --param format=jsonl$/
+  const read = (header: boolean) => readAll([rangeOf(Buffer.from(text), {}, dice(1), 1000)], { format: 'csv', delimiter: ',', header })
+  await expect(read(true)).rejects.toThrow(names)
+  expect(() => parseCsvHeader(Buffer.from(text), { path: '/f', isAll: true })).toThrow(names)
+  if (fields.every(field => !field.startsWith('"'))) expect((await read(false))[0]!.value).toEqual(fields)
+})
+
+test('a header that begins with a brace, and JSON in a row or in a quoted name, are CSV', async () => {
+  for (const text of ['{a,b}\n1,2\n', '"{""a"":1}",b}\n1,2\n', 'a,b\n{},2\n'])
+    expect(await readAll([rangeOf(Buffer.from(text), {}, dice(1), 1000)], { format: 'csv' }), text).toHaveLength(1)
 })

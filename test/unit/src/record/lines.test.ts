@@ -161,7 +161,9 @@ describe('json lines', () => {
     const range = () => rangeOf(Buffer.from('1\n{"a":\n2\n'), { path: '/in.jsonl' }, dice(1), 1000)
     const failure = await readAll([range()], { format: 'jsonl' }).catch((error: unknown) => error)
     expect(failure).toMatchObject({ code: 'EINVAL', details: { path: '/in.jsonl', offset: 2 } })
-    expect((failure as Error).message).toMatch(/^\/in\.jsonl, byte 2: .*JSON/)
+    expect((failure as Error).message).toMatch(/^\/in\.jsonl, byte 2: .*JSON.*; correct it, or have a program of your own skip such lines \([^;]*$/)
+    const csv = readAll([rangeOf(Buffer.from('a,b\n1,2\n'), {}, dice(1), 1000)], { format: 'jsonl' })
+    await expect(csv).rejects.toThrow(/byte 0: .*; for CSV, set format: "csv" there, or give a program without code --param format=csv$/)
     const counters = newReadCounters()
     expect(plain(await readAll([range()], { format: 'jsonl', badRecords: 'skip' }, counters))).toEqual([
       { value: 1, offset: 0 }, { value: 2, offset: 8 },
