@@ -196,7 +196,9 @@ class Recount {
       this.#compare('names under a quota', used.names, names, () => path)
       this.#compare('bytes under a quota', used.bytes, bytes, () => path)
     }
-    return { seq: counters.appliedSeq, differences: this.#differences, more: this.#more }
+    return {
+      seq: counters.appliedSeq, differences: this.#differences, more: this.#more, files: this.#files, directories: this.#directories,
+    }
   }
 
   #compare(what: string, kept: number, found: number, pathOfIt?: () => string | undefined): void {

@@ -100,6 +100,9 @@ export const recount = message('safety.recount', {
       differences: Type.Array(recountDifference),
       /** Differences beyond those listed. */
       more: count,
+      /** Files and directories found, with those that no path of the namespace names. */
+      files: Type.Optional(count),
+      directories: Type.Optional(count),
     })),
   }),
 })

@@ -95,10 +95,13 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
     else await printer.line(`${each.path === undefined ? '' : `${printer.cell(each.path)}: `}${each.what}: the namenode keeps ` +
       `${formatCount(each.kept)}, and there are ${formatCount(each.found)}`)
   }
-  if (context.json) await printer.json({ health, ...total, totals: totalsOf(recounted), ...short && { short } }, { compact: true })
-  else {
+  const unnamed = looked === 1 ? unnamedOf(recounted, total) : undefined
+  if (context.json) {
+    const totals = totalsOf(recounted)
+    await printer.json({ health, ...total, totals, ...unnamed && { unnamed }, ...short && { short } }, { compact: true })
+  } else {
     const ended = health === 'damaged' || short ? await endedDatanodes(context) : 0
-    for (const line of summary(health, { counts: total, totals: totalsOf(recounted), short, ended }))
+    for (const line of summary(health, { counts: total, totals: totalsOf(recounted), unnamed, short, ended }))
       await printer.line(printer.state(context.hint(line)), { painted: true })
   }
   if (health === 'damaged') context.exitCode = damagedExit
@@ -122,6 +125,17 @@ function totalsOf(recounted: RecountResult | 'not allowed' | undefined): string 
   if (recounted === 'not allowed') return 'not compared: only the superuser may'
   const { differences, more } = recounted
   return differences.length === 0 ? 'right' : plural(differences.length + more, 'difference')
+}
+
+/** Files and directories that `status` counts, and a walk over the namespace does not meet. */
+interface Unnamed { readonly files: number; readonly directories: number }
+
+/** undefined if there are none, or if they are not known. Changes during the walk may make the numbers too small or too large. */
+function unnamedOf(recounted: RecountResult | 'not allowed' | undefined, walked: Required<CheckCounts>): Unnamed | undefined {
+  if (recounted === undefined || recounted === 'not allowed' || walked.unread > 0) return undefined
+  const files = Math.max(0, (recounted.files ?? 0) - walked.files)
+  const directories = Math.max(0, (recounted.directories ?? 0) - walked.directories)
+  return files + directories === 0 ? undefined : { files, directories }
 }
 
 /** Waits until datanodes have reported: right after a start, block locations are incomplete and the result would be wrong. */
@@ -193,12 +207,17 @@ const restart = (ended: number): string =>
 interface Summary {
   readonly counts: Required<CheckCounts>
   readonly totals: string
+  readonly unnamed: Unnamed | undefined
   readonly short: Shortage | undefined
   /** Datanodes of `up` that have ended. */
   readonly ended: number
 }
 
-function summary(health: string, { counts, totals, short, ended }: Summary): string[] {
+const unnamedText = ({ files, directories }: Unnamed): string =>
+  [...files > 0 ? [plural(files, 'file')] : [], ...directories > 0 ? [plural(directories, 'directory', 'directories')] : []].join(', ') +
+  ': of snapshots, of the lists of versions, or removed and not yet swept'
+
+function summary(health: string, { counts, totals, unnamed, short, ended }: Summary): string[] {
   const line = (name: string, value: string): string => `${pad(name, 30)}${value}`
   return [
     line('files', formatCount(counts.files)),
@@ -211,6 +230,7 @@ function summary(health: string, { counts, totals, short, ended }: Summary): str
     line('over-replicated', formatCount(counts.over)),
     line('in one rack', formatCount(counts.misplaced)),
     line('totals of the namenode', totals),
+    ...unnamed ? [line('counted by status only', unnamedText(unnamed))] : [],
     ...(counts.unread > 0 ? [line('not checked', `${plural(counts.unread, 'directory', 'directories')} that you may not read`)] : []),
     '',
     health === 'healthy'

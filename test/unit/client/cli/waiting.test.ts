@@ -140,9 +140,10 @@ class Checked extends FakeMill {
   }
   async safeMode(): Promise<unknown> { return { on: false, manual: false, blocks: 2, present: 2, awaited: 0 } }
   differences: unknown[] | 'EACCES' = []
+  kept: { readonly files?: number; readonly directories?: number } = {}
   async recount(): Promise<unknown> {
     if (this.differences === 'EACCES') throw new GristmillError('EACCES', 'no')
-    return { seq: 1, differences: this.differences, more: 0 }
+    return { seq: 1, differences: this.differences, more: 0, ...this.kept }
   }
   async *fsck(path: string): AsyncGenerator<unknown> {
     await this.status(path)
@@ -225,6 +226,27 @@ test('fsck of the whole namespace compares the namenode\'s totals, and a differe
     { difference: { what: 'names under a quota', kept: 1, found: 2, path: '/a' } },
     expect.objectContaining({ health: 'inconsistent', totals: '2 differences' }),
   ])
+})
+
+test('fsck names the files and directories that status counts and that no path of the namespace has', async () => {
+  const mill = new Checked({ files: 10, directories: 24 })
+  const lineOf = async (...operands: string[]) =>
+    /^counted by status only +(.*)$/m.exec((await runFake(mill, ['fsck', ...operands])).out)?.[1]
+  for (const kept of [{}, { files: 10, directories: 24 }, { files: 9, directories: 20 }]) {
+    mill.kept = kept
+    expect(await lineOf()).toBeUndefined()
+  }
+  mill.kept = { files: 11, directories: 25 }
+  expect(await lineOf()).toMatch(/^1 file, 1 directory: of snapshots, /)
+  expect(await lineOf('/a')).toBeUndefined()
+  // The sum over several paths says nothing of what there is.
+  expect(await lineOf('/', '/a')).toBeUndefined()
+  expect(JSON.parse((await runFake(mill, ['fsck', '--json'])).out)).toMatchObject({ unnamed: { files: 1, directories: 1 } })
+  mill.kept = { files: 10, directories: 26 }
+  expect(await lineOf()).toMatch(/^2 directories: of/)
+  const partly = new Checked({ unread: 1 })
+  partly.kept = { files: 10, directories: 26 }
+  expect((await runFake(partly, ['fsck'])).out).not.toContain('counted by status only')
 })
 
 /** Three nodes; each poll of a file gives it one replica more. */
