@@ -7,8 +7,9 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { textEncodings, type TextEncoding } from '../../../src/base/formats.ts'
 import { priorityMax } from '../../../src/base/jobqueues.ts'
 import { limits } from '../../../src/base/limits.ts'
-import { normalise } from '../../../src/base/paths.ts'
+import { nameOf, normalise } from '../../../src/base/paths.ts'
 import { parseBytes, parseDuration } from '../../../src/base/units.ts'
+import type { JobStatus } from '../../../src/protocol/job.ts'
 import { isDrive } from '../../../src/protocol/task.ts'
 import { ruleNames } from '../../../src/plan/rules.ts'
 import { builtinFile, builtins, isBuiltin } from '../../jobs/builtins.ts'
@@ -223,9 +224,22 @@ export async function follow(
   const counters = ownCounters(...steps)
   if (context.json) await printer.json(isOne ? status : { driver: status.driver?.id, state: status.state, counters, steps })
   else if (!isOne) for (const line of counterLines(counters)) await printer.line(line)
-  else if (status.state === 'succeeded') for (const line of summaryLines(status)) await printer.line(context.hint(line))
+  else if (status.state === 'succeeded')
+    for (const line of summaryLines(status, await partOf(context, status))) await printer.line(context.hint(line))
   // Throws the failure of the job, with the user's stack.
   await job.wait({ signal })
+}
+
+/** Path of a file of the output; undefined if it has none, or cannot be listed. */
+async function partOf(context: CommandContext, { output }: Pick<JobStatus, 'output'>): Promise<string | undefined> {
+  const mill = await context.mill()
+  try {
+    for await (const { path } of mill.list(output, { signal: context.signal })) if (nameOf(path).startsWith('part-')) return path
+  } catch (error) {
+    // The job has succeeded, and another one may have replaced its output.
+    if (!(error instanceof GristmillError)) throw error
+  }
+  return undefined
 }
 
 /**

@@ -5,6 +5,7 @@ import { quoteName, showText } from '../../../src/base/quote.ts'
 import { formatBytes, formatDuration } from '../../../src/base/units.ts'
 import { shownStage, shownTaskState } from '../../../src/protocol/endedstage.ts'
 import type { Counters } from '../../../src/protocol/fields.ts'
+import { recordsOf } from '../../../src/protocol/recordcount.ts'
 import { resultsDirectory, type AttemptStatus, type JobStatus, type StageStatus, type TaskStatus } from '../../../src/protocol/job.ts'
 import { failureLines } from '../errors.ts'
 import { formatCount, formatInstant, percent, plural } from '../display.ts'
@@ -80,7 +81,7 @@ function warningLines(counters: Counters): string[] {
   const lines: string[] = []
   if (invalid > 0)
     lines.push(
-      `warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; set encoding: "windows1252" or "latin1" if that is their encoding, or invalidUtf8: "error"`,
+      `warning: ${plural(invalid, 'record')} held bytes that are not UTF-8, read as U+FFFD; if that is not their encoding, name it: --encoding windows1252 (or latin1) of run, or encoding: "windows1252" in the input of the program`,
     )
   if (bad > 0)
     lines.push(`warning: ${plural(bad, 'record')} did not parse and ${bad === 1 ? 'was' : 'were'} left out (badRecords: "skip")`)
@@ -122,7 +123,7 @@ export function jobLines(job: JobStatus, nowMs: number, width?: number): string[
   if (job.failure) lines.push('', 'failure', ...failureLines(job.failure).flatMap(line => line.split('\n')).map(line => `  ${line}`))
   const rows = job.stages.map(stage => ({ ...stage, ...shownStage(job, stage) })).map((stage, i) => [
     `${i} ${showText(stage.name)}`, stage.state, String(stage.tasks), String(stage.done), String(stage.running),
-    String(stage.failedAttempts), formatCount(stage.counters['recordsIn'] ?? 0), formatCount(stage.counters['recordsOut'] ?? 0),
+    String(stage.failedAttempts), showRecords(recordsOf(stage.counters, 'In')), showRecords(recordsOf(stage.counters, 'Out')),
     formatBytes(stage.counters['bytesIn'] ?? 0), formatBytes(stage.counters['bytesOut'] ?? 0),
     took(stage.startedMs, stage.finishedMs ?? (stage.state === 'running' ? nowMs : undefined)),
   ])
@@ -136,24 +137,57 @@ export function jobLines(job: JobStatus, nowMs: number, width?: number): string[
   return lines
 }
 
-/** Counts of the job's input and output, the program's own counters, and the commands that show more. */
-export function summaryLines({ job, counters, output, submittedMs, finishedMs }: JobStatus): string[] {
-  const amount = (records: string, bytes: string): string => {
-    const size = counters[bytes] === undefined ? '' : ` (${formatBytes(counters[bytes])})`
-    return `${plural(counters[records] ?? 0, 'record')}${size}`
-  }
-  const read = amount('recordsIn', 'bytesIn')
-  const wrote = amount('recordsOut', 'bytesOut')
+const showRecords = (records: number | undefined): string => (records === undefined ? '-' : formatCount(records))
+
+/** `4 records (20 B)`; `20 B` if the records are not counted. */
+function amountOf(counters: Counters, side: 'In' | 'Out'): string {
+  const records = recordsOf(counters, side)
+  const bytes = counters[`bytes${side}`]
+  if (records === undefined) return formatBytes(bytes!)
+  return `${plural(records, 'record')}${bytes === undefined ? '' : ` (${formatBytes(bytes)})`}`
+}
+
+/**
+ * Counts of the job's input and output, the program's own counters, and the commands that show more. `part`: a file of the output, whose
+ * extension is that of all.
+ */
+export function summaryLines({ job, counters, output, submittedMs, finishedMs }: JobStatus, part?: string): string[] {
   // Tasks without records write no file.
   const isEmpty = !counters['recordsOut'] && !counters['bytesOut']
-  // A name with characters of patterns would not stand for itself beside another pattern.
-  const look = isEmpty || /[*?[{\\]/.test(output) ? `ls ${quoteName(output)}` : `cat ${quoteName(`${output}/part-*`)}`
+  const format = extensionOf(part)
+  const named = extensionOf(output)
+  const toCsv = format === 'parquet' && named === 'csv' ? '; a query writes CSV with --format csv' : ''
+  const misnamed = !isEmpty && format !== undefined && named !== undefined && fileFormats[named] !== fileFormats[format]
+  const wrote = `wrote ${amountOf(counters, 'Out')} to ${showText(output)}`
   return [
-    `succeeded in ${took(submittedMs, finishedMs)}: read ${read}, wrote ${wrote} to ${showText(output)}`,
+    `succeeded in ${took(submittedMs, finishedMs)}: read ${amountOf(counters, 'In')}, ${wrote}`,
     ...counterLines(ownCounters({ counters })),
     ...warningLines(counters),
-    `output${isEmpty ? ', which is empty' : ''}: gristmill ${look}; stages and counters: gristmill job ${job}`,
+    ...misnamed ? [`note: ${showText(output)} is a directory of files in ${fileFormats[format]}, in spite of its name${toCsv}`] : [],
+    `output${isEmpty ? ', which is empty' : ''}: gristmill ${isEmpty ? `ls ${quoteName(output)}` : lookAt(output, format)}; ` +
+    `stages and counters: gristmill job ${job}`,
   ]
+}
+
+/** Formats of files, by the extensions of their names. */
+const fileFormats: Readonly<Record<string, string>> = {
+  txt: 'text', csv: 'CSV', tsv: 'TSV', jsonl: 'JSON lines', ndjson: 'JSON lines', json: 'JSON', parquet: 'Parquet', arrow: 'Arrow',
+  avro: 'Avro',
+}
+/** `cat` would print bytes that are no text. */
+const binaryFormats = ['parquet', 'arrow', 'avro']
+
+function extensionOf(name: string | undefined): string | undefined {
+  const extension = /\.([a-z]+)$/i.exec(name ?? '')?.[1]?.toLowerCase()
+  return extension !== undefined && Object.hasOwn(fileFormats, extension) ? extension : undefined
+}
+
+/** The command that prints an output. */
+function lookAt(output: string, format: string | undefined): string {
+  // A name with characters of patterns would not stand for itself, or not beside another pattern.
+  if (/[*?[{\\]/.test(output)) return `ls ${quoteName(output)}`
+  if (format === undefined || !binaryFormats.includes(format)) return `cat ${quoteName(`${output}/part-*`)}`
+  return `sql ${quoteName(`FROM '${output.replaceAll("'", "''")}'`)}`
 }
 
 const taskColumns: readonly Column[] = [
@@ -171,7 +205,7 @@ export function taskLines(job: Pick<JobStatus, 'state'>, tasks: readonly TaskSta
         const { stage, task: number, attempt: tried } = attemptParts(attempt.attempt)
         return [
           `${stage}.${number}.${tried}`, attempt.state, attempt.host, where[attempt.locality],
-          formatCount(attempt.counters['recordsIn'] ?? 0),
+          showRecords(recordsOf(attempt.counters, 'In')),
           took(attempt.startedMs, attempt.finishedMs ?? nowMs),
           showText(attempt.failure?.message.split('\n')[0] ?? ''),
         ]

@@ -3,6 +3,7 @@
 import { useState } from 'preact/hooks'
 import type { shownStage } from '../../../../src/protocol/endedstage.ts'
 import type { AttemptStatus, StageStatus, TaskStatus } from '../../../../src/protocol/job.ts'
+import { recordsOf } from '../../../../src/protocol/recordcount.ts'
 import { formatBytes, formatCount, formatDuration, visible } from '../format.ts'
 import { shownAttempt, tookOf } from '../spread.ts'
 import { Failure, LogText } from './failure.tsx'
@@ -11,6 +12,7 @@ import { Empty } from './states.tsx'
 import { Table, type TableColumn } from './table.tsx'
 
 const durationOr = (ms: number | undefined): string => (ms === undefined ? '–' : formatDuration(ms))
+const countOr = (count: number | undefined): string => (count === undefined ? '–' : formatCount(count))
 const bytesOr = (bytes: number | undefined): string => (bytes === undefined ? '–' : formatBytes(bytes))
 
 /** A stage as it is shown, with the state that the end of its job has left it in. */
@@ -55,8 +57,8 @@ const stageColumns: readonly TableColumn<ShownStage & { readonly number: number 
     title: 'Records in',
     number: true,
     wide: true,
-    value: ({ counters }) => counters['recordsIn'] ?? 0,
-    cell: ({ counters }) => formatCount(counters['recordsIn'] ?? 0),
+    value: ({ counters }) => recordsOf(counters, 'In'),
+    cell: ({ counters }) => countOr(recordsOf(counters, 'In')),
   },
   {
     title: 'Bytes in',
@@ -69,8 +71,8 @@ const stageColumns: readonly TableColumn<ShownStage & { readonly number: number 
     title: 'Records out',
     number: true,
     wide: true,
-    value: ({ counters }) => counters['recordsOut'] ?? 0,
-    cell: ({ counters }) => formatCount(counters['recordsOut'] ?? 0),
+    value: ({ counters }) => recordsOf(counters, 'Out'),
+    cell: ({ counters }) => countOr(recordsOf(counters, 'Out')),
   },
   {
     title: 'Took',

@@ -73,12 +73,51 @@ test('a job that succeeded is summed up in a few lines, which name its output an
     expect(summaryLines({ ...done, counters }).at(-1)).toBe('output, which is empty: gristmill ls /words; stages and counters: gristmill job j1')
 })
 
+test('the command that shows an output fits its format: no bytes of Parquet or Avro on a terminal', () => {
+  const done: JobStatus = { ...status, state: 'succeeded', counters: { recordsIn: 1, bytesIn: 4, recordsOut: 1, bytesOut: 7 } }
+  const lookAt = (output: string, extension: string): string =>
+    summaryLines({ ...done, output }, `${output}/part-00000.${extension}`).at(-1)!.split(';')[0]!
+  for (const extension of ['txt', 'csv', 'jsonl']) expect(lookAt('/words', extension)).toBe("output: gristmill cat '/words/part-*'")
+  for (const extension of ['parquet', 'avro']) expect(lookAt('/words', extension)).toBe(`output: gristmill sql "FROM '/words'"`)
+  expect(lookAt('/$HOME/a b', 'parquet')).toBe(`output: gristmill sql 'FROM '\\''/$HOME/a b'\\'''`)
+  expect(lookAt("/it's", 'parquet')).toBe(`output: gristmill sql "FROM '/it''s'"`)
+  expect(lookAt('/a[1]', 'parquet')).toBe("output: gristmill ls '/a[1]'")
+})
+
+test('an output whose name ends as a file of another format is said to be a directory', () => {
+  const done: JobStatus = { ...status, state: 'succeeded', counters: { recordsOut: 1, bytesOut: 7 } }
+  const notes = (output: string, part: string): string[] => summaryLines({ ...done, output }, part).filter(line => line.startsWith('note'))
+  expect(notes('/rows.csv', '/rows.csv/part-00000.parquet')).toEqual([
+    'note: /rows.csv is a directory of files in Parquet, in spite of its name; a query writes CSV with --format csv',
+  ])
+  expect(notes('/rows.csv', '/rows.csv/part-00000.txt')).toEqual(['note: /rows.csv is a directory of files in text, in spite of its name'])
+  expect(notes('/rows.CSV', '/rows.CSV/part-00000.csv')).toEqual([])
+  expect(notes('/rows.ndjson', '/rows.ndjson/part-00000.jsonl')).toEqual([])
+  expect(notes('/v1.2', '/v1.2/part-00000.txt')).toEqual([])
+  expect(notes('/rows', '/rows/part-00000.parquet')).toEqual([])
+})
+
+test('records that are not counted, as those that DuckDB reads, are no zero', () => {
+  const counters = { bytesIn: 4096, recordsOut: 4, bytesOut: 7 }
+  const query: JobStatus = {
+    ...status, state: 'succeeded', counters,
+    stages: [{ ...status.stages[0]!, state: 'done', counters: { ...counters, bytesIn: 20 } }, status.stages[1]!],
+  }
+  expect(summaryLines(query)[0]).toBe('succeeded in 3.4 s: read 4.0 KiB, wrote 4 records (7 B) to /words')
+  expect(summaryLines({ ...query, counters: {} })[0]).toBe('succeeded in 3.4 s: read 0 records, wrote 0 records to /words')
+  const lines = jobLines(query, 9000)
+  expect(lines.find(line => line.startsWith('0 map'))).toMatch(/^0 map +done +2 +1 +1 +4 +- +4 +20 B +7 B +/)
+  expect(lines.find(line => line.startsWith('1 reduce'))).toMatch(/^1 reduce .* 0 +0 +0 B +0 B +-$/)
+  const tasks: TaskStatus[] = [{ stage: 0, task: 0, state: 'done', attempts: [attempt(0, 0, { counters })] }]
+  expect(taskLines({ state: 'succeeded' }, tasks, 9000)[1]).toMatch(/^0\.0\.0 +done +mill1 +with its data +- +1\.5 s$/)
+})
+
 test('records that were read otherwise than they were written, or left out, are the last that is said', () => {
   const lines = (counters: Record<string, number>) => jobLines({ ...status, counters: { recordsIn: 9, ...counters } }, 9000).slice(-4)
   expect(lines({ invalidUtf8Records: 1, badRecords: 1234 })).toEqual([
     '',
     expect.stringMatching(
-      /^warning: 1 record held bytes that are not UTF-8, read as U\+FFFD; .*encoding: "windows1252" or "latin1".*invalidUtf8: "error"$/,
+      /^warning: 1 record held bytes that are not UTF-8, read as U\+FFFD; .*--encoding windows1252 \(or latin1\) of run, or encoding: /,
     ),
     '',
     'warning: 1,234 records did not parse and were left out (badRecords: "skip")',
