@@ -194,8 +194,47 @@ describe('join', () => {
     }
     expect(await rows('inner')).toEqual([])
     expect(await rows('left')).toEqual(['Bonn,5,', 'Ærø,3,'])
-    expect(await rows('right')).toEqual(['Linz,73,8'])
-    expect(await rows('full')).toEqual(['Bonn,5,', 'Linz,73,8', 'Ærø,3,'])
+    // The column id is the left one, also in a row that has none.
+    expect(await rows('right')).toEqual(['Linz,,8'])
+    expect(await rows('full')).toEqual(['Bonn,5,', 'Linz,,8', 'Ærø,3,'])
+  })
+
+  test.each(['1', '3'])('gives a right column one name, whichever rows of the left side have a column of that name, with %s reducers', async reducers => {
+    const more = ['--reducers', reducers]
+    await cluster.ok(['put', '-f', '-', '/some.jsonl'], '{"id":1,"x":"L1"}\n{"id":2}\n{"id":4}\n{"id":9,"y":0}\n')
+    await cluster.ok(['put', '-f', '-', '/both.jsonl'], '{"id":1,"x":"R1"}\n{"id":2,"x":"R2","z":1}\n{"id":3,"x":"R3","y":"S3"}\n')
+    const rows = async (...params: string[]): Promise<string[]> => {
+      const text = await output('join', ['/some.jsonl', '/both.jsonl'], ...more, ...param('key=id', 'format=jsonl', ...params))
+      return text.split('\n').slice(0, -1).sort()
+    }
+    expect(await rows()).toEqual(['{"id":1,"x":"L1","right.x":"R1"}', '{"id":2,"right.x":"R2","z":1}'])
+    expect(await rows('type=right')).toContain('{"id":3,"right.x":"R3","right.y":"S3"}')
+    expect(await rows('type=full', 'columns=id,x')).toEqual([
+      '{"id":1,"x":"L1"}', '{"id":2,"x":null}', '{"id":3,"x":null}', '{"id":4,"x":null}', '{"id":9,"x":null}',
+    ])
+    expect(await rows('columns=right.x,z')).toEqual(['{"right.x":"R1","z":null}', '{"right.x":"R2","z":1}'])
+    await cluster.ok(['put', '-f', '-', '/l.csv'], 'id,x\n1,L1\n2,L2\n')
+    await cluster.ok(['put', '-f', '-', '/r.csv'], 'id,x,y\n1,R1,a\n3,R3,b\n')
+    const csv = await output('join', ['/l.csv', '/r.csv'], ...more, ...param('key=id', 'type=full', 'columns=id,x,y'))
+    expect(csv.split('\n').filter(row => /^\d/.test(row)).sort()).toEqual(['1,L1,a', '2,L2,', '3,,b'])
+  })
+
+  test('takes only files at or below the left path for left rows', async () => {
+    await cluster.ok(['mkdir', '/near'])
+    await cluster.ok(['put', '-', '/near/a'], 'id,x\n1,L\n')
+    await cluster.ok(['put', '-', '/near/ab'], 'id,y\n1,R\n')
+    expect(await output('join', ['/near/a', '/near/ab'], ...param('key=id'))).toBe('id,x,y\n1,L,R\n')
+    expect(await output('join', ['/near/ab', '/near/a'], ...param('key=id', 'left=/near/ab'))).toBe('id,y,x\n1,R,L\n')
+  })
+
+  test('of JSON lines refuses more columns than the names of fit into a task, unless they are chosen', async () => {
+    const fields = (from: number): [string, number][] => Array.from({ length: 6_000 }, (_, i) => [`c${from + i}`, 1])
+    const row = (from: number): string => JSON.stringify({ id: 1, ...Object.fromEntries(fields(from)) })
+    await cluster.ok(['put', '-', '/wide.jsonl'], `${row(0)}\n${row(6_000)}\n`)
+    const words = ['run', 'gristmill:join', '-i', '/wide.jsonl', '-i', '/both.jsonl', '-o', '/wide', ...param('key=id', 'format=jsonl')]
+    expect((await cluster.run(words)).stderr).toMatch(/the left rows have more than 10000 columns: choose those of the output with --param columns/)
+    expect(await output('join', ['/wide.jsonl', '/both.jsonl'], ...param('key=id', 'format=jsonl', 'columns=id,c11999,x')))
+      .toBe('{"id":1,"c11999":null,"x":"R1"}\n{"id":1,"c11999":1,"x":"R1"}\n')
   })
 
   test('of JSON lines takes null and a missing key for no key', async () => {

@@ -1,18 +1,16 @@
 // gristmill:join: rows of two inputs that agree in a key, as rows of both. The left rows are those of the files at or below `left`; all
 // other files are the right side. The rows of one key must fit into the memory of a task.
 import { mapReduce, type Emit, type Key } from 'gristmill'
-import {
-  ColumnSearch, columnsOf, distinctNames, formatOf, inputOf, keyOf, noColumn, outputOf, rowOf, type ColumnMark, type Row,
-} from './columns.ts'
+import { columnsOf, distinctNames, formatOf, inputOf, keyOf, noColumn, outputOf, rowOf, type Row } from './columns.ts'
+import { prefix, SideColumns, type SideMark } from './sides.ts'
 
 interface JoinParams {
   left?: string, key?: string, leftKey?: string, rightKey?: string, type?: string, format?: string, columns?: string
 }
 
-/** A row of one side, or the mark of a task. */
-type Side = readonly [isLeft: boolean, what: Row | ColumnMark]
+/** A row of one side, or what a map task knows of its columns. */
+type Side = readonly [isLeft: boolean, what: Row | SideMark]
 
-const prefix = 'right.'
 const types = ['inner', 'left', 'right', 'full']
 
 export default ({
@@ -30,49 +28,44 @@ export default ({
     throw new TypeError(`a ${type} join of CSV has rows without the columns of the other side: name all in --param columns=…`)
   if (left === '') throw new TypeError('give the directory or file of the left rows: --param left=/customers')
 
-  /** A right column that the left side has too is called `right.NAME`. Throws if another column has that name. */
+  /** A name for a right column that is chosen, as `right.sum`, is looked for without what is in front, too. */
+  const asked = [...new Set(shown.flatMap(name => (name.startsWith(prefix) ? [name, name.slice(prefix.length)] : [name])))]
+  const sides = () => ({
+    left: new SideColumns({ side: 'left', key: leftNames, asked }), right: new SideColumns({ side: 'right', key: rightNames, asked }),
+  })
+  let found: ReturnType<typeof sides>
+  /** Of the shuffle: the partition function is told it. */
+  let partitions = 1
+
+  /** A right column that the left side has too, in any of its rows, is `right.NAME` in each row. */
+  const rightName = (name: string): string =>
+    (leftNames.includes(name) || found.left.has(name) || shown.includes(`${prefix}${name}`) ? `${prefix}${name}` : name)
+
   const merged = (key: readonly Key[], one: Row | undefined, other: Row | undefined): Row => {
     const row = new Map<string, unknown>(leftNames.map((name, i) => [name, key[i]]))
     for (const [name, value] of Object.entries(one ?? {})) if (!leftNames.includes(name)) row.set(name, value)
-    const left = new Set(row.keys())
-    for (const [name, value] of Object.entries(other ?? {})) {
-      if (rightNames.includes(name)) continue
-      const called = left.has(name) || shown.includes(`${prefix}${name}`) ? `${prefix}${name}` : name
-      if (row.has(called) && (shown.length === 0 || shown.includes(called))) throw twoColumns(called)
-      row.set(called, value)
-    }
+    for (const [name, value] of Object.entries(other ?? {})) if (!rightNames.includes(name)) row.set(rightName(name), value)
     return Object.fromEntries(shown.length === 0 ? row : shown.map(name => [name, row.get(name) ?? (reads === 'jsonl' ? null : undefined)]))
   }
 
-  /** As after a join of a join, whose left rows have a `right.NAME` already. */
-  const twoColumns = (name: string): Error => new Error(
-    `two columns of the output would be called ${JSON.stringify(name)}: rename one in the input, or choose others with --param columns=…`,
-  )
-
-  /** A name for a right column that is chosen, as `right.sum`, is looked for without what is in front, too. */
-  const asked = shown.flatMap(name => (name.startsWith(prefix) ? [name, name.slice(prefix.length)] : [name]))
-  const searches = () => ({ left: new ColumnSearch([...leftNames, ...asked]), right: new ColumnSearch([...rightNames, ...asked]) })
-  const isSearched = reads === 'jsonl' || shown.length > 0
-  let found: ReturnType<typeof searches>
-
-  /** Throws for a name that no row has. A side without rows may have any column. */
-  const check = (marks: Iterable<Side>): void => {
-    const { left, right } = searches()
-    for (const [isLeft, mark] of marks) (isLeft ? left : right).take(mark as ColumnMark)
-    for (const [side, names, of] of [[left, leftNames, 'left'], [right, rightNames, 'right']] as const)
-      for (const name of names) if (side.hasRows && side.missing.has(name)) throw noColumn(name, side.seen, `the ${of} rows have`)
+  /** Throws for a name that no row has, and for one that two columns would have. */
+  const check = (): void => {
+    const { left, right } = found
+    left.checkKey()
+    right.checkKey()
+    const others = new Set<string>()
+    for (const name of right.others.map(rightName)) {
+      if ((others.has(name) || left.has(name)) && (shown.length === 0 || shown.includes(name))) throw twoColumns(name)
+      others.add(name)
+    }
     if (!left.hasRows || !right.hasRows) return
-    const others = right.seen.filter(name => !rightNames.includes(name))
-      .map(name => (leftNames.includes(name) || left.seen.includes(name) ? `${prefix}${name}` : name))
     for (const name of shown) {
-      const plain = name.startsWith(prefix) ? name.slice(prefix.length) : undefined
-      if (plain !== undefined && !left.missing.has(name) && !right.missing.has(plain) && !rightNames.includes(plain)) throw twoColumns(name)
-      if (leftNames.includes(name) || !left.missing.has(name)) continue
-      const bare = name.startsWith(prefix) && right.missing.has(name) ? name.slice(prefix.length) : name
+      if (leftNames.includes(name) || left.has(name) || others.has(name)) continue
+      const bare = name.startsWith(prefix) && !right.has(name) ? name.slice(prefix.length) : name
       const at = rightNames.indexOf(bare)
       if (at >= 0) throw new Error(`${name} is the key of the right rows, which the output has as ${leftNames[at]}: name that in "columns"`)
-      // Where both are chosen, the plain name is the left one's.
-      if (right.missing.has(bare) || (bare === name && shown.includes(`${prefix}${name}`))) throw noColumn(name, [...left.seen, ...others])
+      const rest = right.seen.filter(each => !rightNames.includes(each))
+      throw noColumn(name, [...left.seen, ...rest.map(each => (left.seen.includes(each) ? `${prefix}${each}` : rightName(each)))])
     }
   }
 
@@ -83,23 +76,31 @@ export default ({
     },
     input: inputOf(reads),
     output: outputOf(reads, shown.length > 0 ? shown : undefined),
-    setup() { found = searches() },
-    map(record, emit: Emit<readonly Key[] | null, Side>, { path }) {
+    setup() { found = sides() },
+    map(record, emit: Emit<readonly Key[] | number, Side>, { path }) {
       const row = rowOf(record)
       const isLeft = path === left || path.startsWith(left.endsWith('/') ? left : `${left}/`)
-      if (isSearched) (isLeft ? found.left : found.right).look(row)
+      const side = isLeft ? found.left : found.right
+      side.look(row)
       emit((isLeft ? leftNames : rightNames).map(name => keyOf(row, name, reads)), [isLeft, row])
     },
-    // Rows have lists of values for keys: null is that of the marks.
+    // Rows have lists of values for keys. Marks have the numbers of partitions, which come first there.
     teardown(emit, { phase }) {
-      if (phase !== 'map' || !isSearched) return
+      if (phase !== 'map') return
       for (const isLeft of [true, false]) {
         const mark = (isLeft ? found.left : found.right).mark()
-        if (mark) emit(null, [isLeft, mark])
+        if (mark) for (let i = 0; i < partitions; i++) emit(i, [isLeft, mark])
       }
     },
+    partition(key, count) {
+      partitions = count
+      return typeof key === 'number' ? key : count === 1 ? 0 : hashOf(key) % count
+    },
     reduce(key, rows, emit) {
-      if (key === null) return check(rows)
+      if (typeof key === 'number') {
+        for (const [isLeft, mark] of rows) (isLeft ? found.left : found.right).take(mark as SideMark)
+        return check()
+      }
       const lefts: Row[] = []
       const rights: Row[] = []
       for (const [isLeft, row] of rows) (isLeft ? lefts : rights).push(row as Row)
@@ -112,4 +113,18 @@ export default ({
       }
     },
   })
+}
+
+/** As after a join of a join, whose left rows have a `right.NAME` already. */
+const twoColumns = (name: string): Error => new Error(
+  `two columns of the output would be called ${JSON.stringify(name)}: rename one in the input, or choose others with --param columns=…`,
+)
+
+/** FNV-1a over the texts of a key. */
+function hashOf(key: readonly Key[]): number {
+  const plain = (_name: string, part: unknown): unknown => (typeof part === 'bigint' ? String(part) : part)
+  const text = key.length === 1 && typeof key[0] === 'string' ? key[0] : JSON.stringify(key, plain)
+  let hash = 0x811c_9dc5
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x0100_0193)
+  return (hash ^ (hash >>> 15)) >>> 0
 }
