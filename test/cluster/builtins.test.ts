@@ -149,6 +149,32 @@ describe('sort', () => {
     expect(await output('sort', '/empty.txt')).toBe('')
   })
 
+  test('by number compares all digits, and leaves equal numbers in the order of the input', async () => {
+    const inOrder = [
+      'none', '-12345678901234567.5', '-12345678901234567.25', '-1.55', '-1.5', '-0.001', '-0', '0', '.001', '5', '0000000000000005', '5.0',
+      '12.5', '9007199254740992', '9007199254740992.5', '9007199254740993', '12345678901234567.25', '12345678901234567.5', '1'.repeat(400),
+    ]
+    const mixed = inOrder.map((_, i) => inOrder[(i * 7) % inOrder.length]!)
+    const sorted = coreutils('sort', ['-s', '-n'], textOf(mixed.filter(line => line !== 'none')))
+    await cluster.ok(['put', '--format', 'lines', '-', '/exact.txt'], textOf(mixed))
+    expect(await output('sort', '/exact.txt', ...param('numeric=true'))).toBe(`none\n${sorted}`)
+    expect(sorted.replace('-0\n0\n', '').replace('0\n-0\n', '').replaceAll(/^(5|0{15}5|5\.0)\n/gm, ''))
+      .toBe(textOf(inOrder.filter(line => !/^(none|-?0|5|0{15}5|5\.0)$/.test(line))))
+    expect(await output('sort', '/exact.txt', ...param('numeric=true', 'reverse=true')))
+      .toBe(`${coreutils('sort', ['-s', '-n', '-r'], textOf(mixed.filter(line => line !== 'none')))}none\n`)
+  })
+
+  test('by number takes texts and numbers of JSON lines for one another', async () => {
+    await cluster.ok(
+      ['put', '-', '/numbers.jsonl'],
+      '{"n":"9007199254740992.5"}\n{"n":9007199254740993}\n{"n":1e20}\n{"n":"5"}\n{"n":9007199254740992}\n{"n":5}\n{"n":9007199254740992.0}\n{"n":100000000000000000000}\n',
+    )
+    expect(await output('sort', '/numbers.jsonl', ...param('columns=n', 'numeric=true', 'format=jsonl'))).toBe(
+      '{"n":"5"}\n{"n":5}\n{"n":9007199254740992}\n{"n":9007199254740992}\n{"n":"9007199254740992.5"}\n{"n":9007199254740993}\n'
+      + '{"n":100000000000000000000}\n{"n":100000000000000000000}\n',
+    )
+  })
+
   test('by columns keeps whole rows', async () => {
     expect(await output('sort', '/towns.csv', ...param('columns=people', 'numeric=true', 'reverse=true')))
       .toBe('id,town,people\n4,Ulm,9007199254740993\n1,"Bern, CH",134\n2,Ulm,126\n3,Ærø,6\n5,Bonn,\n')
@@ -167,6 +193,41 @@ test('top counts lines and values, and finds the largest numbers, whatever the n
     .toBe('id,town,people\n4,Ulm,9007199254740993\n1,"Bern, CH",134\n')
   expect(await output('top', '/sums.jsonl', ...param('by=sum', 'n=2', 'format=jsonl')))
     .toBe('{"town":"Ulm","sum":12345678901234567890}\n{"town":"Ulm","sum":5}\n')
+})
+
+test('top compares numbers by all digits, and equal ones by their rows, however they are written', async () => {
+  const ids = (text: string): string => text.replaceAll(/[^a-z]/g, '')
+  const rows = [
+    '{"a":"z","n":5}', '{"b":"y","n":"5.0"}', '{"c":"x","n":9007199254740992}', '{"d":"w","n":9007199254740992.0}',
+    '{"e":"v","n":"9007199254740992.5"}',
+  ]
+  const found = []
+  for (const list of [rows, rows.toReversed()]) {
+    await cluster.ok(['put', '-f', '-', '/ties.jsonl'], textOf(list))
+    found.push(ids(await output('top', '/ties.jsonl', ...param('by=n', 'n=4', 'format=jsonl'))))
+  }
+  expect(found).toEqual(['evncxndwnazn', 'evncxndwnazn'])
+  await cluster.ok(
+    ['put', '-', '/long.csv'], 'id,n\na,12345678901234567.25\nb,12345678901234567.5\nc, 9007199254740993\nd,9007199254740992\n',
+  )
+  expect(await output('top', '/long.csv', ...param('by=n', 'n=4')))
+    .toBe('id,n\nb,12345678901234567.5\na,12345678901234567.25\nc, 9007199254740993\nd,9007199254740992\n')
+})
+
+test('numbers of JSON lines are one key if they are equal, however they are written', async () => {
+  const texts = [
+    '9007199254740992', '9007199254740992.0', '1e20', '100000000000000000000', '1e23', '100000000000000000000000', '5', '5.0', '0', '-0',
+  ]
+  await cluster.ok(['put', '-', '/equal.jsonl'], textOf(texts.map((n, i) => `{"n":${n},"i":${i}}`)))
+  const counts = [['0', 2], ['5', 2], ['9007199254740992', 2], ['100000000000000000000', 2], ['100000000000000000000000', 2]] as const
+  const expected = textOf(counts.map(([n, count]) => `{"n":${n},"count":${count}}`))
+  expect(await output('distinct', '/equal.jsonl', ...param('columns=n', 'format=jsonl', 'count=true'))).toBe(expected)
+  const top = await output('top', '/equal.jsonl', ...param('columns=n', 'format=jsonl'))
+  expect(top.split('\n').sort()).toEqual(expected.split('\n').sort())
+  await cluster.ok(['cp', '/equal.jsonl', '/equals.jsonl'])
+  const params = param('key=n', 'format=jsonl', 'columns=i,right.i')
+  const joined = await output('join', ['/equal.jsonl', '/equals.jsonl'], '--reducers', '3', ...params)
+  expect(joined.split('\n').length - 1).toBe(4 * counts.length)
 })
 
 test('top counts the rows that have no number to compare', async () => {

@@ -1,5 +1,6 @@
 // Columns and formats of the built-in programs: which fields of a record a parameter names, and what they are as a key.
 import type { Key, Output } from 'gristmill'
+import { sameNumber } from './numbers.ts'
 
 export type Row = Readonly<Record<string, unknown>>
 
@@ -66,7 +67,7 @@ export function fieldOf(row: Row, column: string, format: Format): unknown {
 /** The value of a column as a key. Throws for an object, which is no key: its text would be equal to a text of the same letters. */
 export function keyOf(row: Row, column: string, format: Format): Key {
   const value = fieldOf(row, column, format)
-  if (isKey(value)) return value
+  if (isKey(value)) return sameNumber(value)
   throw new TypeError(
     `the column ${JSON.stringify(column)} has the object ${shortOf(value)}: keys are texts, numbers, true, false, null, and lists of these`,
   )

@@ -1,7 +1,8 @@
 // The best of many candidates, in memory for no more than are asked for.
 
 export interface Candidate<T> {
-  readonly score: number | bigint
+  /** All candidates of one ranking have numbers, or all have texts. */
+  readonly score: number | string
   /** Decides between equal scores: the smaller one is first. */
   readonly tie: string
   readonly item: T

@@ -2,6 +2,7 @@
 // input. With more than one reducer each part is in order by itself.
 import { mapReduce, type Emit, type Key } from 'gristmill'
 import { ColumnSearch, columnsOf, formatOf, inputOf, isMark, keyOf, rowOf, type ColumnMark, type Row } from './columns.ts'
+import { orderOf } from './numbers.ts'
 import { reversed } from './reversed.ts'
 
 interface SortParams { columns?: string, format?: string, numeric?: boolean, reverse?: boolean }
@@ -47,10 +48,10 @@ function pass(_key: Key, records: Iterable<unknown>, emit: Emit<null, unknown>):
   for (const record of records) emit(null, record)
 }
 
-/** The number at the beginning of a text; null, which comes before all numbers, if there is none. */
+/** A number, or the one at the beginning of a text; null, which comes before all numbers, for a text without one. */
 function numberOf(key: Key): Key {
+  if (typeof key === 'number' || typeof key === 'bigint') return orderOf(key)!
   if (typeof key !== 'string') return key
   const digits = /^\s*(-?(?:\d+\.?\d*|\.\d+))/.exec(key)?.[1]
-  if (digits === undefined) return null
-  return /^-?\d{16,}$/.test(digits) ? BigInt(digits) : Number(digits)
+  return digits === undefined ? null : orderOf(digits)!
 }

@@ -4,6 +4,7 @@ import {
   checkMarks, ColumnSearch, columnsOf, distinctNames, fieldOf, formatOf, inputOf, isMark, keyOf, markOf, outputOf, rowOf, withCount,
   type ColumnMark, type Row,
 } from './columns.ts'
+import { orderOf } from './numbers.ts'
 import { Ranking } from './ranking.ts'
 
 interface TopParams { n?: number, columns?: string, format?: string, by?: string }
@@ -73,7 +74,7 @@ function largest({ by, format, ...params }: Params) {
     map(record, _emit: Emit<null, Row | ColumnMark>, context) {
       const row = rowOf(record)
       search.look(row)
-      const score = numberOf(fieldOf(row, by, reads))
+      const score = scoreOf(fieldOf(row, by, reads))
       if (score === undefined) context.counter(`rows without a number in ${by}`)
       else ranking.add({ score, tie: textOf(row), item: row })
     },
@@ -90,7 +91,7 @@ function largest({ by, format, ...params }: Params) {
       const all = new ColumnSearch([by])
       for (const row of rows) {
         if (isMark(row)) all.take(row)
-        else best.add({ score: numberOf(fieldOf(row, by, reads))!, tie: textOf(row), item: row })
+        else best.add({ score: scoreOf(fieldOf(row, by, reads))!, tie: textOf(row), item: row })
       }
       all.check()
       for (const { item } of best.best) emit(null, item)
@@ -104,11 +105,6 @@ const first = (): number => 0
 /** bigints among them: JSON lines have them for integers beyond 2^53. */
 const textOf = (value: unknown): string => JSON.stringify(value, (_key, item: unknown) => (typeof item === 'bigint' ? `${item}n` : item))
 
-function numberOf(value: unknown): number | bigint | undefined {
-  if (typeof value === 'bigint') return value
-  if (typeof value === 'string' && value.trim() === '') return undefined
-  if (typeof value !== 'string' && typeof value !== 'number') return undefined
-  const number = Number(value)
-  if (Number.isNaN(number)) return undefined
-  return typeof value === 'string' && /^-?\d{16,}$/.test(value) ? BigInt(value) : number
-}
+/** undefined for what is no number. */
+const scoreOf = (value: unknown): string | undefined =>
+  (typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' ? orderOf(value) : undefined)
