@@ -4,19 +4,24 @@
 import { GristmillError } from './errors.ts'
 
 /** True for texts that name a place by a scheme. */
-export const isUrl = (text: string): boolean => /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.test(text)
+export const isUrl = (text: string): boolean => schemeOf(text) !== ''
 
 /**
- * The address without user, password, query and fragment: any of them may be a secret. A password with a `/`, `?` or `#` in it makes the
- * text one that is no address; everything before its last `@` is left out then.
+ * The address without user, password, query and fragment: any of them may be a secret, and a password may have any character. All before
+ * the last `@` is left out, with a `…` in its place if a path may be in it. Of an address with a `?` or `#` before an `@` only the scheme
+ * is shown, because the rest may be a password, or a query.
  */
 export function shownUrl(text: string): string {
-  const scheme = /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(text)?.[0] ?? ''
+  const scheme = schemeOf(text)
   const rest = text.slice(scheme.length)
-  const authority = scheme !== '' && URL.canParse(text) ? /^[^/?#]*/.exec(rest)![0] : scheme === '' ? '' : rest
-  const bare = `${scheme}${rest.slice(authority.lastIndexOf('@') + 1).replace(/[?#][\s\S]*$/, '')}`
-  return bare === text || bare.length > 0 ? bare : '(address)'
+  const host = rest.lastIndexOf('@') + 1
+  const user = rest.slice(0, host)
+  if (/[?#]/.test(user)) return `${scheme}…`
+  const place = rest.slice(host).replace(/[?#][\s\S]*$/, '')
+  return `${scheme}${user.includes('/') ? '…@' : ''}${place}` || '(address)'
 }
+
+const schemeOf = (text: string): string => /^[A-Za-z][A-Za-z0-9+.-]*:\/\//.exec(text)?.[0] ?? ''
 
 const importing = 'gristmill import (mill.import in a program) copies from there'
 const exporting = 'gristmill export (mill.export) copies files of the cluster to there'
@@ -26,10 +31,17 @@ const putting = 'gristmill put (mill.put in a program) copies it into the cluste
 export function notPath(text: string, where: 'cluster' | 'local'): GristmillError {
   const address = shownUrl(text)
   const scheme = /^[^:]*/.exec(text)![0].toLowerCase()
-  // Behind the host; of file:/// there is none.
-  const plain = /^[^:]*:\/\/[^/]*(\/[\s\S]*)$/.exec(address)?.[1] ?? '/'
+  const plain = plainPath(scheme, text)
   const found = `${address} is an address, not a path ${where === 'cluster' ? 'of the cluster' : 'of this machine'}`
   return new GristmillError('EINVAL', `${found}; ${advice(scheme, { where, plain })}`, { details: { url: address } })
+}
+
+/** The path of an address of a file system, behind the host; of file:/// there is none. `?` and `#` are characters of it, but for HTTP. */
+function plainPath(scheme: string, text: string): string {
+  const path = /^\/\/[^/]*(\/[\s\S]*)$/.exec(text.slice(scheme.length + 1))?.[1] ?? '/'
+  // A password may have a slash.
+  if (path.includes('@')) return '/PATH'
+  return scheme.endsWith('webhdfs') ? path.replace(/[?#][\s\S]*$/, '') : path
 }
 
 function advice(scheme: string, { where, plain }: { readonly where: 'cluster' | 'local'; readonly plain: string }): string {

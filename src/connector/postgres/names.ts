@@ -20,6 +20,9 @@ const nameBytesMax = 63
 export function tableAddressOf(text: string): TableAddress {
   const bad = new GristmillError('EINVAL', 'a table of PostgreSQL is written postgres://HOST/DATABASE/TABLE, or …/SCHEMA.TABLE')
   if (!URL.canParse(text)) throw bad
+  // As of a password that begins with digits and a slash: it would be read as a port and a database.
+  if (/^\w+:\/\/[^/]*\/[\s\S]*@/.test(text))
+    throw new GristmillError('EINVAL', 'an address of PostgreSQL has an @ behind a slash; write %2F for a / of the password, and %40 for an @ of a name')
   const { hostname, port, username, password, pathname, search } = new URL(text)
   if (search !== '')
     throw new GristmillError('EINVAL', 'an address of PostgreSQL has no options behind ?; set the variables of its clients, such as PGSSLMODE')

@@ -1,7 +1,6 @@
 // Files of web servers: what comes is what was pinned, whole and once, whatever breaks; a file that changes is refused; and no message has
 // a password or a signature in it.
 
-import { shownUrl } from '../../../../src/base/url.ts'
 import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { checked, parseChecksum, sumsOf } from '../../../../src/connector/checksum.ts'
@@ -180,12 +179,6 @@ test('an abort ends a read at once, and addresses are taken apart without their 
   const ending = new AbortController()
   web.fault = (_, count) => { if (count === 3) ending.abort(); return undefined }
   expect((await failure(read(web, { signal: ending.signal }))).code).toBe('ABORTED')
-  expect(shownUrl(url)).toBe('http://mill.example/d/a%20b.csv')
-  for (const secret of ['se/cret', 'se#cret', 'se?cret', 'se@cret', 's/e#c?r@et'])
-    expect(shownUrl(`https://ada:${secret}@host/d/x?y#z`)).toBe('https://host/d/x')
-  expect(shownUrl('postgres://ada:se/cret@host/db/t')).toBe('postgres://host/db/t')
-  expect(shownUrl('https://host:8080/a@b/c')).toBe('https://host:8080/a@b/c')
-  expect(shownUrl('s3://grain/a@b/c')).toBe('s3://grain/a@b/c')
   for (const place of ['https://ada:se/cret@host', 'https://ada:se#cret@host', 's3://AKIA:se@bucket', 's3://AKIA:se/cret@bucket']) {
     const { message } = await failure((async () => locationOf(`${place}/x`))())
     expect(message).not.toMatch(/:se|cret@|AKIA/)

@@ -26,7 +26,7 @@ test('an address names a table, and is shown without user and password', () => {
   for (const bad of [
     'postgres://u:hunter2@h/shop', 'postgres://u:hunter2@h/', 'postgres://u:hunter2@h/a/b.c.d', 'postgres://u:hunter2@h/a/b/c',
     'postgres://u:hunter2@h/a/b?sslmode=disable', 'postgres://u:hunter2@h/a/%ff', `postgres://u:hunter2@h/a/${'x'.repeat(64)}`,
-    'postgres://u:hunter2@h:x/a/b',
+    'postgres://u:hunter2@h:x/a/b', 'postgres://u:1234/hunter2@h/b',
   ]) {
     const work = (): unknown => tableAddressOf(bad)
     expect(work, bad).toThrow(expect.objectContaining({ code: 'EINVAL', message: expect.not.stringContaining('hunter2') as string }))
