@@ -184,7 +184,9 @@ class CsvWriter implements RecordWriter {
     if (keyed !== shape.keyed || (object !== undefined) !== (shape.names !== undefined) || cells.length !== shape.width)
       throw keyed && this.#columns && (!shape.keyed || cells.length !== shape.width)
         ? this.#keyBesideColumns(cells.length - 1, this.#columns.length)
-        : this.#otherShape(cells.length, shape.width)
+        : keyed !== shape.keyed
+          ? this.#otherKey(keyed)
+          : this.#otherShape(cells.length, shape.width)
     if (object) for (const name of Object.keys(object)) if (!shape.names!.includes(name)) throw this.#otherField(name)
     const row = this.#row(cells, this.records === 0 && !this.#header)
     if (this.records === 0 && this.#header) this.#piece.text(this.#row(this.#titles(shape), true))
@@ -263,6 +265,13 @@ class CsvWriter implements RecordWriter {
     return wrongUse(
       `record ${this.records + 1} has a key, which makes a CSV column "key" of its own, and ${found} more for its value, where ` +
       `${declared} are declared; emit null as the key and all declared columns as the value, emit(null, [key, …]), or write jsonl`,
+    )
+  }
+
+  #otherKey(keyed: boolean): GristmillError {
+    const found = keyed ? 'a key, and the first record has none' : 'no key, and the first record has one'
+    return wrongUse(
+      `record ${this.records + 1} has ${found}: a key is a CSV column; emit a key always, or always null, or write jsonl`,
     )
   }
 

@@ -274,6 +274,8 @@ describe('output', () => {
     expect(() => written(options, [['rye', [1, 2, 3]]])).toThrow(beside(1, 3))
     expect(() => written(options, [[null, ['oat', 1]], ['rye', 1]])).toThrow(beside(2, 1))
     expect(written(options, [['rye', ['a', 1]]])).toBe('key,w,n\nrye,a,1\n')
+    expect(() => written(options, [['rye', { w: 1, n: 2 }], [null, { w: 1, n: 2 }]])).toThrow(/^record 2 has no key, and the first record has one: /)
+    expect(() => written({ format: 'csv' }, [[null, ['a', 1]], ['a', 1]])).toThrow(/^record 2 has a key, and the first record has none: .* null, /)
     // The key is not what is wrong.
     expect(() => written(options, [['rye', { w: 1, n: 2 }], ['rye', [1, 2]]])).toThrow(/than those declared/)
   })
