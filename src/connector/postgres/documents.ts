@@ -17,8 +17,13 @@ interface DocumentsOf {
 }
 
 const lines = 'gristmill_lines'
+/** Characters of a value in an error: as many as PostgreSQL shows. */
+const shownMax = 100
 /** Names of the columns of each line, sorted. */
 const sets = 'gristmill_sets'
+
+/** Statements that add the lines for which a condition holds as well, ` AND …`. */
+type Statements = (which: string) => readonly string[]
 
 export class JsonDocuments {
   readonly #connection: PostgresConnection
@@ -44,19 +49,19 @@ export class JsonDocuments {
 
   /** Adds the rows. Columns that no line has take their defaults. Throws EINVAL. */
   async addTo(table: string, known: readonly string[]): Promise<void> {
-    await this.#adding(async () => {
+    await this.#add(async () => {
       const found = await this.#connection.query(
         `SELECT DISTINCT key FROM ${lines}, json_object_keys(line) AS key WHERE line IS NOT NULL ORDER BY key`,
       )
       const columns = found.map(([key]) => key!)
       this.#check(columns, known)
-      if (columns.length > 0) await this.#connection.query(this.#insert(table, columns))
+      return which => (columns.length > 0 ? [this.#insert(table, columns, { where: which })] : [])
     })
   }
 
   /** Adds the rows for an upsert by `key`: each with its own columns. Throws EINVAL. */
   async addEach(table: string, known: readonly string[], key: readonly string[]): Promise<void> {
-    await this.#adding(async () => {
+    await this.#add(async () => {
       await this.#connection.query(`CREATE TEMPORARY TABLE ${sets} ON COMMIT DROP AS
         SELECT n, coalesce((SELECT json_agg(DISTINCT key ORDER BY key) FROM json_object_keys(line) AS key), '[]')::text AS columns
         FROM ${lines} WHERE line IS NOT NULL`)
@@ -71,13 +76,11 @@ export class JsonDocuments {
       }
       if (found.length > 1)
         await this.#connection.query(`CREATE INDEX ON ${sets} (columns, n); CREATE INDEX ON ${lines} (n); ANALYZE ${sets}, ${lines}`)
-      for (const [text] of found) {
+      return which => found.map(([text]) => {
         const columns = JSON.parse(text!) as string[]
-        await this.#connection.query(this.#insert(table, columns, {
-          given: givenText(known, columns),
-          where: found.length > 1 ? ` AND n IN (SELECT n FROM ${sets} WHERE columns = ${literal(text!)})` : '',
-        }))
-      }
+        const ofSet = found.length > 1 ? ` AND ${lines}.n IN (SELECT n FROM ${sets} WHERE columns = ${literal(text!)})` : ''
+        return this.#insert(table, columns, { given: givenText(known, columns), where: `${ofSet}${which}` })
+      })
     })
   }
 
@@ -87,29 +90,47 @@ export class JsonDocuments {
       throw new GristmillError('EINVAL', `${this.#of.name}: ${this.#of.shown} has no column ${JSON.stringify(strange)}`)
   }
 
-  #insert(table: string, columns: readonly string[], of?: { readonly given: string; readonly where: string }): string {
+  /** The table may have columns that have the names of those of `lines`. */
+  #insert(table: string, columns: readonly string[], { given, where }: { readonly given?: string; readonly where: string }): string {
     const [into, from] = [columns.map(quoted), columns.map(column => `r.${quoted(column)}`)]
-    if (of) {
+    if (given !== undefined) {
       into.push(quoted(givenColumn))
-      from.push(literal(of.given))
+      from.push(literal(given))
     }
     return `INSERT INTO ${table} (${into.join(', ')}) OVERRIDING SYSTEM VALUE
-      SELECT ${from.join(', ')} FROM ${lines}, json_populate_record(NULL::${this.#of.live}, line) AS r
-      WHERE line IS NOT NULL${of?.where ?? ''}`
+      SELECT ${from.join(', ')} FROM ${lines}, json_populate_record(NULL::${this.#of.live}, ${lines}.line) AS r
+      WHERE ${lines}.line IS NOT NULL${where}`
   }
 
-  /** Names the place of a value that does not fit. */
-  async #adding(add: () => Promise<void>): Promise<void> {
+  /** Adds all lines. Names the place of a value that does not fit. */
+  async #add(prepare: () => Promise<Statements>): Promise<void> {
     await this.#connection.query('SAVEPOINT gristmill_rows')
+    let statements: Statements | undefined
     try {
-      await add()
+      statements = await prepare()
+      for (const sql of statements('')) await this.#connection.query(sql)
     } catch (error) {
       const { name } = this.#of
       const { sqlstate } = error instanceof GristmillError ? error.details : {}
-      if (typeof sqlstate !== 'string' || !sqlstate.startsWith('22')) throw inFile(error, name, 0)
+      const kind = String(sqlstate).slice(0, 2)
+      if (kind !== '22' && kind !== '23') throw inFile(error, name, 0)
       await this.#connection.query('ROLLBACK TO SAVEPOINT gristmill_rows')
-      throw await this.#placed() ?? inFile(error, name, 0)
+      throw (kind === '22' ? await this.#placed() : statements && await this.#refused(statements)) ?? inFile(error, name, 0)
     }
+  }
+
+  /** The first line that the table does not take behind those before it: a null, a check, a key that comes twice. */
+  async #refused(statements: Statements): Promise<GristmillError | undefined> {
+    const failed = (first: number, last: number) => this.#fails(statements(` AND ${lines}.n BETWEEN ${first} AND ${last}`).join('; '))
+    let [from, to] = [1, this.#count]
+    while (from < to) {
+      const middle = Math.floor((from + to) / 2)
+      // Lines that fit stay added until the transaction ends: each is added about once.
+      if (await failed(from, middle)) to = middle
+      else from = middle + 1
+    }
+    const failure = await failed(from, from)
+    return failure && placedAt(failure, `${this.#of.name}, line ${from}`)
   }
 
   /** The first line with a value that a column does not hold; undefined if there is none. */
@@ -129,7 +150,10 @@ export class JsonDocuments {
       for (const [key] of await this.#connection.query(keys)) {
         const one = `json_populate_record(NULL::${live}, json_build_object(${literal(key!)}, line -> ${literal(key!)}))`
         const failure = await this.#fails(`SELECT ${one} FROM ${lines} WHERE n = ${from}`)
-        if (failure) return placedAt(failure, `${name}, line ${from}, column ${JSON.stringify(key)}`)
+        if (!failure) continue
+        const asked = `SELECT left(line ->> ${literal(key!)}, ${shownMax}) FROM ${lines} WHERE n = ${from}`
+        const [[value] = []] = await this.#connection.query(asked)
+        return placedAt(failure, `${name}, line ${from}, column ${JSON.stringify(key)}`, value ?? undefined)
       }
     }
     return whole && placedAt(whole, `${name}, line ${from}`)
@@ -149,17 +173,21 @@ export class JsonDocuments {
   }
 }
 
-const placedAt = (error: GristmillError, place: string): GristmillError =>
-  new GristmillError(error.code, `${place}: ${String(error.details['reason'])}`, { cause: error, details: error.details })
+/** `value`: the one that does not fit; some words of the server name it, and others do not. */
+function placedAt(error: GristmillError, place: string, value?: string): GristmillError {
+  const reason = String(error.details['reason'])
+  const shown = value === undefined || reason.includes(`"${value}"`) ? '' : `: ${JSON.stringify(value)}`
+  return new GristmillError(error.code, `${place}: ${reason}${shown}`, { cause: error, details: error.details })
+}
 
 /** Names the file and its line in an error of COPY, whose lines begin behind `before` others; other errors get the name of the file. */
 export function inFile(error: unknown, name: string, before: number): unknown {
   if (!(error instanceof GristmillError) || error.details['sqlstate'] === undefined) return error
-  const { where, reason } = error.details
-  const [, line, rest = ''] = typeof where === 'string' ? /^COPY \S+, line (\d+)(?:, (column [^]*?))?(?:: "[^]*)?$/.exec(where) ?? [] : []
+  const { where } = error.details
+  // Before it stand the places inside of a value.
+  const text = typeof where === 'string' ? where.slice(Math.max(0, where.search(/^COPY \S+, line /m))) : ''
+  const [, line, column, value] = /^COPY \S+, line (\d+)(?:, column ([^]*?))?(?:: "([^]*)")?$/.exec(text) ?? []
   if (line === undefined) return new GristmillError(error.code, `${name}: ${error.message}`, { cause: error, details: error.details })
-  const column = rest === '' || rest === 'column line' ? '' : `, ${rest}`
-  return new GristmillError(
-    error.code, `${name}, line ${Number(line) + before}${column}: ${String(reason)}`, { cause: error, details: error.details },
-  )
+  const place = `${name}, line ${Number(line) + before}`
+  return column === undefined || column === 'line' ? placedAt(error, place) : placedAt(error, `${place}, column ${column}`, value)
 }

@@ -114,7 +114,14 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
       // Keys that are deferred are looked at here.
       await connection.query('COMMIT').catch((error: unknown) => { throw inFile(error, name, 0) })
       return { name }
-    }, signal)
+    }, signal).catch((error: unknown) => { throw this.#ofTable(error, token) })
+  }
+
+  /** The stage and its constraints have the names that the table has given them. */
+  #ofTable(error: unknown, token: string): unknown {
+    if (!(error instanceof GristmillError) || !error.message.includes(stageName(token))) return error
+    const { code, message, details } = error
+    return new GristmillError(code, message.replaceAll(stageName(token), this.#address.table), { cause: error, details })
   }
 
   async commit(token: string, receipts: readonly TableReceipt[], _before: Committed | undefined, signal?: AbortSignal): Promise<void> {
@@ -205,6 +212,13 @@ export class PostgresRows implements OutsideSink<FilePart, Uint8Array, TableRece
         (destination text, token text, mode text NOT NULL, at timestamptz NOT NULL, relation oid, rows bigint,
         PRIMARY KEY (destination, token));
       CREATE TABLE IF NOT EXISTS ${this.#own('_gristmill_parts')} (token text, part text, PRIMARY KEY (token, part)); COMMIT`)
+      .catch((error: unknown) => {
+        if (!hasCode(error, 'EACCES')) throw error
+        throw new GristmillError(
+          'EACCES', `${this.#address.shown}: ${error.message}; the user needs the right to create tables in the schema: rows are staged there, `
+          + 'and _gristmill_commits says what was loaded', { cause: error },
+        )
+      })
   }
 
   /**

@@ -34,6 +34,9 @@ export function checkSets(place: string, count: number): void {
     throw new GristmillError('EINVAL', `${place}: rows have more than ${setsMax} different sets of columns; give them the same columns`)
 }
 
+/** No constraint matches ON CONFLICT. */
+const noConstraint = '42P10'
+
 interface Upserting {
   readonly live: string
   readonly stage: string
@@ -59,7 +62,13 @@ export async function upsert(connection: PostgresConnection, upserting: Upsertin
   const list = all.map(quoted).join(', ')
   for (const [given] of sets) {
     await connection.query(`INSERT INTO ${live} (${list}) OVERRIDING SYSTEM VALUE SELECT ${list} FROM ${stage}
-      WHERE ${quoted(givenColumn)} = ${literal(given!)} ${conflictClause(all, given!, key)}`)
+      WHERE ${quoted(givenColumn)} = ${literal(given!)} ${conflictClause(all, given!, key)}`).catch((error: unknown) => {
+      if (!(error instanceof GristmillError) || error.details['sqlstate'] !== noConstraint) throw error
+      throw new GristmillError(
+        'EINVAL', `${shown}: the table has no unique index on the columns of the key (${key.join(', ')}), and no primary key of them`,
+        { cause: error },
+      )
+    })
   }
 }
 

@@ -94,7 +94,10 @@ test('blank lines between lines of JSON are sent empty, and a line that would en
 test('an error of the server names the file, and its line with those of the header', () => {
   const of = (where: string | undefined, reason = 'invalid'): unknown =>
     inFile(new GristmillError('EINVAL', `PostgreSQL: ${reason}`, { details: { sqlstate: '22P02', reason, where } }), 'f.csv', 2)
-  expect(of('COPY _gristmill_stage_b7, line 3, column points: "x"')).toMatchObject({ message: 'f.csv, line 5, column points: invalid' })
+  expect(of('COPY _gristmill_stage_b7, line 3, column points: "x"')).toMatchObject({ message: 'f.csv, line 5, column points: invalid: "x"' })
+  expect(of('COPY s, line 3, column points: "x"', 'invalid: "x"')).toMatchObject({ message: 'f.csv, line 5, column points: invalid: "x"' })
+  expect(of('JSON data, line 1: {x...\nCOPY s, line 3, column a: "{x:\nCOPY s, line 9}"', 'no JSON'))
+    .toMatchObject({ message: 'f.csv, line 5, column a: no JSON: "{x:\\nCOPY s, line 9}"' })
   expect(of('COPY _gristmill_stage_b7, line 3: "x,1, line 9"')).toMatchObject({ message: 'f.csv, line 5: invalid' })
   expect(of(undefined)).toMatchObject({ message: 'f.csv: PostgreSQL: invalid' })
   expect(inFile('other', 'f.csv', 2)).toBe('other')
