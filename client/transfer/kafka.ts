@@ -43,13 +43,15 @@ export interface TopicWriteOptions {
   readonly rate?: number | undefined
   /** Creates the topic with so many partitions if it does not exist. */
   readonly create?: number | undefined
+  /** Of the messages of a batch: none (default), gzip, snappy, lz4 or zstd. */
+  readonly compression?: string | undefined
 }
 
 export const withReadOptions = (url: string, { from, to, value, key, bad, registry }: TopicReadOptions): string =>
   withTopicOptions(url, { from, to, value, key, bad, registry })
 
-export const withWriteOptions = (url: string, { value, registry, rate, create }: TopicWriteOptions): string =>
-  withTopicOptions(url, { value, registry, rate, create })
+export const withWriteOptions = (url: string, { value, registry, rate, create, compression }: TopicWriteOptions): string =>
+  withTopicOptions(url, { value, registry, rate, create, compression })
 
 /** Throws EINVAL, also for a password in it. */
 export function checkTopicAddress(url: string): void { topicAddressOf(url) }

@@ -82,14 +82,15 @@ export function readImportOptions(given: ImportOptions | null | undefined): Impo
 /** Throws EINVAL. */
 export function readExportOptions(given: ExportOptions | null | undefined): ExportOptions {
   const options = optionsOf<ExportOptions>(given, 'export', {
-    ...common, mode: true, key: true, value: true, registry: true, rate: true, create: true,
+    ...common, mode: true, key: true, value: true, registry: true, rate: true, create: true, compression: true,
   })
-  const { mode, key, value, rate, create } = options
+  const { mode, key, value, rate, create, compression } = options
   if (mode !== undefined && !loadModes.includes(mode))
     throw new GristmillError('EINVAL', `mode is one of ${loadModes.join(', ')}, and not ${shown(mode)}`)
   if (key !== undefined && !(Array.isArray(key) && key.length > 0 && key.every(name => typeof name === 'string' && name !== '')))
     throw new GristmillError('EINVAL', 'key is a list of names of columns')
   if (value !== undefined) textOf(value, 'value', { max: 100 })
+  if (compression !== undefined) textOf(compression, 'compression', { max: 100 })
   checkInteger('rate', rate, 1)
   checkInteger('number of partitions', create, 1)
   return checkCommon(options)
@@ -161,7 +162,7 @@ function kafkaOf(deps: OutsideDeps): Parameters<typeof topicSource>[0] {
 }
 
 /** Options of an export that only topics have. */
-const ofTopics = ['value', 'registry', 'create'] as const
+const ofTopics = ['value', 'registry', 'create', 'compression'] as const
 
 /** Throws EINVAL for options of topics with another address. */
 function checkNoTopic(options: Readonly<Record<string, unknown>>, names: readonly string[]): void {

@@ -69,6 +69,9 @@ export interface KafkaMessage {
   readonly value: Uint8Array
 }
 
+export const kafkaCompressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+export type KafkaCompression = (typeof kafkaCompressions)[number]
+
 export interface KafkaProducer {
   /** REQUIRES: no transaction is open. */
   begin(): Promise<void>
@@ -93,7 +96,7 @@ export interface KafkaClient {
   /** Leaves a topic that exists as it is. `partitions`: default: the broker's. */
   createTopic(name: string, options: { partitions?: number | undefined; config?: Readonly<Record<string, string>> }): Promise<void>
   /** Resolves when the transaction of every earlier producer with this id has ended, by commit or abort, and none of them can write. */
-  producer(transactionalId: string): Promise<KafkaProducer>
+  producer(transactionalId: string, options?: { compression?: KafkaCompression | undefined }): Promise<KafkaProducer>
   /** Ends what is running. Never rejects. */
   close(): Promise<void>
 }

@@ -7,10 +7,10 @@ import type * as Package from '@platformatic/kafka'
 import { abortError } from '../base/abort.ts'
 import { GristmillError, type ErrorCode } from '../base/errors.ts'
 import type {
-  KafkaAddress, KafkaBatch, KafkaClient, KafkaFetched, KafkaMessage, KafkaPosition, KafkaProducer, KafkaTopic, OpenKafka,
+  KafkaAddress, KafkaBatch, KafkaClient, KafkaCompression, KafkaFetched, KafkaMessage, KafkaPosition, KafkaProducer, KafkaTopic, OpenKafka,
 } from '../ports/kafka.ts'
 import { systemClock } from './clock.ts'
-import { recordBatch } from './recordbatch.ts'
+import { recordBatch, type BatchCompression } from './recordbatch.ts'
 import { installing } from './installing.ts'
 
 /** A broker that does not answer within this time is away. */
@@ -142,14 +142,14 @@ class RealClient implements KafkaClient {
     })
   }
 
-  producer(transactionalId: string): Promise<KafkaProducer> {
+  producer(transactionalId: string, { compression = 'none' }: Parameters<KafkaClient['producer']>[1] = {}): Promise<KafkaProducer> {
     return this.#run(async () => {
       const producer = watched(new this.#kafka.Producer({ ...this.#options, ...repeats, idempotent: true, transactionalId }))
       this.#producers.push(producer)
       // -1: the id and epoch of no producer before. Without them the package asks as producer 0, which the coordinator may refuse.
       const first = await producer.beginTransaction({ producerId: -1n, producerEpoch: -1 })
       await first.cancel()
-      return new RealProducer(this.#kafka, producer, work => this.#run(work))
+      return new RealProducer(this.#kafka, producer, { compression: compressionOf(this.#kafka, compression), run: work => this.#run(work) })
     })
   }
 
@@ -188,13 +188,15 @@ class RealProducer implements KafkaProducer {
   readonly #kafka: typeof Package
   readonly #producer: Package.Producer
   readonly #run: <T>(work: () => Promise<T>) => Promise<T>
+  readonly #compression: BatchCompression | undefined
   #open: Awaited<ReturnType<Package.Producer['beginTransaction']>> | undefined
   /** Number of the next record, by topic and partition. */
   readonly #sequences = new Map<string, number>()
 
-  constructor(kafka: typeof Package, producer: Package.Producer, run: <T>(work: () => Promise<T>) => Promise<T>) {
+  constructor(kafka: typeof Package, producer: Package.Producer, { compression, run }: ProducerOptions) {
     this.#kafka = kafka
     this.#producer = producer
+    this.#compression = compression
     this.#run = run
   }
 
@@ -224,10 +226,8 @@ class RealProducer implements KafkaProducer {
     const of = `${partition}:${topic}`
     const sequence = this.#sequences.get(of) ?? 0
     this.#sequences.set(of, (sequence + records.length) % sequencesMax)
-    return {
-      topic, partition,
-      bytes: recordBatch(records, { producerId: producerId!, producerEpoch: producerEpoch!, sequence, timestampMs: systemClock.now() }),
-    }
+    const head = { producerId: producerId!, producerEpoch: producerEpoch!, sequence, timestampMs: systemClock.now() }
+    return { topic, partition, bytes: recordBatch(records, head, this.#compression) }
   }
 
   /** Repeats what fails and may be repeated. */
@@ -271,6 +271,17 @@ class RealProducer implements KafkaProducer {
       })
     })
   }
+}
+
+interface ProducerOptions {
+  readonly compression: BatchCompression | undefined
+  readonly run: <T>(work: () => Promise<T>) => Promise<T>
+}
+
+function compressionOf({ compressionsAlgorithms }: typeof Package, name: KafkaCompression): BatchCompression | undefined {
+  if (name === 'none') return undefined
+  const { bitmask, compressSync } = compressionsAlgorithms[name]
+  return { bits: bitmask, compress: bytes => compressSync(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)) }
 }
 
 interface PartitionMessages { readonly topic: string; readonly partition: number; readonly records: KafkaMessage[] }

@@ -1,5 +1,5 @@
-// Encoder of record batches of Kafka (magic 2), in the form in which a producer sends them: no headers, no compression, one timestamp for
-// all records. The format: https://kafka.apache.org/documentation/#recordbatch. Pure.
+// Encoder of record batches of Kafka (magic 2), in the form in which a producer sends them: no headers, one timestamp for all records; the
+// records of a batch may be compressed together. The format: https://kafka.apache.org/documentation/#recordbatch. Pure.
 
 import { crc32c } from '@node-rs/crc32'
 
@@ -13,6 +13,9 @@ interface BatchHead {
   readonly timestampMs: number
 }
 
+/** `bits`: in the attributes of a batch. */
+export interface BatchCompression { readonly bits: number; readonly compress: (bytes: Uint8Array) => Uint8Array }
+
 const headBytes = 61
 /** The checksum covers what follows it. */
 const [lengthAt, magicAt, crcAt, checkedAt] = [8, 16, 17, 21]
@@ -24,16 +27,19 @@ const magic = 2
 const transactional = 1 << 4
 
 /** A batch of a transaction. REQUIRES: at least one record. */
-export function recordBatch(records: readonly RecordContent[], { producerId, producerEpoch, sequence, timestampMs }: BatchHead): Buffer {
+export function recordBatch(records: readonly RecordContent[], head: BatchHead, compression?: BatchCompression): Buffer {
+  const { producerId, producerEpoch, sequence, timestampMs } = head
   let bytesMax = headBytes
   for (const { key, value } of records) bytesMax += recordBytesMax + value.length + (key?.length ?? 0)
-  const out = Buffer.allocUnsafe(bytesMax)
-  const end = writeRecords(out, records)
+  const plain = Buffer.allocUnsafe(bytesMax)
+  const plainEnd = writeRecords(plain, records)
+  const out = compression ? withHead(compression.compress(plain.subarray(headBytes, plainEnd))) : plain
+  const end = compression ? out.length : plainEnd
   out.writeBigInt64BE(0n, 0)
   out.writeInt32BE(end - lengthAt - 4, lengthAt)
   out.writeInt32BE(0, lengthAt + 4)
   out.writeInt8(magic, magicAt)
-  out.writeInt16BE(transactional, checkedAt)
+  out.writeInt16BE(transactional | (compression?.bits ?? 0), checkedAt)
   out.writeInt32BE(records.length - 1, checkedAt + 2)
   out.writeBigInt64BE(BigInt(timestampMs), checkedAt + 6)
   out.writeBigInt64BE(BigInt(timestampMs), checkedAt + 14)
@@ -44,6 +50,9 @@ export function recordBatch(records: readonly RecordContent[], { producerId, pro
   out.writeUInt32BE(crc32c(out.subarray(checkedAt, end)), crcAt)
   return out.subarray(0, end)
 }
+
+/** The bytes behind room for the head. */
+const withHead = (bytes: Uint8Array): Buffer => Buffer.concat([Buffer.allocUnsafe(headBytes), bytes])
 
 /** Returns the end of the last one. */
 function writeRecords(out: Uint8Array, records: readonly RecordContent[]): number {

@@ -60,6 +60,10 @@ async function moves(bench: Bench): Promise<void> {
   equal((await mill.export('/messages', url('plain'), { key: ['k'] })).unchanged, 2)
   const messages = await messagesOf(bench, 'plain')
   checkRows(messages, 5000, 3)
+  for (const compression of ['gzip', 'snappy', 'lz4', 'zstd']) {
+    await mill.export('/messages', url(compression), { key: ['k'], create: 3, compression })
+    checkRows(await messagesOf(bench, compression), 5000, 3)
+  }
   // Between offsets, in SQL, and to a topic again.
   const some = await messagesOf(bench, 'plain', { from: '10', to: '0:13,1:10,2:12' })
   equal(some.map(({ partition, offset }) => `${partition}:${offset}`), ['0:10', '0:11', '0:12', '2:10', '2:11'])

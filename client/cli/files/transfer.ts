@@ -8,6 +8,7 @@ import { isKafka, topicAddressOf } from '../../../src/connector/kafka/address.ts
 import { isPostgres, tableAddressOf } from '../../../src/connector/postgres/names.ts'
 import { loadModes, type LoadMode } from '../../../src/connector/postgres/sink.ts'
 import { isPrefix, locationOf } from '../../../src/connector/location.ts'
+import { kafkaCompressions, type KafkaCompression } from '../../../src/ports/kafka.ts'
 import type { Transferred } from '../../transfer/import.ts'
 import type { CommandContext } from '../context.ts'
 import { plural } from '../display.ts'
@@ -59,7 +60,8 @@ export const exportSpec: CommandSpec = {
     option('--key <columns>', 'PostgreSQL, Kafka: columns of the key, with commas between them', { parse: text => text.split(',') }),
     option('--value <format>', 'Kafka: json or avro (default: json)', { parse: oneOf('json', 'avro') }),
     option('--rate <rows>', 'Kafka, PostgreSQL: rows a second at most', { parse: whole(1, 10_000_000) }),
-    option('--create <n>', 'Kafka: create the topic with so many partitions if it does not exist', { parse: whole(1, 10_000) }), registry,
+    option('--create <n>', 'Kafka: create the topic with so many partitions if it does not exist', { parse: whole(1, 10_000) }),
+    option('--compression <name>', 'Kafka: none, gzip, snappy, lz4 or zstd (default: none)', { parse: oneOf(...kafkaCompressions) }), registry,
     endpoint, region, profile,
   ],
   examples: [
@@ -77,6 +79,7 @@ interface ExportFlags extends CommonFlags {
   value?: string
   rate?: number
   create?: number
+  compression?: KafkaCompression
   registry?: string
 }
 interface ImportFlags extends CommonFlags {
@@ -129,11 +132,12 @@ async function runExport(context: CommandContext, operands: readonly string[], o
   const [from, url] = operands as readonly [string, string]
   if (isUrl(from)) throw new Refusal('USAGE', `${shownUrl(from)}: the first operand is a path of the cluster; to copy from there: gristmill import`)
   checkUrl(url, 'gristmill get')
-  const { overwrite, parallel, mode, key, value, rate, create, registry: schemas, endpoint, region, profile } = options
+  const { overwrite, parallel, mode, key, value, rate, create, compression, endpoint, region, profile } = options
   const path = remotePath(from)
   const mill = await context.mill()
   await transferAll(context, [url], 'export', async (to, onProgress) => mill.export(path, to, {
-    overwrite, parallel, mode, key, value, rate, create, registry: schemas, endpoint, region, profile, onProgress, signal: context.signal,
+    overwrite, parallel, mode, key, value, rate, create, compression, registry: options.registry, endpoint, region, profile, onProgress,
+    signal: context.signal,
   }))
 }
 

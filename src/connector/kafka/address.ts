@@ -3,6 +3,7 @@
 
 import { cutAt } from '../../base/cut.ts'
 import { GristmillError } from '../../base/errors.ts'
+import { kafkaCompressions, type KafkaCompression } from '../../ports/kafka.ts'
 
 export interface TopicAddress {
   readonly brokers: readonly string[]
@@ -84,15 +85,18 @@ export interface TopicWriting {
   readonly rate?: number | undefined
   /** Partitions of the topic, which is created if it does not exist. */
   readonly create?: number | undefined
+  /** Of the messages of a batch. */
+  readonly compression: KafkaCompression
 }
 
 /** Throws EINVAL. */
 export function writingOf({ shown, options }: TopicAddress): TopicWriting {
-  checkNames(shown, options, ['value', 'registry', 'rate', 'create'])
-  const { value, registry, rate, create } = options
+  checkNames(shown, options, ['value', 'registry', 'rate', 'create', 'compression'])
+  const { value, registry, rate, create, compression } = options
   return {
     value: choice('value', value, ['json', 'avro'], 'json'), registry: registryOf(registry),
     rate: whole('rate', rate, 10_000_000), create: whole('create', create, 10_000),
+    compression: choice('compression', compression, kafkaCompressions, 'none'),
   }
 }
 

@@ -108,7 +108,8 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
       // None of them needs another, and a broker that is asked for the first time takes long for each.
       const [{ id, partitions }, , producer] = await settledAll([
         this.#prepared(client), prepareProgress(client),
-        client.producer(this.#transactionalId).catch((error: unknown) => { throw this.#told(error) }),
+        client.producer(this.#transactionalId, { compression: this.#options.writing.compression })
+          .catch((error: unknown) => { throw this.#told(error) }),
       ])
       const of = { topic, id, token, signal }
       const progress = await readProgress({ client, clock: this.#deps.clock }, of)

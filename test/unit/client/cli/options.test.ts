@@ -144,6 +144,7 @@ const rows: readonly Row[] = [
   row('export', '--value', '/d kafka://h/t', '"value":"avro"', { typed: '--value avro' }),
   row('export', '--rate', '/d kafka://h/t', '"rate":100', { typed: '--rate 100' }),
   row('export', '--create', '/d kafka://h/t', '"create":3', { typed: '--create 3' }),
+  row('export', '--compression', '/d kafka://h/t', '"compression":"zstd"', { typed: '--compression zstd' }),
   row('export', '--registry', '/d kafka://h/t', '"registry":"http://r"', { typed: '--registry http://r' }),
   row('export', '--overwrite', '/d s3://bucket/x/', '"overwrite":true', { typed: '-f' }),
   row('export', '--parallel', '/d s3://bucket/x/', '"parallel":2', { typed: '--parallel 2' }),

@@ -1,6 +1,6 @@
 // Record batches beside those that the package @platformatic/kafka makes of the same records, byte for byte.
 
-import { createRecordsBatch } from '@platformatic/kafka'
+import { compressionsAlgorithms, createRecordsBatch } from '@platformatic/kafka'
 import { expect, test } from 'vitest'
 import { recordBatch } from '../../../../src/world/recordbatch.ts'
 
@@ -14,14 +14,21 @@ const cases: ReadonlyArray<readonly [string, readonly Content[]]> = [
   ['many records', Array.from({ length: 20_000 }, (_, i) => [i % 3 === 0 ? null : `key ${i}`, `value ${i}`] as const)],
 ]
 
-test.each(cases)('a batch of %s has the bytes that the package makes of it', (_, contents) => {
+const compressions = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
+
+const all = cases.flatMap(([title, contents]) => compressions.map(name => [title, name, contents] as const))
+
+test.each(all)('a batch of %s (%s) has the bytes that the package makes of it', (_, name, contents) => {
   const records = contents.map(([key, value]) => ({ key: key === null ? null : Buffer.from(key), value: Buffer.from(value) }))
   const timestampMs = 1_764_000_000_123
-  const found = recordBatch(records, { producerId: 2n ** 40n + 7n, producerEpoch: 300, sequence: 2 ** 31 - 5, timestampMs })
+  const { bitmask, compressSync } = compressionsAlgorithms[name]
+  const compression = { bits: bitmask, compress: (bytes: Uint8Array) => compressSync(Buffer.from(bytes)) }
+  const head = { producerId: 2n ** 40n + 7n, producerEpoch: 300, sequence: 2 ** 31 - 5, timestampMs }
+  const found = recordBatch(records, head, name === 'none' ? undefined : compression)
   const expected = createRecordsBatch(
     records.map(record => ({ ...record, topic: 't', partition: 1, timestamp: BigInt(timestampMs) })) as never,
     {
-      producerId: 2n ** 40n + 7n, producerEpoch: 300, transactionalId: 'id', partitionLeaderEpoch: 0,
+      producerId: 2n ** 40n + 7n, producerEpoch: 300, transactionalId: 'id', partitionLeaderEpoch: 0, compression: name,
       sequences: { getWithDefault: () => 2 ** 31 - 5 } as never,
     },
   )

@@ -42,8 +42,9 @@ test('options of a read and of a write are checked', () => {
     }))
   }
   const write = (query: string) => writingOf(topicAddressOf(`kafka://h/t?${query}`))
-  expect(write('rate=10&create=2')).toEqual({ value: 'json', registry: undefined, rate: 10, create: 2 })
-  for (const bad of ['rate=0', 'rate=1.5', 'create=x', 'value=text', 'from=1']) expect(() => write(bad), bad).toThrow()
+  expect(write('rate=10&create=2')).toEqual({ value: 'json', registry: undefined, rate: 10, create: 2, compression: 'none' })
+  expect(write('compression=lz4').compression).toBe('lz4')
+  for (const bad of ['rate=0', 'rate=1.5', 'create=x', 'value=text', 'from=1', 'compression=lzo']) expect(() => write(bad), bad).toThrow()
 })
 
 test('access comes from the properties of Java and librdkafka, and variables go before them', async () => {
