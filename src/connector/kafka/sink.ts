@@ -50,6 +50,8 @@ const defaults: TransactionBounds = { rows: 100_000, bytes: 64 * 1024 * 1024, ms
  */
 const triesMax = 10
 const pauses = { firstMs: 200, maxMs: 15_000 }
+/** Two seconds: marks are mostly there within some milliseconds. */
+const seen = { triesMax: 100, pauseMs: 20 }
 /** Rows without a key that go to one partition before the next: a batch has few partitions. */
 const spread = 500
 /** Time after which a transaction that the broker has ended was too slow, and not fenced by another export. */
@@ -124,11 +126,26 @@ export class KafkaTopicSink implements OutsideLog<FilePart, Uint8Array> {
       })
       for await (const batch of ahead(this.#batches(run, from, partitions))) await writer.send(batch)
       await writer.finish({ part: parts.length, rows: 0 })
+      await this.#seen(client, signal).catch(() => {})
       return true
     } catch (error) {
       throw error instanceof GristmillError && error.details['kafka'] !== undefined ? this.#told(error) : error
     } finally {
       await client.close()
+    }
+  }
+
+  /**
+   * A broker answers a commit before its mark is in each partition: a reader of committed data that begins now would not see the last rows.
+   * Others' open transactions may hold readers back, too: they are not waited for.
+   */
+  async #seen(client: KafkaClient, signal: AbortSignal | undefined): Promise<void> {
+    const { topic } = this.#address
+    const ends = await client.offsets(topic, 'end')
+    for (let tries = 0; tries < seen.triesMax; tries++) {
+      const stable = await client.offsets(topic, 'stable')
+      if (ends.every((end = 0, i) => (stable[i] ?? 0) >= end)) return
+      await this.#deps.clock.sleep(seen.pauseMs, signal)
     }
   }
 
