@@ -24,10 +24,13 @@ export class Claims {
   add(node: DataNode, id: BlockId): void {
     let claims = this.#nodes.get(node)
     if (!claims) this.#nodes.set(node, claims = new Map())
-    if (claims.size >= perNodeMax) return
     claims.delete(id) // a repeated call: the order is that of the times
+    if (claims.size >= perNodeMax) return
     claims.set(id, this.#clock.mono())
   }
+
+  /** Nodes with claims, and those whose last claim has ended since the last call of `overdue`. */
+  get nodes(): number { return this.#nodes.size }
 
   /** The node has told of the block. */
   told(node: DataNode, id: BlockId): void { this.#nodes.get(node)?.delete(id) }
@@ -37,7 +40,6 @@ export class Claims {
     const untilMs = this.#clock.mono() - confirmMs
     const found = new Map<DataNode, BlockId[]>()
     for (const [node, claims] of this.#nodes) {
-      if (claims.size === 0) this.#nodes.delete(node)
       const ids: BlockId[] = []
       for (const [id, atMs] of claims) {
         if (atMs > untilMs) break
@@ -45,6 +47,7 @@ export class Claims {
         ids.push(id)
       }
       if (ids.length > 0) found.set(node, ids)
+      if (claims.size === 0) this.#nodes.delete(node)
     }
     return found
   }

@@ -196,11 +196,25 @@ test('claims of writers are overdue after ten seconds, in the order in which the
   expect(overdue()).toEqual(['a 1', 'a 4', 'b 1'])
   claims.told(b, blockId(1))
   clock.pass(5_000)
+  claims.add(b, blockId(3))
+  claims.told(b, blockId(3))
   expect([overdue(), overdue()]).toEqual([['a 2', 'a 9'], []])
-  const many = new Claims(clock)
-  for (const id of ids(1, 100_001)) many.add(b, id)
-  clock.pass(10_000)
-  expect(many.overdue().get(b)!.length).toBe(100_000)
+  expect(claims.nodes).toBe(0)
+})
+
+test('claims on a node are bounded, and one of them is renewed at the bound', () => {
+  const clock = new ManualClock()
+  const claims = new Claims(clock)
+  const a = node('a')
+  for (const id of ids(1, 100_001)) claims.add(a, id)
+  clock.pass(1)
+  claims.add(a, blockId(1))
+  clock.pass(9_999)
+  const late = claims.overdue().get(a)!
+  expect([late.length, late[0], late.at(-1)]).toEqual([99_999, blockId(2), blockId(100_000)])
+  clock.pass(1)
+  claims.checkState()
+  expect([...claims.overdue()]).toEqual([[a, [blockId(1)]]])
 })
 
 test('blocks of others are counted by node, those in lost ranges apart from foreign ones, until they are released', () => {
