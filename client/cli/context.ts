@@ -8,7 +8,7 @@ import { asError, hasCode } from '../../src/base/errors.ts'
 import type { Settings } from '../../src/base/settings.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import type { World } from '../../src/ports/world.ts'
-import { errorJson, detailOf, exitCodeOf, quotedErrorLine, tellStacks } from './errors.ts'
+import { errorJson, detailOf, exitCodeOf, quotedErrorLine, quotesProgram, tellStacks } from './errors.ts'
 import { hinted } from './hints.ts'
 import { openProgress, type ProgressBars } from './progress.ts'
 import type { Printer } from './printer.ts'
@@ -168,9 +168,9 @@ export class CommandContext {
   #tell(thrown: unknown, operand: string | undefined): void {
     if (this.json) return this.printer.complain(errorJson(thrown, this.command, operand))
     const line = quotedErrorLine(thrown, operand, name => this.printer.name(name, 'err'))
-    this.printer.complain(`gristmill: ${this.command}: ${this.hint(line)}`)
-    const detail = detailOf(thrown)
-    if (detail !== undefined) this.printer.complain(this.hint(detail))
+    this.printer.complain(`gristmill: ${this.command}: ${quotesProgram(thrown) ? line : this.hint(line)}`)
+    const detail = detailOf(thrown, text => this.hint(text))
+    if (detail !== undefined) this.printer.complain(detail)
   }
 
   async close(): Promise<void> {

@@ -84,15 +84,22 @@ export function errorLineOf(thrown: unknown, operand?: string): string {
   return operand === undefined || error.message.includes(operand) ? error.message : `${operand}: ${error.message}`
 }
 
-/** Further lines of an error: compiler messages, or a failed job's record, the user's stack, and the command that prints its logs. */
-export function detailOf(thrown: unknown): string | undefined {
+/** True for an error whose message quotes a user's program, or what a compiler says of it. */
+export const quotesProgram = (thrown: unknown): boolean => thrown instanceof GristmillError
+  && (thrown.details['failure'] !== undefined || thrown.code === 'PROGRAM_INVALID' && thrown.details['output'] !== undefined)
+
+/**
+ * Further lines of an error: compiler messages, or a failed job's record, the user's stack, and the command that prints its logs. `hint`:
+ * of that command.
+ */
+export function detailOf(thrown: unknown, hint = (advice: string): string => advice): string | undefined {
   if (!(thrown instanceof GristmillError)) return undefined
   const { output, failure, job } = thrown.details as { output?: unknown; failure?: Failure; job?: unknown }
   // `output` is text of a compiler or a stack here; of a job that is refused, its path.
   const text = thrown.code === 'PROGRAM_INVALID' && typeof output === 'string' ? behindMessage(output, thrown.message) : ''
   const lines = text === '' ? [] : [text]
   if (failure) lines.push(...failureLines(failure).slice(1))
-  if (thrown.code === 'JOB_FAILED' && typeof job === 'string') lines.push(`what its tasks have printed: gristmill logs ${showText(job)}`)
+  if (thrown.code === 'JOB_FAILED' && typeof job === 'string') lines.push(hint(`what its tasks have printed: gristmill logs ${showText(job)}`))
   return lines.length === 0 ? undefined : lines.join('\n')
 }
 

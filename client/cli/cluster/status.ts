@@ -11,7 +11,7 @@ import { formatCount, percent, plural } from '../display.ts'
 import type { Printer } from '../printer.ts'
 import type { CommandSpec } from '../spec.ts'
 import { pad, tableLines } from '../table.ts'
-import { isFull, processLines, statusLines, troubles } from './view.ts'
+import { isLow, processLines, statusLines, troubles } from './view.ts'
 
 export const status: CommandSpec = {
   name: 'status', args: '', about: 'show processes, nodes, blocks and their health',
@@ -128,7 +128,7 @@ function nodeLines(node: NodeStatus, status: ClusterStatus, width: number | unde
 
 function stateOfDisk(disk: NodeStatus['storages'][number], status: ClusterStatus): string {
   const { failed, closed, quarantined = 0 } = disk
-  const state = failed ? 'failed' : closed ? 'read-only' : isFull(disk, status) ? 'full' : 'good'
+  const state = failed ? 'failed' : closed ? 'read-only' : disk.freeBytes === 0 ? 'full' : isLow(disk, status) ? 'low on space' : 'good'
   return quarantined > 0 ? `${state}, ${formatCount(quarantined)} in quarantine` : state
 }
 

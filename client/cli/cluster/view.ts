@@ -70,8 +70,12 @@ export function troubles(status: ClusterStatus): string[] {
     for (const storage of node.state === 'dead' || node.state === 'away' ? [] : node.storages) {
       if (storage.failed) found.push(`disk ${storage.dir} of datanode ${node.address} has failed`)
       else if (storage.closed) found.push(`disk ${storage.dir} of datanode ${node.address} takes no new blocks: it is read-only`)
-      else if (isFull(storage, status))
-        found.push(`disk ${storage.dir} of datanode ${node.address} is full: ${formatBytes(storage.freeBytes)} free, less than one block`)
+      else if (storage.freeBytes === 0) found.push(`disk ${storage.dir} of datanode ${node.address} is full`)
+      else if (isLow(storage, status))
+        found.push(
+          `disk ${storage.dir} of datanode ${node.address} has ${formatBytes(storage.freeBytes)} free, `
+          + `which is less than a whole block (${formatBytes(status.defaults.blockBytes)}): only smaller ones fit`,
+        )
     }
     if (node.refused)
       found.push(
@@ -88,7 +92,7 @@ export function troubles(status: ClusterStatus): string[] {
 }
 
 /** True for a disk with less free space than one block of the default size. */
-export const isFull = ({ freeBytes }: { readonly freeBytes: number }, { defaults }: Pick<ClusterStatus, 'defaults'>): boolean =>
+export const isLow = ({ freeBytes }: { readonly freeBytes: number }, { defaults }: Pick<ClusterStatus, 'defaults'>): boolean =>
   freeBytes < defaults.blockBytes
 
 const have = (blocks: number): string => plural(blocks, 'block has', 'blocks have')

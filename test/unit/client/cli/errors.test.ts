@@ -1,7 +1,7 @@
 // Error lines and exit codes of the command line: paths are named as Unix tools name them, and messages with advice are kept.
 
 import { expect, test } from 'vitest'
-import { detailOf, errorLineOf, exitCodeOf, Refusal } from '../../../../client/cli/errors.ts'
+import { detailOf, errorLineOf, exitCodeOf, quotesProgram, Refusal } from '../../../../client/cli/errors.ts'
 import { GristmillError } from '../../../../src/base/errors.ts'
 
 test('complaints name the path as Unix does, and keep messages that advise', () => {
@@ -25,6 +25,12 @@ test('a job that has failed names the command that prints its logs, behind the s
   const failure = { code: 'USER_CODE', message: 'boom', stack: 'Error: boom\n    at map (p.ts:2:3)' }
   const failed = new GristmillError('JOB_FAILED', 'job job-7 failed: boom', { details: { job: 'job-7', failure } })
   expect(detailOf(failed)).toBe('    at map (p.ts:2:3)\nwhat its tasks have printed: gristmill logs job-7')
+  // Options of the command line go into the command alone, not into the text of a program.
+  const failing = new GristmillError('PROGRAM_INVALID', 'usage: gristmill run p.ts', { details: { output: 'usage: gristmill run p.ts' } })
+  expect([failed, failing, new GristmillError('ENOENT', 'run gristmill ls')].map(quotesProgram)).toEqual([true, true, false])
+  const hint = (text: string): string => text.replaceAll('gristmill', 'gristmill --home /h')
+  expect(detailOf(failed, hint)).toBe('    at map (p.ts:2:3)\nwhat its tasks have printed: gristmill --home /h logs job-7')
+  expect(detailOf(failing, hint)).not.toContain('--home')
   expect(detailOf(new GristmillError('JOB_CANCELLED', 'job job-7 was cancelled', { details: { job: 'job-7' } }))).toBeUndefined()
 })
 

@@ -77,11 +77,13 @@ test('a namenode that waits for its datanodes says so, before it knows what is m
   expect(troubles(status({ safeMode: true }))[0]).toContain('waits for its datanodes')
 })
 
-test('a disk without room for another block is full, and that is said', () => {
+test('a disk that is full, and one without room for a whole block, is told', () => {
   const [disk] = node().storages
   const found = (freeBytes: number): string[] => troubles(status({ nodes: [node({ storages: [{ ...disk!, freeBytes }] })] }))
   expect(found(128 << 20)).toEqual([])
-  expect(found((128 << 20) - 1)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 128 MiB free, less than one block'])
+  expect(found(100 << 20)).toEqual([
+    'disk /d1 of datanode 127.0.0.1:9001 has 100 MiB free, which is less than a whole block (128 MiB): only smaller ones fit',
+  ])
   expect(
     troubles(
       status({
@@ -96,7 +98,7 @@ test('a disk without room for another block is full, and that is said', () => {
       }),
     ),
   ).toEqual(['datanode 127.0.0.1:9001 is dead: last heartbeat 15.0 s ago'])
-  expect(found(0)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full: 0 B free, less than one block'])
+  expect(found(0)).toEqual(['disk /d1 of datanode 127.0.0.1:9001 is full'])
 })
 
 test('a process of `up` that has ended is a problem, unless its node is decommissioned: the namenode knows no gateway', () => {
