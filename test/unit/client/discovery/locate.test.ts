@@ -260,6 +260,8 @@ test('options of an earlier `up` hold over variables and the settings file, as o
     replication: 'up --replication', logLevel: 'up --log-level', trashKeep: 'file /config.json', blockSize: 'GRISTMILL_BLOCK_SIZE',
   })
   expect(plan.notes).toContain('--replication 2 of an earlier "up" is in effect, and not 1 (file /config.json); give --replication again to change it')
+  const equal = await planUp({ disk, cores: 2 }, { settings: { ...given, replication: 2 }, flags: {}, origins })
+  expect(equal.notes.filter(note => note.startsWith('--replication'))).toEqual([])
   const again = await planUp({ disk, cores: 2 }, { settings: { ...given, replication: 3 }, flags: { replication: 3, logKeep: 2 }, origins })
   expect(again.settings.replication).toBe(3)
   expect(again.remembered.said).toMatchObject({ replication: '3', logLevel: 'debug', datanodes: '4' })

@@ -171,7 +171,7 @@ test('a program that is built from a text gets it as a text, also where it looks
   await mkdir(join(dir, 'programs'), { recursive: true })
   const file = join(dir, 'job.ts')
   await writeFile(file, `import { mapReduce } from 'gristmill'
-    export default ({ version = '1.0' }) => mapReduce({ params: { version: '1.0' }, reducers: Number(version.split('.')[0]), map() {}, reduce() {} })\n`)
+    export default ({ version = '1.0', fast = false }) => mapReduce({ params: { version: '1.0', fast }, reducers: Number(version.split('.')[0]), map() {}, reduce() {} })\n`)
   const bundle = await bundleProgram({ disk: localDisk }, file)
   await writeFile(bundleFile(join(dir, 'programs'), bundle.id), bundle.bytes)
   const plan = (values: Record<string, unknown>, texts: Record<string, string>) => planProgram({
@@ -180,6 +180,8 @@ test('a program that is built from a text gets it as a text, also where it looks
   })
   const planned = await plan({}, { version: '2' })
   expect([planned.params, shuffleOf(planned.plan)]).toMatchObject([{ version: '2' }, { partitions: 2 }])
+  // The defaults of the others are asked for with the text, too.
+  await expect(plan({}, { version: '2', fast: 'no' })).rejects.toThrow(/the parameter fast is .*; it must be true or false/)
   // The error is that of the first try: there is no other way to take the value.
   await expect(plan({ version: [2] }, {})).rejects.toMatchObject({
     code: 'PROGRAM_INVALID', message: expect.stringContaining('split is not a function'),

@@ -135,15 +135,23 @@ test('what `up` is given for a process that runs already is told, if the process
     format: 1, namenode: address('127.0.0.1:1'), cluster: clusterId('c1'), secretFile: '/data/secret', dir: '/data',
     processes: [one('namenode', 'namenode', 1), one('datanode', 'datanode2', 2), one('datanode', 'datanode3', 12)],
   } as const
-  await disk.writeFileDurable('/data/log/namenode.ready', Buffer.from('{"settings":{"replication":3,"trashKeep":7}}\n'))
-  await disk.writeFileDurable('/data/log/datanode2.ready', Buffer.from('{"settings":{"rack":"/r2"}}\n'))
-  const told = (racks: string[]) => notYetInEffect({ disk, machine }, {
-    settings: { home, replication: 2, trashKeep: 7, slots: 5, racks },
-    origins: { home: 'up --home', replication: 'up --replication', trashKeep: 'up --trash-keep', racks: 'up --racks', rack: 'up --racks' },
+  await disk.writeFileDurable('/data/log/namenode.ready', Buffer.from('{"settings":{"replication":3,"trashKeep":7,"logKeep":5}}\n'))
+  await disk.writeFileDurable('/data/log/datanode2.ready', Buffer.from('{"settings":{"rack":"/r2","logKeep":5}}\n'))
+  const told = (racks: string[], logKeep = 5) => notYetInEffect({ disk, machine }, {
+    settings: { home, replication: 2, trashKeep: 7, slots: 5, racks, logKeep },
+    origins: {
+      home: 'up --home', replication: 'up --replication', trashKeep: 'up --trash-keep', racks: 'up --racks', rack: 'up --racks',
+      logKeep: 'up --log-keep',
+    },
   }, left)
   const namenode = '--replication 2: namenode (process 1) runs without it, and takes it when it is started again: gristmill down, then gristmill up'
   expect(await told(['/r1', '/r2'])).toEqual([namenode])
   expect(await told(['/r1', '/r3'])).toEqual([namenode, expect.stringMatching(/^--racks: datanode2 \(process 2\) runs without it/)])
+  // A setting of all processes.
+  expect(await told(['/r1', '/r2'], 2)).toEqual([
+    expect.stringMatching(/^--replication 2, --log-keep 2: namenode \(process 1\) runs without them/),
+    expect.stringMatching(/^--log-keep 2: datanode2 \(process 2\) runs without it/),
+  ])
 })
 
 test('settings with long values fit a terminal of 80 columns; in a pipe each is a line', () => {

@@ -107,6 +107,11 @@ test('a split that was not read to its end is not kept, nor one with values that
     expect(values).toHaveLength(3)
     expect(decoded.has(split(10 + i))).toBe(false)
   }
+  // In columns, too.
+  for (const [i, value] of [{ n: 1n << 70n }, [1n << 70n]].entries()) {
+    await take(decoded, split(20 + i), { '/a': linesFor([value, value]) })
+    expect(decoded.has(split(20 + i))).toBe(false)
+  }
   await expect(take(decoded, split(3), { '/a': [...linesFor([1]), 'no value'] })).rejects.toMatchObject({ code: 'CORRUPT' })
   expect(decoded.has(split(3))).toBe(false)
 })
@@ -128,6 +133,33 @@ test('splits are kept within a share of the memory, and give way when they were 
   for (let i = 0; i < 101; i++) await take(decoded, split(5), { '/a': [] })
   await take(decoded, split(4), of(2300))
   expect(kept()).toEqual([4, 5])
+})
+
+/** Bytes that a split of these values takes by the estimate: the smallest share of a task's memory with which it is kept, to 150 bytes. */
+async function weightOf(values: readonly unknown[]): Promise<number> {
+  const files = { '/a': linesFor(values) }
+  let [low, high] = [0, 1 << 24]
+  while (high - low > 1000) {
+    const middle = (low + high) >> 1
+    const decoded = new DecodedValues(middle)
+    await take(decoded, split(1), files)
+    if (decoded.has(split(1))) high = middle
+    else low = middle
+  }
+  return high * 0.15
+}
+
+test('pieces, columns, and values that are taken out of columns count with the memory that they take', async () => {
+  const wide = (name: string): object => Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`${name}${i}`, i]))
+  const run = (name: string): object[] => Array.from({ length: 50 }, () => wide(name))
+  const [one, many] = [['a', 'a', 'a', 'a', 'a', 'a', 'a', 'a'], ['a', 'b', 'a', 'b', 'a', 'b', 'a', 'b']]
+    .map(names => names.flatMap(run)) as [object[], object[]]
+  // Seven more pieces of ten columns.
+  expect(await weightOf(many) - await weightOf(one)).toBeGreaterThan(7 * (200 + 10 * 100) - 500)
+  // Fewer than 50 objects before another value are no columns: each has its own memory then, as behind such a value.
+  const few = run('a').slice(1)
+  const [before, behind] = [await weightOf([...few, 1]), await weightOf([1, ...few])]
+  expect(before).toBeGreaterThan(behind * 0.7)
 })
 
 const formOf = (value: unknown): unknown => (typeof value === 'object' && value ? Reflect.ownKeys(value) : Object.is(value, -0))
