@@ -15,7 +15,8 @@ export function extension(name: 'tpch' | 'tpcds'): string | undefined {
   mkdirSync(cache, { recursive: true })
   try {
     const wanted = `duckdb-extension-${name}==${version}`
-    execFileSync('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '-d', cache, wanted], { stdio: 'inherit' })
+    const options = ['--quiet', '--no-deps', '--timeout', '20', '--retries', '2']
+    execFileSync('python3', ['-m', 'pip', 'download', ...options, '-d', cache, wanted], { stdio: 'inherit' })
     const wheel = readdirSync(cache).find(each => each.startsWith(`duckdb_extension_${name}-`))!
     execFileSync('python3', ['-m', 'zipfile', '-e', join(cache, wheel), cache], { stdio: 'inherit' })
     return file
