@@ -122,6 +122,12 @@ export class ServerProcess {
     return ''
   }
 
+  /** The message of the process, whose standard output is a file. */
+  #named(message: string): string {
+    const [, reason] = /^standard output: ([\s\S]*)$/.exec(message) ?? []
+    return reason === undefined ? message : `cannot write ${this.#readyFile}: ${reason}; free some space on its disk`
+  }
+
   /** The last log line is the best message: with --json it is one line of JSON with the error code. */
   async #failure(): Promise<GristmillError> {
     const log = (await this.#world.disk.readFile(this.log)).toString('utf8').slice(-tailChars).trimEnd()
@@ -129,7 +135,9 @@ export class ServerProcess {
     try {
       const { error } = JSON.parse(last) as { error?: { code?: unknown; message?: unknown } }
       if (isErrorCode(error?.code))
-        return new GristmillError(error.code, `${this.name} did not start: ${String(error.message)}`, { details: { log: this.log } })
+        return new GristmillError(error.code, `${this.name} did not start: ${this.#named(String(error.message))}`, {
+          details: { log: this.log },
+        })
     } catch {
       // Not JSON: shown unchanged.
     }

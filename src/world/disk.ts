@@ -30,12 +30,12 @@ export const localDisk: Disk = Object.freeze({
   openReadSync: (file: string) => new FileReader(checked(fs.openSync(file, readFlags), file)),
 
   async create(file: string, { exclusive = true, mode = fileMode }: { exclusive?: boolean; mode?: number } = {}) {
-    return new FileWriter(await openToWrite(file, createFlags(exclusive), mode))
+    return new FileWriter(await openToWrite(file, createFlags(exclusive), mode), file)
   },
 
   createSync(file: string, { exclusive = true, mode = fileMode }: { exclusive?: boolean; mode?: number } = {}) {
     try {
-      return new FileWriter(checked(fs.openSync(file, createFlags(exclusive), mode), file))
+      return new FileWriter(checked(fs.openSync(file, createFlags(exclusive), mode), file), file)
     } catch (error) {
       throw openError(error, file)
     }
@@ -43,7 +43,7 @@ export const localDisk: Disk = Object.freeze({
 
   openStream: (file: string, signal?: AbortSignal) => openStream(file, signal),
 
-  openAppend: async (file: string) => new FileAppender(await openToWrite(file, O_WRONLY | O_CREAT | O_APPEND | plain, fileMode)),
+  openAppend: async (file: string) => new FileAppender(await openToWrite(file, O_WRONLY | O_CREAT | O_APPEND | plain, fileMode), file),
 
   async readFile(file: string) {
     const fd = checked(await open(file, readFlags), file)

@@ -84,14 +84,17 @@ export class FileReader implements DiskReader {
 
 export class FileWriter implements DiskWriter {
   readonly #file: Descriptor
+  readonly #path: string
   #bytes: number
   /** It has holes, behind which the descriptor's own position does not move. */
   #isSparse = false
   /** The first failed sync. The kernel may have dropped the dirty pages, so a later success would be wrong. */
   #failed: { error: unknown } | undefined
 
-  constructor(fd: number) {
+  /** `path`: for errors, which the system gives without it for a descriptor. */
+  constructor(fd: number, path: string) {
     this.#file = new Descriptor(fd)
+    this.#path = path
     this.#bytes = sizeOrClose(fd)
   }
 
@@ -104,7 +107,12 @@ export class FileWriter implements DiskWriter {
     let done = 0
     while (done < bytes.length) {
       // No position: writes always append, and O_APPEND ignores positions.
-      const count = fs.writeSync(fd, bytes, done, bytes.length - done, this.#isSparse ? this.#bytes : null)
+      let count
+      try {
+        count = fs.writeSync(fd, bytes, done, bytes.length - done, this.#isSparse ? this.#bytes : null)
+      } catch (error) {
+        throw withPath(error, this.#path)
+      }
       done += count
       this.#bytes += count
     }
@@ -121,7 +129,7 @@ export class FileWriter implements DiskWriter {
     try {
       await this.#file.use(fd => fdatasync(fd))
     } catch (error) {
-      this.#failed ??= { error }
+      this.#failed ??= { error: withPath(error, this.#path) }
       throw error
     }
   }
@@ -131,7 +139,7 @@ export class FileWriter implements DiskWriter {
     try {
       fs.fdatasyncSync(this.#file.open)
     } catch (error) {
-      this.#failed ??= { error }
+      this.#failed ??= { error: withPath(error, this.#path) }
       throw error
     }
   }
@@ -146,6 +154,13 @@ export class FileWriter implements DiskWriter {
 /** Writer of a file to which other processes may append as well. */
 export class FileAppender extends FileWriter {
   override get bytes(): number { return fs.fstatSync(this.fd).size }
+}
+
+/** The system's error, with the path as errors of calls that are given one have it. */
+function withPath(error: unknown, path: string): unknown {
+  if (!(error instanceof Error) || !('syscall' in error) || 'path' in error) return error
+  error.message += ` '${path}'`
+  return Object.assign(error, { path })
 }
 
 function sizeOrClose(fd: number): number {

@@ -16,7 +16,7 @@ const retryMs = 20
 
 /** Follows links. Waits for a process that reads a pipe. */
 export async function openStream(path: string, signal: AbortSignal | undefined): Promise<DiskStream> {
-  if (!(await fs.promises.stat(path)).isFIFO()) return deviceOf(new FileWriter(await open(path, O_WRONLY | O_TRUNC)))
+  if (!(await fs.promises.stat(path)).isFIFO()) return deviceOf(new FileWriter(await open(path, O_WRONLY | O_TRUNC), path))
   for (;;) {
     throwIfAborted(signal)
     try {

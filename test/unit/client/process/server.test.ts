@@ -12,8 +12,8 @@ let dir = ''
 beforeAll(() => { dir = mkdtempSync(join(tmpdir(), 'gristmill-server-')) })
 afterAll(() => { rmSync(dir, { recursive: true, force: true }) })
 
-/** The error of a process that says this in its log and is never ready. */
-async function errorAfter(log: string): Promise<unknown> {
+/** The error of a process that says this in its log and is never ready. `ended`: its end. */
+async function errorAfter(log: string, ended: Promise<unknown> = new Promise(() => {})): Promise<unknown> {
   let now = 0
   const clock = { mono: () => now, sleep: async (ms: number) => { now += ms } }
   const machine = {
@@ -21,7 +21,7 @@ async function errorAfter(log: string): Promise<unknown> {
     launch({ stdoutFile, stderrFile }: LaunchOptions) {
       writeFileSync(stdoutFile, '')
       writeFileSync(stderrFile, log)
-      return { pid: 1, ended: new Promise(() => {}), begin() {}, release() {} }
+      return { pid: 1, ended, begin() {}, release() {} }
     },
   }
   const starting = { settings: {}, world: { disk, clock }, machine, env: {}, cwd: dir } as never
@@ -40,4 +40,12 @@ test('a process that is not ready in time is shown with what it has warned of la
     message: `datanode1 was not ready within 60 s: the namenode refuses this datanode; trying again (n1 is not in the hosts file); its log: ${dir}/datanode1.log`,
   })
   expect(await errorAfter('')).toMatchObject({ message: `datanode1 was not ready within 60 s; its log: ${dir}/datanode1.log` })
+})
+
+test('a process that has no room for the line that it prints is told with the file of that line', async () => {
+  const error = { code: 'ENOSPC', message: 'standard output: no space left on device' }
+  expect(await errorAfter(`${JSON.stringify({ error })}\n`, Promise.resolve({ code: 1 }))).toMatchObject({
+    code: 'ENOSPC',
+    message: `datanode1 did not start: cannot write ${dir}/datanode1.ready: no space left on device; free some space on its disk`,
+  })
 })

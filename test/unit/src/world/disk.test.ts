@@ -10,6 +10,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { holderIn } from '../../../../src/world/lock.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
+import { FileWriter } from '../../../../src/world/file.ts'
 
 let directory = ''
 const at = (name: string): string => path.join(directory, name)
@@ -80,6 +81,21 @@ test('links are followed for a caller who asks for it, and their target is retur
   await stream.write(Buffer.from('through'))
   await stream.close()
   expect([fs.readFileSync(at('d/real'), 'utf8'), fs.lstatSync(at('link')).isSymbolicLink()]).toEqual(['through', true])
+})
+
+test.skipIf(!fs.existsSync('/dev/full'))('an error of a descriptor names the file', async () => {
+  // because Linux alone has this device
+  const writer = new FileWriter(fs.openSync('/dev/full', 'w'), '/dev/full')
+  for (let i = 0; i < 2; i++) {
+    expect(() => writer.writeSync(Buffer.from('x'))).toThrow(expect.objectContaining({
+      code: 'ENOSPC', path: '/dev/full', message: "ENOSPC: no space left on device, write '/dev/full'",
+    }))
+  }
+  // A device has nothing to sync.
+  await expect(writer.sync()).rejects.toMatchObject({ code: 'EINVAL', path: '/dev/full' })
+  await expect(writer.sync()).rejects.toMatchObject({ message: expect.stringMatching(/^[^']*'\/dev\/full'$/) })
+  expect(() => writer.syncSync()).toThrow(expect.objectContaining({ path: '/dev/full' }))
+  await writer.close()
 })
 
 test('a small file is replaced whole, and a failed replacement leaves the old one and no temporary file', async () => {
