@@ -149,7 +149,9 @@ ${valued.join('\n')}
     elif [ -z "$option" ] && [ -n "$verbs" ] && [ -z "$verb" ]; then words="$verbs $words"
     fi
   fi
-  local IFS=$'\\n'
+  local IFS=$'\\n' globs=""
+  # Names are not patterns of local files.
+  [[ $- == *f* ]] || globs=1; set -f
   for word in \${words// /$IFS}; do [[ $word == "$current"* ]] && COMPREPLY+=("$word"); done
   for kind in \${kinds// /$IFS}; do
     case $kind in
@@ -157,18 +159,19 @@ ${valued.join('\n')}
       *) [ -n "$unknown" ] || COMPREPLY+=($("\${run[@]}" "\${selected[@]}" completion --list "$kind" -- "\${current//\\\\/}" 2>/dev/null)) ;;
     esac
   done
+  [ -n "$globs" ] && set +f
   [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
   [ -n "$colon" ] && COMPREPLY=("\${COMPREPLY[@]#"$colon"}")
   return 0
 }
 complete -o filenames -F _gristmill gristmill
-# npx gristmill, npx --no gristmill
+# npx gristmill, npx --no gristmill: nothing is installed while a word is typed.
 _gristmill_npx() {
   local at=1
   while [[ \${COMP_WORDS[at]} == -* ]]; do at=$((at + 1)); done
   [ "\${COMP_WORDS[at]}" = gristmill ] && [ "$COMP_CWORD" -gt "$at" ] || return
   COMP_WORDS=("\${COMP_WORDS[@]:at}"); COMP_CWORD=$((COMP_CWORD - at))
-  local _gristmill_run=(npx gristmill)
+  local _gristmill_run=(npx --no gristmill)
   _gristmill
 }
 complete -o filenames -o default -F _gristmill_npx npx

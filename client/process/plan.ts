@@ -2,6 +2,7 @@
 // file as options do. Reads directories, and changes nothing.
 
 import { flagOf, originText, settingNames, type SettingOrigin } from '../../src/base/config.ts'
+import { GristmillError } from '../../src/base/errors.ts'
 import { settings as table, type Setting, type SettingName, type Settings } from '../../src/base/settings.ts'
 import { stampName } from '../../src/home/home.ts'
 import type { Disk } from '../../src/ports/disk.ts'
@@ -120,7 +121,17 @@ function withRemembered(
   { settings: asked, flags, origins }: Asked, said: Remembered['said'], notes: string[],
 ): { settings: Settings; sources: Record<string, string> } {
   const again = sayable.filter(name => said[name] !== undefined && flags[name] === undefined)
-  const parsed = (name: SettingName): unknown => (table[name] as Setting<unknown>).parse(said[name])
+  const parsed = (name: SettingName): unknown => {
+    try {
+      return (table[name] as Setting<unknown>).parse(said[name])
+    } catch (error) {
+      const flag = flagOf(name)
+      throw new GristmillError(
+        'CONFIG_INVALID', `${flag} of an earlier "up": ${(error as Error).message}; give ${flag} again with another value`,
+        { cause: error },
+      )
+    }
+  }
   for (const name of again) {
     const origin = origins.get(name)
     if (!origin || String(asked[name]) === said[name]) continue

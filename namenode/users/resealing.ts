@@ -1,5 +1,6 @@
-// While the cluster's secret is changed, this chore seals the access keys with the new one: the old one can then be taken away, and the
-// clients of the keys go on unchanged. INVARIANT: a key that opens with neither secret stays as it is.
+// While the cluster's secret is changed, access keys are sealed with the new one, those that are there by a chore, and others when they
+// arrive: the old one can then be taken away, and the clients of the keys go on unchanged. INVARIANT: a key that opens with neither secret
+// stays as it is.
 
 import { hasCode } from '../../src/base/errors.ts'
 import type { Clock } from '../../src/ports/clock.ts'
@@ -12,8 +13,6 @@ import { accessKeysAfter } from './rows.ts'
 
 /** Keys looked at in one go: opening one takes some 10 µs. */
 const slice = 500
-/** Until it looks again: clients that still have the old secret may add keys. */
-const againMs = 10_000
 
 interface ResealingOptions {
   readonly journal: Journal
@@ -24,35 +23,45 @@ interface ResealingOptions {
 }
 
 export function resealing({ journal, clock, log, frozen, vault }: ResealingOptions): Chore {
-  let nextMs = 0
+  let isDone = false
   return { name: 'seal access keys with the new secret', everyMs: 500, work }
 
   async function work(): Promise<void> {
-    if (clock.mono() < nextMs) return
+    if (isDone) return
     let after: string | undefined
-    let count = 0
+    let [changed, foreign] = [0, 0]
     do {
       if (frozen()) return
       const page = [...accessKeysAfter(journal.view, after, slice)]
       const keys = page.flatMap(([id, { sealed: was }]) => {
-        const sealed = unlessForeign(() => vault.reseal(was, id))
-        return sealed === undefined ? [] : [{ id, was, sealed }]
+        const sealed = resealed(vault, was, id)
+        if (sealed === foreignKey) foreign++
+        return sealed === undefined || sealed === foreignKey ? [] : [{ id, was, sealed }]
       })
       if (keys.length > 0) await journal.submit(sealKeys, { keys })
-      count += keys.length
+      changed += keys.length
       after = page.length < slice ? undefined : page.at(-1)![0]
       if (after !== undefined) await clock.yield()
     } while (after !== undefined)
-    if (nextMs === 0 || count > 0) log.info('all access keys are sealed with the first secret', { changed: count })
-    nextMs = clock.mono() + againMs
+    isDone = true
+    log.info('all access keys are sealed with the first secret', { changed, ...foreign > 0 && { butForKeysOfNeither: foreign } })
   }
 }
 
-function unlessForeign(reseal: () => string | undefined): string | undefined {
+/** Makes the form in which a key that arrives is kept. */
+export const sealingWith = (vault: Pick<Vault, 'reseal'>) => (sealed: string, id: string): string => {
+  const found = resealed(vault, sealed, id)
+  return found === undefined || found === foreignKey ? sealed : found
+}
+
+const foreignKey = Symbol('a key that opens with neither secret')
+
+/** undefined: it is sealed with the first secret already. */
+function resealed(vault: Pick<Vault, 'reseal'>, sealed: string, id: string): string | typeof foreignKey | undefined {
   try {
-    return reseal()
+    return vault.reseal(sealed, id)
   } catch (error) {
-    if (hasCode(error, 'CORRUPT')) return undefined
+    if (hasCode(error, 'CORRUPT')) return foreignKey
     throw error
   }
 }

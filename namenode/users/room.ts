@@ -9,7 +9,7 @@ import type { Journal } from '../journal/journal.ts'
 import type { Actor } from '../journal/operation.ts'
 import { room } from '../room.ts'
 import { userMutations } from './mutations.ts'
-import { resealing } from './resealing.ts'
+import { resealing, sealingWith } from './resealing.ts'
 import { userRoutes } from './routes.ts'
 import { tokenMutations } from './tokenmutations.ts'
 import { expiringTokens, tokenRoutes } from './tokenroutes.ts'
@@ -27,11 +27,12 @@ export const usersRoom = room({
   mutations: [...userMutations, ...tokenMutations],
   open: ({ world: { clock, log, random }, config, journal, actor, authority }: UsersNeeds) => {
     const parts = { journal, clock, frozen: () => authority.frozen }
+    const vault = config.otherSecret && new Vault(config, random)
     return {
-      routes: [...userRoutes({ journal, clock, actor }), ...tokenRoutes({ journal, clock, actor })],
-      chores: [
-        expiringTokens(parts), ...config.otherSecret === undefined ? [] : [resealing({ ...parts, log, vault: new Vault(config, random) })],
+      routes: [
+        ...userRoutes({ journal, clock, actor, sealing: vault && sealingWith(vault) }), ...tokenRoutes({ journal, clock, actor }),
       ],
+      chores: [expiringTokens(parts), ...vault ? [resealing({ ...parts, log, vault })] : []],
     }
   },
 })

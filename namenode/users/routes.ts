@@ -18,9 +18,11 @@ interface UserOptions {
   readonly journal: Journal
   readonly clock: Clock
   readonly actor: (user: string) => Actor
+  /** A key as it is kept, of one that a client has sealed. */
+  readonly sealing?: ((sealed: string, id: string) => string) | undefined
 }
 
-export function userRoutes({ journal, clock, actor }: UserOptions): Route[] {
+export function userRoutes({ journal, clock, actor, sealing = sealed => sealed }: UserOptions): Route[] {
   const { view } = journal
   const describe = (name: string, { createdMs, keys, password }: UserRow): UserAccount => ({
     name, createdMs, keys: keys.map(id => ({ id, createdMs: accessKeyAt(view, id)?.createdMs ?? 0 })),
@@ -35,7 +37,7 @@ export function userRoutes({ journal, clock, actor }: UserOptions): Route[] {
     route(protocol.remove, async ({ requestId, name }, { user }) =>
       ok(await journal.submit(removeUser, { requestId, name, nowMs: clock.now(), ...actor(user) }))),
     route(protocol.addKey, async ({ requestId, name, id, sealed }, { user }) =>
-      ok(await journal.submit(addKey, { requestId, name, id, sealed, nowMs: clock.now(), ...actor(user) }))),
+      ok(await journal.submit(addKey, { requestId, name, id, sealed: sealing(sealed, id), nowMs: clock.now(), ...actor(user) }))),
     route(protocol.removeKey, async ({ requestId, id }, { user }) =>
       ok(await journal.submit(removeKey, { requestId, id, nowMs: clock.now(), ...actor(user) }))),
     route(protocol.setPassword, async ({ requestId, name, hashed }, { user }) =>

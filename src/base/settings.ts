@@ -6,7 +6,7 @@ import { GristmillError } from './errors.ts'
 import { parseQueues } from './jobqueues.ts'
 import { limits } from './limits.ts'
 import { faultOfName } from './username.ts'
-import { formatBytes, formatDuration, KiB, MiB, parseBytes, parseDuration, parseWhole } from './units.ts'
+import { formatDuration, KiB, MiB, parseBytes, parseDuration, parseWhole } from './units.ts'
 
 export type SettingUser = 'all' | 'client' | 'namenode' | 'datanode' | 'gateway' | 'up'
 
@@ -85,6 +85,12 @@ const count = (min: number, max: number, facts: Facts): Setting<number> => ({
   },
 })
 
+/** A bound, rounded down to a unit in which it can be written. */
+function sizeText(bytes: number): string {
+  if (bytes < KiB) return `${bytes} bytes`
+  return bytes < MiB ? `${Math.floor(bytes / KiB)}KiB` : `${Math.floor(bytes / MiB)}MiB`
+}
+
 interface Bounds { readonly min?: number; readonly max?: number; readonly orZero?: true }
 
 /** Throws EINVAL unless the value is within the bounds, or 0 if that has a meaning of its own. */
@@ -98,7 +104,7 @@ function bounded(value: number, raw: unknown, { min = 0, max = Infinity, orZero 
 const bytes = (facts: Facts, bounds: Bounds = {}): Setting<number> => ({
   ...facts, type: 'size, such as 128MiB', kind: 'value',
   parse: raw => bounded(
-    typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw)), raw, bounds, formatBytes,
+    typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : parseBytes(textOf(raw)), raw, bounds, sizeText,
   ),
 })
 

@@ -137,7 +137,7 @@ test('no name that a caller gives makes it superuser, except that of the user wh
   await grace.call(at, setAttributes, { requestId: fresh(), path: '/', mode: 0o777 })
   await callerOf('gristmill').call(at, touch, { requestId: fresh(), path: '/by-a-service' })
   await expect(callerOf(systemUser).call(at, touch, { requestId: fresh(), path: '/f' })).rejects.toMatchObject({
-    code: 'EACCES', message: expect.stringContaining('--user') as string,
+    code: 'EACCES', message: expect.stringContaining('GRISTMILL_USER') as string,
   })
 })
 

@@ -86,6 +86,14 @@ test('bash asks for the names of the cluster that the line selects, and for none
   expect(offered('--json', 'ls', '/no')).toEqual(paths())
 })
 
+test('names of the cluster are no patterns of local files', () => {
+  const script = `${completionScript('bash', words)}
+gristmill() { printf '%s\\n' '/*' '/a b' '[ab]'; }
+COMP_LINE='gristmill cat /'; COMP_POINT=\${#COMP_LINE}; COMP_WORDBREAKS=$' \\t\\n:'; COMP_WORDS=(gristmill cat /); COMP_CWORD=2
+_gristmill; printf '%s\\n' "\${COMPREPLY[@]}"; case $- in *f*) echo 'globs are off' ;; esac`
+  expect(spawnSync('bash', ['-c', script], { encoding: 'utf8' }).stdout).toBe('/*\n/a b\n[ab]\n')
+})
+
 test('bash asks the command for names of the cluster', () => {
   expect(offered('cat', '/lo')).toEqual(['asked completion --list paths -- /lo'])
   expect(offered('run', 'x.ts', '-i', '/a\\ b')).toEqual(['asked completion --list paths -- /a b'])
@@ -98,7 +106,7 @@ test('bash asks the command for names of the cluster', () => {
 
 test('npx gristmill is completed as gristmill is, and other commands of npx are not', () => {
   expect(reply(['npx', 'gristmill', 'chm'], '_gristmill_npx')).toEqual(['chmod'])
-  expect(reply(['npx', 'gristmill', 'cat', '/lo'], '_gristmill_npx')).toEqual(['npx gristmill completion --list paths -- /lo'])
+  expect(reply(['npx', 'gristmill', 'cat', '/lo'], '_gristmill_npx')).toEqual(['npx --no gristmill completion --list paths -- /lo'])
   expect(reply(['npx', '--no', 'gristmill', 'chm'], '_gristmill_npx')).toEqual(['chmod'])
   expect(reply(['npx', '-y', '--quiet', 'gristmill', 'trash', 'r'], '_gristmill_npx')).toEqual(['restore'])
   expect(reply(['npx', 'vitest', 'chm'], '_gristmill_npx')).toEqual([])

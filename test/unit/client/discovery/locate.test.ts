@@ -285,3 +285,12 @@ test('of fewer datanodes than there were, those with blocks are started', async 
   expect(await datanodesOf(3)).toEqual(['datanode1', 'datanode2', 'datanode3'])
   expect(await datanodesOf(1)).toEqual(['datanode2', 'datanode3'])
 })
+
+test('a remembered value that is out of bounds now is named, with the option that replaces it', async () => {
+  await stamp(`${home}/cluster/namenode`, 'c')
+  await remember(disk, home, { format: 1, dir: `${home}/cluster`, ports: {}, said: { blockSize: '1' } })
+  await expect(planOf({ home })).rejects.toMatchObject({
+    code: 'CONFIG_INVALID', message: expect.stringMatching(/^--block-size of an earlier "up": "1" is not from 512 bytes .* give --block-size/),
+  })
+  expect((await planOf({ home, blockSize: 2 ** 20 }, { blockSize: '1MiB' })).settings.blockSize).toBe(2 ** 20)
+})

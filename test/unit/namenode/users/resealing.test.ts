@@ -1,8 +1,8 @@
 // Access keys while the cluster's secret is changed: sealed with the new one, page by page; what opens with neither secret stays.
 
 import { expect, test } from 'vitest'
-import { addKey, addUser } from '../../../../namenode/users/mutations.ts'
-import { resealing } from '../../../../namenode/users/resealing.ts'
+import { addKey, addUser, sealKeys } from '../../../../namenode/users/mutations.ts'
+import { resealing, sealingWith } from '../../../../namenode/users/resealing.ts'
 import { accessKeyAt } from '../../../../namenode/users/rows.ts'
 import { silent } from '../../../../src/ports/log.ts'
 import { Vault } from '../../../../src/rpc/vault.ts'
@@ -39,9 +39,26 @@ test('keys of more than one page are sealed with the new secret, once', async ()
   }
   expect(accessKeyAt(journal.view, 'K600')).toEqual(lost)
   const once = accessKeyAt(journal.view, 'K1')
-  clock.pass(60_000)
   await chore.work()
   // Each seal has another nonce.
   expect(accessKeyAt(journal.view, 'K1')).toEqual(once)
   await replayed(bench)
+})
+
+test('a key that arrives sealed with the old secret is kept sealed with the new one', () => {
+  const sealing = sealingWith(new Vault({ secret: fresh, otherSecret: old }, seeded(1)))
+  const after = new Vault({ secret: fresh }, seeded(2))
+  expect(after.open(sealing(new Vault({ secret: old }, seeded(3)).seal('late', 'K'), 'K'), 'K')).toBe('late')
+  for (const secret of [fresh, third]) {
+    const sealed = new Vault({ secret }, seeded(4)).seal('as it is', 'K')
+    expect(sealing(sealed, 'K')).toBe(sealed)
+  }
+})
+
+test('a key that was replaced meanwhile is not sealed over', async () => {
+  const { journal } = await openBench()
+  await journal.submit(addUser, { ...ask(), name: 'ada', nowMs: 7, ...root })
+  await journal.submit(addKey, { ...ask(), name: 'ada', id: 'K', sealed: 'v1.new', nowMs: 7, ...root })
+  await journal.submit(sealKeys, { keys: [{ id: 'K', was: 'v1.old', sealed: 'v1.older' }, { id: 'gone', was: 'v1.x', sealed: 'v1.y' }] })
+  expect([accessKeyAt(journal.view, 'K')?.sealed, accessKeyAt(journal.view, 'gone')]).toEqual(['v1.new', undefined])
 })
