@@ -287,6 +287,7 @@ test('of fewer datanodes than there were, those with blocks are started', async 
 })
 
 test('a remembered value that is out of bounds now is named, with the option that replaces it', async () => {
+  await stamp(`${home}/cluster`, 'c')
   await stamp(`${home}/cluster/namenode`, 'c')
   await remember(disk, home, { format: 1, dir: `${home}/cluster`, ports: {}, said: { blockSize: '1' } })
   await expect(planOf({ home })).rejects.toMatchObject({
