@@ -15,7 +15,7 @@ import type { Listening, Net } from '../../src/ports/net.ts'
 import { boundPipelining } from '../../src/rpc/pipelining.ts'
 import type { AccessLog } from './accesslog.ts'
 import type { Certificate } from './certificate.ts'
-import type { GatewayDialect } from './dialect.ts'
+import { openPaths, type GatewayDialect } from './dialect.ts'
 import { Exchange } from './exchange.ts'
 import type { DialectNumbers, ShownMetrics } from './numbers.ts'
 import { RequestPlaces } from './places.ts'
@@ -119,11 +119,10 @@ export class Listener {
         agent: headers['user-agent'],
       })
     })
-    const { metrics, numbers } = this.#deps
-    // A signed request means a bucket of this name.
-    if (request.raw.headers.authorization === undefined) {
-      if (target === '/healthz' || target === '/readyz') return void this.#tell(exchange)
-      if (target === '/metrics' && metrics) return void showMetrics(exchange, metrics)
+    const { dialect, metrics, numbers } = this.#deps
+    if (isOpen(exchange, dialect)) {
+      if (target !== '/metrics') return void this.#tell(exchange)
+      if (metrics) return void showMetrics(exchange, metrics)
     }
     if (numbers) {
       numbers.inFlight++
@@ -170,6 +169,14 @@ export class Listener {
     }
   }
 }
+
+/**
+ * True for a request of health or metrics: it reads, has no query, is not signed, and its host names nothing of the dialect. Any other
+ * request of these paths is the dialect's: it may mean a bucket or an object of this name.
+ */
+const isOpen = ({ method, target, headers }: Exchange, dialect: GatewayDialect): boolean =>
+  openPaths.has(target) && (method === 'GET' || method === 'HEAD') && headers.authorization === undefined
+    && !dialect.isNamedBy?.(headers.host ?? '')
 
 /** Open to all, as at the other servers: it holds numbers only, and scrapers cannot sign. */
 async function showMetrics(exchange: Exchange, { type, text }: ShownMetrics): Promise<void> {

@@ -3,11 +3,12 @@
 import { hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { nameOf } from '../../../src/base/paths.ts'
+import { openPaths } from '../dialect.ts'
 import { S3Error, type S3ErrorName } from './errors.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { bucketOf } from './paths.ts'
 import { checkSupported } from './supported.ts'
-import { decoded, isBucketName } from './target.ts'
+import { decoded, isBucketName, reservedBucket } from './target.ts'
 import { document, type XmlContent } from './xml.ts'
 
 /** Region of all buckets. */
@@ -66,6 +67,7 @@ async function listBuckets({ mill, user, root, query, signal }: S3Call): Promise
 async function createBucket(call: S3Call): Promise<S3Answer> {
   const { mill, user, bucket, signal } = call
   const path = bucketOf(call)
+  if (openPaths.has(`/${bucket}`)) throw reservedBucket(bucket)
   checkSupported(call.headers)
   // A region of the client's choice is a word only.
   await call.payload({ bytesMax: 64 * 1024 }).text()
@@ -153,8 +155,11 @@ export const aclOf = (owner: string): string => document('AccessControlPolicy', 
 
 export const bucketOperations: readonly S3Operation[] = [
   { name: 'ListBuckets', method: 'GET', on: 'service', answer: listBuckets },
-  { name: 'CreateBucket', method: 'PUT', on: 'bucket', limits: 'all regions are one; no object lock, and no ACL but `private`',
-    answer: createBucket },
+  {
+    name: 'CreateBucket', method: 'PUT', on: 'bucket',
+    limits: 'all regions are one; not `metrics`, `healthz` and `readyz`; no object lock, and no ACL but `private`',
+    answer: createBucket,
+  },
   { name: 'HeadBucket', method: 'HEAD', on: 'bucket', answer: headBucket },
   { name: 'DeleteBucket', method: 'DELETE', on: 'bucket', answer: deleteBucket },
   setting('GetBucketLocation', 'location', { xml: document('LocationConstraint', {}) }),

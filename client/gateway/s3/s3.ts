@@ -23,7 +23,7 @@ import type { S3Answer, S3Call, S3Operation } from './operation.ts'
 import { operationOf } from './operations.ts'
 import { Payload, type Headers } from './payload.ts'
 import { unsigned, verify, verifyForm } from './signature.ts'
-import { targetOf, type S3Target } from './target.ts'
+import { bucketOfHost, targetOf, type S3Target } from './target.ts'
 import { plain } from './xml.ts'
 
 interface S3Deps extends DialectDeps { readonly clock: Clock; readonly random: Random; readonly log: Pick<Log, 'info' | 'warn'> }
@@ -105,6 +105,8 @@ export class S3 implements GatewayDialect {
       }
     })
   }
+
+  isNamedBy(host: string): boolean { return bucketOfHost(host, this.#options.domains) !== undefined }
 
   stop(): Promise<void> { return this.#expiry.stop() }
 

@@ -55,6 +55,13 @@ function queryOf(text: string): Query {
   return new Query(values)
 }
 
+/** Bucket in front of one of these names of the gateway in a Host header; undefined: there is none. */
+export function bucketOfHost(host: string, domains: readonly string[]): string | undefined {
+  const name = host.replace(/:\d+$/, '').toLowerCase()
+  const domain = domains.find(each => name.endsWith(`.${each}`))
+  return domain === undefined ? undefined : name.slice(0, -domain.length - 1)
+}
+
 /** `domains`: names of the gateway; a bucket may stand in front of one. */
 export function targetOf(target: string, host: string | undefined, domains: readonly string[]): S3Target {
   // A proxy, and HTTP/1.0 clients of proxies, may send an absolute address.
@@ -62,10 +69,8 @@ export function targetOf(target: string, host: string | undefined, domains: read
   const [path, asked = ''] = cutAt(local, '?')
   const rawPath = path || '/'
   const query = queryOf(asked)
-  const name = (host ?? '').replace(/:\d+$/, '').toLowerCase()
-  const domain = domains.find(each => name.endsWith(`.${each}`))
-  if (domain !== undefined) return { bucket: name.slice(0, -domain.length - 1), key: decoded(rawPath.slice(1)) || undefined, rawPath,
-    query }
+  const named = bucketOfHost(host ?? '', domains)
+  if (named !== undefined) return { bucket: named, key: decoded(rawPath.slice(1)) || undefined, rawPath, query }
   const slash = rawPath.indexOf('/', 1)
   const bucket = decoded(slash < 0 ? rawPath.slice(1) : rawPath.slice(1, slash)) || undefined
   const key = slash < 0 ? undefined : decoded(rawPath.slice(slash + 1)) || undefined
@@ -88,6 +93,11 @@ export function sourceOf(headers: Readonly<Exchange['headers']>): CopySource {
 export const invalidBucket = (name: string): S3Error => new S3Error(
   'InvalidBucketName',
   `The specified bucket is not valid: ${name === '' ? 'its name is empty' : JSON.stringify(name.slice(0, 100))}. A name of a bucket has 3 to 63 characters: lower-case letters, digits, hyphens and dots; it begins and ends with a letter or a digit, has no two dots side by side, and is no address such as 10.0.0.1.`,
+)
+
+/** A bucket of this name could not be listed at its path without a signature: the gateway answers there itself. */
+export const reservedBucket = (name: string): S3Error => new S3Error(
+  'InvalidBucketName', `The specified bucket is not valid: /${name} is an address at which each gateway tells of itself. Choose another name.`,
 )
 
 /** Names of buckets as AWS allows them: others are refused, and directories with other names are no buckets. */

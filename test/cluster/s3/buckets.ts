@@ -4,7 +4,42 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import { connect } from '../../../client/index.ts'
 import { until } from '../../kit/cluster.ts'
-import { ada, anonymous, bad, cluster, elements, grete, mill, ok, other } from './bench.ts'
+import { ada, anonymous, at, bad, cluster, elements, grete, mill, ok, other } from './bench.ts'
+
+test('requests that may mean a bucket or an object of the name of /metrics, /healthz or /readyz are answered as those', async () => {
+  await ok('PUT', '/numbers')
+  const [query, all] = [{ policy: '' }, 'arn:aws:s3:::']
+  const grant = (bucket: string): string => JSON.stringify({ Version: '2012-10-17',
+    Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:*', Resource: [`${all}${bucket}`, `${all}${bucket}/*`] }] })
+  await ok('PUT', '/numbers', { query, body: grant('numbers') })
+  const host = `numbers.localhost:${at.split(':')[1]}`
+  const open = async (method: string, path: string, headers: Record<string, string>, body?: string): Promise<unknown[]> => {
+    const { status, text } = await ada.send(method, path, headers, body)
+    return [status, text]
+  }
+  for (const name of ['metrics', 'healthz', 'readyz']) {
+    expect(await open('PUT', `/${name}`, { host }, `the ${name}`)).toEqual([200, ''])
+    expect(await open('GET', `/${name}`, { host })).toEqual([200, `the ${name}`])
+    expect((await mill.readFile(`/numbers/${name}`)).toString()).toBe(`the ${name}`)
+    expect(await open('DELETE', `/${name}`, { host })).toEqual([204, ''])
+    expect(await open('GET', `/${name}`, { host })).toEqual([404, expect.stringContaining('NoSuchKey')])
+    // At an address that is no bucket's, what changes something is a request of S3.
+    for (const method of ['PUT', 'DELETE', 'POST'])
+      expect(await open(method, `/${name}`, { host: at })).toEqual([403, expect.stringContaining('AccessDenied')])
+    await bad('PUT', `/${name}`, 400, 'InvalidBucketName')
+    // A directory of this name, made elsewhere, is a bucket.
+    await mill.mkdir(`/${name}`)
+    await mill.chown(`/${name}`, { owner: 'ada' })
+    await ok('PUT', `/${name}`, { query, body: grant(name) })
+    await ok('PUT', `/${name}/key`, { body: 'x' })
+    expect(elements((await ok('GET', `/${name}`)).text, 'Key')).toEqual(['key'])
+    for (const path of [`/${name}?list-type=2`, `/${name}/`]) expect(elements(await anonymous('GET', path), 'Key')).toEqual(['key'])
+    expect((await open('GET', `/${name}`, { host: at }))[1]).toMatch(name === 'metrics' ? /^# HELP/ : /^\{"status":"ok"\}$/)
+    await ok('DELETE', `/${name}/key`)
+    await ok('DELETE', `/${name}`)
+  }
+  await ok('DELETE', '/numbers')
+})
 
 test('a policy lets others do what the owner of the bucket may do, and no more, and denies all', async () => {
   await ok('PUT', '/shared')

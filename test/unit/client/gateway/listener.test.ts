@@ -28,7 +28,7 @@ async function start(
 ) {
   const log: AccessEntry[] = []
   const dialect = {
-    name: 'test', answer,
+    name: 'test', answer, isNamedBy: (host: string) => host === 'bucket.test',
     refuse: (exchange: Exchange, { code }: { code: string }) => exchange.send(code === 'OVERLOADED' ? 503 : 400, {}, code),
   }
   const deps = { clock: systemClock, log: silent, net: own, dialect, certificate, access: (entry: AccessEntry) => { log.push(entry) } }
@@ -245,6 +245,22 @@ test('beyond its bound a request is refused, and a stopping listener lets those 
   expect(await Promise.all(two.map(async one => (await one).text()))).toEqual(['done', 'done'])
   await stopped
   await expect(fetch(url)).rejects.toThrow()
+})
+
+test('health is answered to a plain GET or HEAD only: any other request of its paths is for the dialect', async () => {
+  const { url } = await start(exchange => exchange.send(200, {}, 'of the dialect'))
+  const asked = async (method: string, path: string, headers: Record<string, string> = {}): Promise<string> =>
+    (await fetch(`${url}${path}`, { method, headers })).text()
+  for (const path of ['/healthz', '/readyz']) {
+    expect(await asked('GET', path)).toBe('{"status":"ok"}')
+    expect((await fetch(`${url}${path}`, { method: 'HEAD' })).headers.get('content-type')).toBe('application/json')
+    for (const method of ['PUT', 'POST', 'DELETE', 'OPTIONS']) expect(await asked(method, path), method).toBe('of the dialect')
+    expect(await asked('GET', `${path}?x=1`)).toBe('of the dialect')
+    expect(await asked('GET', path, { authorization: 'AWS4-HMAC-SHA256 x' })).toBe('of the dialect')
+    const { seen } = connect(url, `GET ${path} HTTP/1.1\r\nhost: bucket.test\r\nconnection: close\r\n\r\n`)
+    await until('the answer', async () => seen.closed)
+    expect(seen.text).toContain('of the dialect')
+  }
 })
 
 /** Bytes of a form, of which `name` comes as slowly as its sender likes; then the request is that user's. */
