@@ -4,6 +4,7 @@
 
 import { hasCode } from '../../../src/base/errors.ts'
 import { blockName } from '../../../src/base/ids.ts'
+import { isWithin, systemDirectory } from '../../../src/base/paths.ts'
 import { formatBytes } from '../../../src/base/units.ts'
 import type { RecountResult, BlockHealth, CheckCounts, CheckedBlock, CheckedFile, SafeModeState } from '../../../src/protocol/safety.ts'
 import type { Mill } from '../../mill.ts'
@@ -58,8 +59,7 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
   }
   const telling = await openProgressReport(context, 'fsck')
   let looked = 0
-  /** Blocks with too few replicas, by the number that they should have. */
-  const under = new Map<number, number>()
+  const under: Under = new Map()
   let recounted: RecountResult | 'not allowed' | undefined
   try {
     await context.each(remotePaths(context, operands.length === 0 ? ['/'] : operands), async path => {
@@ -71,7 +71,7 @@ async function runFsck(context: CommandContext, operands: readonly string[], opt
         if (files.length > 0 && printer.outIsTerminal) telling.stop()
         else telling.step({ done: total.files, text: `${plural(total.files, 'file')} checked` })
         for (const file of files) {
-          for (const { health, target } of file.found) if (health === 'under') under.set(target, (under.get(target) ?? 0) + 1)
+          count(under, file)
           if (context.json) await printer.json({ file: forPrograms(file, options) }, { compact: true })
           else await printFile(context, file, options)
         }
@@ -181,14 +181,49 @@ function forPrograms({ found, ...file }: CheckedFile, options: FsckFlags): objec
 }
 
 /** Blocks that want more replicas than there are datanodes in service: the namenode cannot repair them. */
-interface Shortage { readonly blocks: number; readonly replicas: number; readonly datanodes: number }
+interface Shortage {
+  readonly blocks: number
+  readonly replicas: number
+  readonly datanodes: number
+  /** Directories below the one of the system that have such blocks: `setrep -R` of `/` does not reach them. */
+  readonly system: readonly string[]
+  /** Some of the blocks are of other files. */
+  readonly elsewhere: boolean
+}
 
-async function shortageOf(mill: Mill, under: ReadonlyMap<number, number>, signal: AbortSignal): Promise<Shortage | undefined> {
+/** Blocks with too few replicas: their number by directory (`placeOf`) and by the number of replicas that they should have. */
+type Under = Map<string, Map<number, number>>
+
+function count(under: Under, { path, found }: CheckedFile): void {
+  for (const { health, target } of found) {
+    if (health !== 'under') continue
+    const place = placeOf(path)
+    const targets = under.get(place) ?? new Map<number, number>()
+    under.set(place, targets.set(target, (targets.get(target) ?? 0) + 1))
+  }
+}
+
+/** The directory below the one of the system that has the file, such as `/.gristmill/programs`; '/' for all other files. */
+const placeOf = (path: string): string =>
+  (isWithin(path, systemDirectory) ? path.split('/', 3).join('/') : '/')
+
+async function shortageOf(mill: Mill, under: Under, signal: AbortSignal): Promise<Shortage | undefined> {
   const { nodes } = await mill.clusterStatus({ signal })
   const datanodes = nodes.filter(({ state, service = 'in-service' }) => state === 'live' && service === 'in-service').length
-  const stuck = [...under].filter(([target]) => target > datanodes)
+  const stuck = [...under].flatMap(([place, targets]) => [...targets].map(([target, blocks]) => ({ place, target, blocks })))
+    .filter(({ target }) => target > datanodes)
   if (stuck.length === 0) return undefined
-  return { blocks: stuck.reduce((sum, [, blocks]) => sum + blocks, 0), replicas: Math.max(...stuck.map(([target]) => target)), datanodes }
+  const places = new Set(stuck.map(({ place }) => place))
+  return {
+    blocks: stuck.reduce((sum, { blocks }) => sum + blocks, 0), replicas: Math.max(...stuck.map(({ target }) => target)), datanodes,
+    system: [...places].filter(place => place !== '/'), elsewhere: places.has('/'),
+  }
+}
+
+/** Commands that lower the replication of these blocks to what the datanodes can have. */
+function lowering({ datanodes, system, elsewhere }: Shortage): string {
+  const command = `gristmill setrep -R ${Math.max(1, datanodes)}`
+  return [...elsewhere ? [`${command} PATH`] : [], ...system.length > 0 ? [`${command} ${system.join(' ')}`] : []].join('; ')
 }
 
 function degraded(counts: Required<CheckCounts>, short: Shortage | undefined, ended: number): string {
@@ -197,7 +232,7 @@ function degraded(counts: Required<CheckCounts>, short: Shortage | undefined, en
   const others = counts.under + counts.over + counts.misplaced > blocks ? '; the namenode is repairing the others' : ''
   return `degraded: all data is readable, but ${blocks === 1 ? '1 block wants' : `${formatCount(blocks)} blocks want`} up to ${replicas} `
     + `replicas, and ${datanodes === 1 ? '1 datanode is' : `${datanodes} datanodes are`} in service: ${restart(ended)}add datanodes, or `
-    + `lower the replication of these files (gristmill setrep)${others}`
+    + `lower the replication of these files (${lowering(short)})${others}`
 }
 
 /** Beginning of advice. */

@@ -185,13 +185,35 @@ test('fsck says which blocks want more replicas than there are datanodes, which 
   })({ under: targets.length })
   const [live, leaving, dead] = [{ state: 'live' }, { state: 'live', service: 'decommissioning' }, { state: 'dead' }]
   expect((await runFake(short([3], [live, live, leaving, dead]), ['fsck', '/a'])).out).toContain(
-    'degraded: all data is readable, but 1 block wants up to 3 replicas, and 2 datanodes are in service: add datanodes, or lower the replication of these files (gristmill setrep)\n',
+    'degraded: all data is readable, but 1 block wants up to 3 replicas, and 2 datanodes are in service: add datanodes, or lower the replication of these files (gristmill setrep -R 2 PATH)\n',
   )
   expect((await runFake(short([3, 4, 2], [live, live]), ['fsck', '/a'])).out)
     .toMatch(/2 blocks want up to 4 .*; the namenode is repairing the others\n/)
   expect((await runFake(short([3], [live, live, live]), ['fsck', '/a'])).out).toContain('the namenode is repairing the replicas\n')
   const json = (await runFake(short([3], [live]), ['fsck', '/a', '--json'])).out.trim().split('\n').at(-1)!
   expect(JSON.parse(json)).toMatchObject({ health: 'degraded', short: { blocks: 1, replicas: 3, datanodes: 1 } })
+})
+
+test('fsck names the directories of the system whose files want more replicas than there are datanodes: setrep of / does not reach them', async () => {
+  const file = (path: string, target: number) => ({
+    path, id: 1, length: 9, replication: target, blocks: 1, continued: false,
+    found: [{ block: 1, length: 9, health: 'under', live: 2, leaving: 0, target }],
+  })
+  const outOf = async (...files: object[]): Promise<string> => {
+    const mill = new (class extends Checked {
+      async clusterStatus(): Promise<never> { return { nodes: [{ state: 'live' }, { state: 'live' }] } as never }
+      override async *fsck(path: string): AsyncGenerator<unknown> {
+        for await (const page of super.fsck(path)) yield { ...page as object, files }
+      }
+    })({ under: files.length })
+    return (await runFake(mill, ['fsck', '/a'])).out
+  }
+  const program = file('/.gristmill/programs/a.js', 3)
+  expect(await outOf(program, program, file('/.gristmill/jobs/j/output/p', 2)))
+    .toContain('lower the replication of these files (gristmill setrep -R 2 /.gristmill/programs)')
+  expect(await outOf(program, file('/f', 4), file('/.gristmill/trash/ada/f', 3)))
+    .toContain('(gristmill setrep -R 2 PATH; gristmill setrep -R 2 /.gristmill/programs /.gristmill/trash)')
+  expect(await outOf(file('/.gristmillx/f', 3))).toContain('(gristmill setrep -R 2 PATH)')
 })
 
 test('fsck names the command that starts datanodes of `up` in this home that have ended', async () => {
