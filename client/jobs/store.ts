@@ -5,8 +5,8 @@ import type { ProgramStore } from './storeprogram.ts'
 
 export const storeOf = (files: FileClient): ProgramStore => ({
   async write(path, bytes, until) {
-    // Default replication, since each node reads the bundle only once and keeps it. One replica per live node could never be
-    // restored once a node is lost for good.
+    // Default replication, which the namenode bounds by the number of datanodes: each node reads the bundle only once and keeps it. One
+    // replica per live node could never be restored once a node is lost for good.
     await using writer = await files.create(path, { parents: true, mode: 0o644, overwrite: false, eager: true, signal: until })
     await writer.write(bytes)
     await writer.close()

@@ -6,7 +6,7 @@ import { retry } from '../../src/base/retry.ts'
 import { combine, crcOf } from '../../src/block/checksum.ts'
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { ProgramId } from '../../src/base/ids.ts'
-import { join, systemDirectory } from '../../src/base/paths.ts'
+import { join, programsDirectory } from '../../src/base/paths.ts'
 import { assetHash, assetPath } from '../../src/program/assets.ts'
 import { locate, stat } from '../../src/protocol/namespace.ts'
 import type { Cluster } from '../call/cluster.ts'
@@ -41,11 +41,10 @@ const storesAtOnce = 8
 export async function storeProgram(
   cluster: Cluster, store: ProgramStore, program: StoredProgram, signal?: AbortSignal,
 ): Promise<string> {
-  const programs = join(systemDirectory, 'programs')
   const { user, random } = cluster
   // A directory created by this user belongs to this user, and so does its content.
-  const own = user === undefined ? [] : [join(programs, `${program.id}-${assetHash(Buffer.from(user)).slice(0, 16)}`)]
-  for (const directory of [programs, ...own, join(programs, `${program.id}-${random.id()}`)]) {
+  const own = user === undefined ? [] : [join(programsDirectory, `${program.id}-${assetHash(Buffer.from(user)).slice(0, 16)}`)]
+  for (const directory of [programsDirectory, ...own, join(programsDirectory, `${program.id}-${random.id()}`)]) {
     const path = join(directory, `${program.id}.js`)
     // The bundle is stored last: if it exists, so do its assets.
     const assets = [
@@ -57,8 +56,8 @@ export async function storeProgram(
   }
   throw new GristmillError(
     'EBUSY',
-    `the program cannot be stored in ${programs}: all its names are taken by other files; check their owners`,
-    { details: { path: programs } },
+    `the program cannot be stored in ${programsDirectory}: all its names are taken by other files; check their owners`,
+    { details: { path: programsDirectory } },
   )
 }
 

@@ -81,6 +81,12 @@ export class NodeRegistry {
   get live(): DataNode[] { return [...this.#nodes.values()].filter(node => node.state === 'live') }
   /** Nodes that may get new blocks and tasks. */
   get open(): DataNode[] { return [...this.#nodes.values()].filter(node => node.state === 'live' && node.inService) }
+  /** Number of nodes in service that serve, or are expected to register after the start of this process. */
+  get expectedCount(): number {
+    let count = 0
+    for (const node of this.#nodes.values()) if (node.inService && (node.serves || (node.session === 0 && node.noted))) count++
+    return count
+  }
   get(id: NodeId): DataNode | undefined { return this.#nodes.get(id) }
 
   /** Adds a node known from an earlier process that has not registered yet. */

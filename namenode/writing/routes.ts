@@ -4,7 +4,7 @@
 import { GristmillError, hasCode } from '../../src/base/errors.ts'
 import type { BlockId, LeaseId, NodeId } from '../../src/base/ids.ts'
 import { limits } from '../../src/base/limits.ts'
-import { isWithin } from '../../src/base/paths.ts'
+import { isWithin, programsDirectory } from '../../src/base/paths.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Random } from '../../src/ports/random.ts'
 import * as protocol from '../../src/protocol/writing.ts'
@@ -169,7 +169,7 @@ class Writers {
     const { path, overwrite, parents, unmasked, format, delimiter, header, blocks, requestId, keepsOwner } = request
     checkPlace(request)
     checkKeeping(request)
-    const replication = request.replication ?? defaults.replication
+    const replication = request.replication ?? this.#replicationAt(path)
     const blockBytes = request.blockBytes ?? defaults.blockBytes
     if (blocks) unlessRepeated(journal, requestId, () => this.#targets.check(blocks, sizesOf(blockBytes, request.bytes), noNodes))
     const { publishes } = request
@@ -181,6 +181,15 @@ class Writers {
       mode: this.#modeFor(request, user), nowMs: clock.now(), ...actor(user),
     }
     return this.#takingOver(replace => journal.submit(create, { ...operation, ...replace }))
+  }
+
+  /**
+   * Default replication of a new file. Programs are stored by every submission, not by the user's choice: they get no more replicas than
+   * there are datanodes, because `fsck` would call the cluster degraded for each program that was run.
+   */
+  #replicationAt(path: string): number {
+    const { defaults, registry } = this.#options
+    return isWithin(path, programsDirectory) ? Math.max(1, Math.min(defaults.replication, registry.expectedCount)) : defaults.replication
   }
 
   /** Submits a new file; if its path has a writer past its soft limit, submits it once more to end that writer's lease. */

@@ -7,6 +7,8 @@ import { limits } from './limits.ts'
 
 /** Directory reserved for the system; hidden from listings of `/`, writable by the system only. */
 export const systemDirectory = '/.gristmill'
+/** Programs and workflows that submissions have stored; every user may write in it. */
+export const programsDirectory = `${systemDirectory}/programs`
 
 /** Normal form of a path that a user gave. Relative paths start at `/`. Throws ENAMETOOLONG, and EINVAL, also for an address. */
 export function normalise(path: string): string {

@@ -11,7 +11,7 @@ import { stat } from '../../../../namenode/namespace/read.ts'
 import { sweep } from '../../../../namenode/namespace/sweep.ts'
 import { discard, restore } from '../../../../namenode/trash/mutations.ts'
 import { complete as completing, create as creating } from '../../../../namenode/writing/mutations.ts'
-import { nodeId, type BlockId, type LeaseId } from '../../../../src/base/ids.ts'
+import { nodeId, type Address, type BlockId, type LeaseId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
 import { MiB } from '../../../../src/base/units.ts'
 import type { Message, ReplyOf, RequestOf } from '../../../../src/protocol/message.ts'
@@ -26,7 +26,7 @@ import { checked } from '../../checked.ts'
 type Write = <M extends Message>(message: M, request: RequestOf<M>) => Promise<ReplyOf<M>>
 
 async function writing(
-  seed: number, nodes: number, actor: (user: string) => Actor = () => root,
+  seed: number, nodes: number, actor: (user: string) => Actor = () => root, replication = 2,
 ): Promise<{ sim: Sim; write: Write; lifetimes: Lifetimes; discarded: BlockId[] }> {
   const sim = await Sim.calm(seed, nodes, 1)
   const { bench, registry, blocks } = sim.house
@@ -37,7 +37,7 @@ async function writing(
     journal, registry, clock, map: blocks.map, lifetimes,
     tokens: new BlockTokens({ secret: Buffer.alloc(32), clock }),
     random: sim.random,
-    inlineBytes: 0, defaults: { replication: 2, blockBytes: 128 * MiB },
+    inlineBytes: 0, defaults: { replication, blockBytes: 128 * MiB },
     actor,
     invalidate: ids => {
       discarded.push(...ids)
@@ -74,6 +74,31 @@ test('on nodes with less room than a whole block small files are still written, 
   await expect(write(create, { ...ask(), path: '/stream2', blocks: 1 })).rejects.toMatchObject({
     code: 'ENOSPC', details: { blockBytes: MiB },
   })
+  await sim.house.stop()
+})
+
+test('a stored program gets no more replicas than there are datanodes, and other files get the default', async () => {
+  const { sim, write } = await writing(92, 2, undefined, 3)
+  const replicationOf = async (path: string, asked?: number): Promise<number> =>
+    (await write(create, { ...ask(), path, parents: true, ...asked !== undefined && { replication: asked } })).replication
+  expect(await replicationOf('/.gristmill/programs/a.js')).toBe(2)
+  expect(await replicationOf('/.gristmill/programs/a/b.txt')).toBe(2)
+  expect(await replicationOf('/.gristmill/programs/asked.js', 3)).toBe(3)
+  // Staged output becomes a file of the user, and parts of an upload become an object.
+  for (const path of ['/f', '/.gristmill/jobs/j/output/p', '/.gristmill/uploads/u/1']) expect(await replicationOf(path), path).toBe(3)
+  // A datanode that is dead takes none.
+  sim.nodes[0]!.kill()
+  await sim.pass(60_000)
+  expect(await replicationOf('/.gristmill/programs/c.js')).toBe(1)
+  await sim.house.stop()
+})
+
+test('after a restart of the namenode a stored program gets a replica for each datanode that is expected to register', async () => {
+  const { sim, write } = await writing(93, 1, undefined, 3)
+  const place = (name: string) => ({ node: nodeId(name), address: `${name}:1` as Address, rack: '/r', host: name, sinceMs: 0 })
+  sim.house.registry.expect(place('late'))
+  sim.house.registry.expect({ ...place('leaving'), service: { state: 'decommissioning' } })
+  expect((await write(create, { ...ask(), path: '/.gristmill/programs/a.js', parents: true })).replication).toBe(2)
   await sim.house.stop()
 })
 
