@@ -182,8 +182,8 @@ async function directoryOf(
 }
 
 /**
- * Those that have blocks, and as many others, with the lowest numbers, as are missing. `more`: those with blocks beyond the requested
- * number, without which blocks might be missing.
+ * Those that have blocks, then others that have directories, and as many new ones, with the lowest numbers, as are missing. `more`: those
+ * with blocks beyond the requested number, without which blocks might be missing.
  */
 async function datanodesOf(
   disk: Disk, dir: string,
@@ -196,7 +196,9 @@ async function datanodesOf(
   const count = asked ?? before ?? there.at(-1) ?? datanodesDefault
   const full: number[] = []
   for (const number of there) if (await hasBlocks(disk, `${dir}/datanode${number}/blocks`)) full.push(number)
-  const first = full.slice(0, count)
+  const others: number[] = []
+  for (const number of there) if (!full.includes(number) && await disk.stat(`${dir}/datanode${number}/${stampName}`)) others.push(number)
+  const first = [...full, ...others].slice(0, count)
   for (let number = 1; first.length < count; number++) if (!first.includes(number)) first.push(number)
   const named = (numbers: readonly number[]): string[] => numbers.map(number => `datanode${number}`)
   return { first: named(first.sort((a, b) => a - b)), more: named(full.slice(count)) }

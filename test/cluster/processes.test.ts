@@ -168,6 +168,25 @@ test('a home whose cluster is stopped refuses, and names the ways on; the embedd
   expect(third.processes.filter(one => lives(one.pid))).toEqual([])
 })
 
+test('a datanode of `up` is named as its directory, and can be taken away for good', async () => {
+  const { processes } = await up('--datanodes', '3', '--replication', '1')
+  const gone = processes.find(one => one.dir.endsWith('/datanode2'))!
+  expect(await ok('maintenance', 'datanode2', '--for', '1h')).toContain(gone.address)
+  expect(await ok('maintenance', 'datanode2', '--end')).toContain('in service')
+  expect(await ok('logs', '--server', 'datanode2')).toContain(`ready role="datanode" id="${gone.id}"`)
+  process.kill(gone.pid)
+  await until('it is dead', async () => (await mill('forget', 'datanode2', '--force')).code === 0)
+  const left = (): Promise<string[]> => ok('status', '--json').then(text =>
+    (JSON.parse(text) as Up).processes.map(({ dir }) => basename(dir)).sort())
+  expect(await left()).toEqual(['datanode1', 'datanode3', 'namenode'])
+  await rm(gone.dir, { recursive: true })
+  expect((await mill('up', '--detach')).stderr).toContain('a cluster runs already')
+  await ok('down')
+  await up()
+  expect(await left()).toEqual(['datanode1', 'datanode3', 'namenode'])
+  await ok('down')
+})
+
 test('`up` says which cluster commands use if a variable or the settings file names another one', async () => {
   await writeFile(join(home, 'file'), 'words\n')
   await ok('put', join(home, 'file'), '/words')

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { run as runProcess, until } from '../kit/cluster.ts'
 import { runHere as run } from './inprocess.ts'
-import { eachInAHome, env, home, member, mill, ok } from './homes.ts'
+import { eachInAHome, env, home, member, mill } from './homes.ts'
 
 eachInAHome()
 
@@ -94,7 +94,7 @@ test('a port in use is named, and nothing is left behind', async () => {
     expect([result.code, result.stderr.includes(`127.0.0.1:${port}`)]).toEqual([69, true])
     const whole = await mill('up', '--detach', '--port', String(port))
     expect([whole.code, whole.stderr.includes(String(port))]).toEqual([69, true])
-    expect(JSON.parse(await ok('status', '--json'))).toMatchObject({ processes: [] })
+    expect(JSON.parse((await mill('status', '--json')).stdout)).toMatchObject({ processes: [] })
   } finally {
     server.close()
   }

@@ -6,6 +6,7 @@ import { GristmillError } from '../../../src/base/errors.ts'
 import type { CommandContext } from '../context.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { tabulate, type Column } from '../table.ts'
+import { memberNamed } from './members.ts'
 import { saidPlainly } from './service.ts'
 
 export const loglevel: CommandSpec = {
@@ -31,7 +32,7 @@ async function runLogLevel(
     throw new GristmillError('USAGE', `"${level}" is no level of a log: it is one of ${logLevels.join(', ')}`)
   const { servers } = await context.mill()
   const found: ServerState[] = []
-  if (names) for (const name of names) found.push(await saidPlainly(servers.get(name, { signal })))
+  if (names) for (const name of names) found.push(await saidPlainly(servers.get(await memberNamed(context, name), { signal })))
   else for await (const one of servers.list({ signal })) found.push(one)
   const rows: ServerState[] = []
   for (const one of found)

@@ -2,6 +2,7 @@
 // ready line, their only output on stdout.
 
 import { flagOf, settingNames } from '../../../src/base/config.ts'
+import { version } from '../../../src/base/version.ts'
 import { settings, type Setting, type SettingUser } from '../../../src/base/settings.ts'
 import type { Ready, ServerRun } from '../../process/run.ts'
 import type { CommandContext } from '../context.ts'
@@ -35,9 +36,12 @@ export function optionsOf(user: SettingUser): OptionSpec[] {
 
 export async function serve(context: CommandContext, start: (run: ServerRun) => Promise<void>): Promise<void> {
   const { printer, signal } = context
+  const world = await context.world()
   await start({
-    settings: await context.settings(), flags: context.options, world: await context.world(), machine: await context.machine(), signal,
+    settings: await context.settings(), flags: context.options, world, machine: await context.machine(), signal,
     ready: async ready => {
+      const { role, id, address, listening, pid, dir, cluster, endpoints } = ready
+      world.log.info('ready', { role, id, address, listening, ...endpoints && { endpoints }, version, pid, dir, cluster })
       if (context.json) await printer.json({ ...ready, settings: await givenSettings(context, ready.role) }, { compact: true })
       else await printer.line(readyLine(ready))
       // The parent process waits for this line.

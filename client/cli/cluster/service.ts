@@ -5,15 +5,15 @@ import { GristmillError, hasCode } from '../../../src/base/errors.ts'
 import { limits } from '../../../src/base/limits.ts'
 import { formatDuration, parseDuration } from '../../../src/base/units.ts'
 import type { NodeStatus } from '../../../src/protocol/admin.ts'
-import { readCluster } from '../../discovery/running.ts'
 import type { CommandContext } from '../context.ts'
 import { Refusal } from '../errors.ts'
 import { formatCount, plural } from '../display.ts'
 import { option, type CommandSpec } from '../spec.ts'
 import { waitFor } from '../waiting.ts'
+import { forgetMember, memberNamed } from './members.ts'
 
 const wait = option('--wait', 'wait until it is done')
-const named = 'NODE is an id, an address, or a host that runs only one datanode.'
+const named = 'NODE is an id, an address, a host that runs only one datanode, or the name of a datanode of "gristmill up", such as datanode1.'
 
 /** Parses a duration of at least 1 s: a bare `30` means milliseconds, which an operator hardly intends. */
 function spell(text: string): number {
@@ -29,7 +29,7 @@ function spell(text: string): number {
 export const decommission: CommandSpec = {
   name: 'decommission', args: '<node>',
   about: 'copy the blocks of a datanode elsewhere',
-  notes: `${named}\nIts blocks are copied to other datanodes; afterwards it can be switched off. Meanwhile it serves reads and gets no new blocks or tasks. Interrupting --wait does not stop the decommission; recommission does.\nTo remove a datanode of "gristmill up" for good, end its process then, take it off the list with "gristmill forget", remove its directory, and give its "up" the new number (--datanodes).`,
+  notes: `${named}\nIts blocks are copied to other datanodes; afterwards it can be switched off. Meanwhile it serves reads and gets no new blocks or tasks. Interrupting --wait does not stop the decommission; recommission does.\nTo remove a datanode of "gristmill up" for good, end its process then (its PID is in "gristmill status"), take it off the list with "gristmill forget", and remove its directory.`,
   options: [wait],
   examples: [['gristmill decommission 10.0.0.7:8621 --wait', 'afterwards it can be switched off']],
   run: runDecommission,
@@ -68,29 +68,21 @@ export const forget: CommandSpec = {
 
 async function runForget(context: CommandContext, [name]: readonly string[], { force = false }: { force?: boolean }): Promise<void> {
   const mill = await context.mill()
-  await saidPlainly(mill.nodes.forget(name!, { force, signal: context.signal }))
+  const node = await memberNamed(context, name!)
+  await saidPlainly(mill.nodes.forget(node, { force, signal: context.signal }))
+  const dir = await forgetMember(context, node)
   if (context.json) return context.printer.json({ forgotten: name })
   await context.printer.line(`${context.printer.name(name!)} is forgotten`)
-  const again = await startedAgain(context, name!)
-  if (again)
+  if (dir !== undefined)
     context.printer.note(
-      `"gristmill up" starts it again: to take it away for good, remove ${context.printer.name(again.dir)}, and give "up" the new number of datanodes (--datanodes ${again.others})`,
+      `"gristmill up" starts it again as long as ${context.printer.name(dir)} has blocks: remove this directory to take the datanode away for good`,
     )
-}
-
-/** Directory of a datanode that `up` of this home has started, and how many others that has. */
-async function startedAgain(context: CommandContext, name: string): Promise<{ readonly dir: string; readonly others: number } | undefined> {
-  const { disk } = await context.world()
-  const running = await readCluster(disk, (await context.settings()).home).catch(() => undefined)
-  const nodes = (running?.processes ?? []).filter(({ role }) => role === 'datanode')
-  const node = nodes.find(({ id, address }) => id === name || address === name)
-  return node && { dir: node.dir, others: nodes.length - 1 }
 }
 
 async function runDecommission(context: CommandContext, [name]: readonly string[], { wait = false }: { wait?: boolean }): Promise<void> {
   const { signal } = context
   const mill = await context.mill()
-  const begun = await saidPlainly(mill.nodes.decommission(name!, { signal }))
+  const begun = await saidPlainly(mill.nodes.decommission(await memberNamed(context, name!), { signal }))
   if (!wait) return tellNode(context, begun)
   await tellNode(context, await watchNode(context, begun, ({ service, address }) => {
     if (service !== 'decommissioning' && service !== 'decommissioned')
@@ -101,7 +93,7 @@ async function runDecommission(context: CommandContext, [name]: readonly string[
 
 async function runRecommission(context: CommandContext, [name]: readonly string[]): Promise<void> {
   const mill = await context.mill()
-  await tellNode(context, await saidPlainly(mill.nodes.recommission(name!, { signal: context.signal })))
+  await tellNode(context, await saidPlainly(mill.nodes.recommission(await memberNamed(context, name!), { signal: context.signal })))
 }
 
 async function runMaintenance(
@@ -112,8 +104,8 @@ async function runMaintenance(
   if (end === (forMs !== undefined)) throw new GristmillError('USAGE', 'give either --for with a duration, or --end')
   const { signal } = context
   const mill = await context.mill()
-  if (end) return tellNode(context, await saidPlainly(mill.nodes.recommission(name!, { signal })))
-  const begun = await saidPlainly(mill.nodes.maintenance(name!, { forMs: forMs!, signal }))
+  if (end) return tellNode(context, await saidPlainly(mill.nodes.recommission(await memberNamed(context, name!), { signal })))
+  const begun = await saidPlainly(mill.nodes.maintenance(await memberNamed(context, name!), { forMs: forMs!, signal }))
   if (!wait) return tellNode(context, begun)
   await tellNode(
     context,

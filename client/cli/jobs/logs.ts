@@ -2,6 +2,7 @@
 
 import { GristmillError } from '../../../src/base/errors.ts'
 import { attemptId, attemptParts, type JobId } from '../../../src/base/ids.ts'
+import { memberNamed } from '../cluster/members.ts'
 import type { CommandContext } from '../context.ts'
 import { logLineText } from '../../service/logtext.ts'
 import { option, whole, type CommandSpec } from '../spec.ts'
@@ -67,7 +68,7 @@ async function runLogs(context: CommandContext, [id]: readonly string[], options
 async function printServerLog(context: CommandContext, server: string, { lines, follow }: LogsOptions): Promise<void> {
   const { printer, signal, json } = context
   const { servers } = await context.mill()
-  for await (const line of servers.log(server, { last: lines, follow: follow === true, signal })) {
+  for await (const line of servers.log(await memberNamed(context, server), { last: lines, follow: follow === true, signal })) {
     if (json) await printer.json(line, { compact: true })
     else await printer.line(logLineText(line))
   }
