@@ -23,6 +23,11 @@ export interface PublishObjectOptions {
   readonly attributes?: ObjectAttributes | undefined
   /** State of the path that the caller has seen: no file, or the file with this id. */
   readonly expect?: Expected | undefined
+  /**
+   * Names of attributes that make a directory a key. At the path of the content of such a key, `expect` is about the key: its content, or
+   * else the directory.
+   */
+  readonly keyAttributes?: readonly string[] | undefined
   readonly mtimeMs?: number | undefined
 }
 
@@ -124,11 +129,12 @@ export function partsOf(parts: ObjectParts | undefined): { name: string; id: Ino
 }
 
 export function publishing(options: PublishObjectOptions) {
-  const { base, parents, attributes, expect, mtimeMs } = options
+  const { base, parents, attributes, expect, keyAttributes, mtimeMs } = options
   flagsOf(options, 'parents')
   checkInteger('time in milliseconds', mtimeMs, 0, 2 ** 48 - 1)
   return {
     ...base !== undefined && { base: pathOf(base) }, ...parents !== undefined && { parents }, ...mtimeMs !== undefined && { mtimeMs },
     ...expect !== undefined && { expect: expectedOf(expect) }, ...attributes !== undefined && { attributes: valuesOf(attributes) },
+    ...keyAttributes !== undefined && { keyAttributes: namesOf(keyAttributes) },
   }
 }

@@ -94,8 +94,8 @@ interface RemoveOptions extends CallOptions {
   /** True to remove an empty directory, false for a file; the other kind is ENOENT. Default: false. */
   readonly directory?: boolean | undefined
   /**
-   * Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. With a file, the content of the key
-   * that its directory is, that directory loses them.
+   * Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. With the path of the content of such
+   * a key the key is removed, whether it is that file or the directory, and `expect` is about the key.
    */
   readonly attributes?: readonly string[] | undefined
   /** Directory above the object that stays; default: the object's own. */
@@ -178,7 +178,7 @@ export class Objects extends ObjectVersions {
   /** Writes a whole object: a small one in one call with others that are written at the same time. Throws what `publish` throws. */
   put(path: Path, bytes: Uint8Array, options?: PutObjectOptions | null): Promise<StoredStatus> {
     const read = () => optionsOf<PutObjectOptions>(options, 'put', {
-      base: true, parents: true, attributes: true, expect: true, mtimeMs: true, signal: true,
+      base: true, parents: true, attributes: true, expect: true, keyAttributes: true, mtimeMs: true, signal: true,
     })
     return perform('open', path, read, async ({ signal, ...more }) => {
       if (!(bytes instanceof Uint8Array)) throw new GristmillError('EINVAL', `the bytes of an object are a Uint8Array, not ${shown(bytes)}`)
@@ -259,7 +259,7 @@ export class Objects extends ObjectVersions {
    */
   join(upload: string, path: Path, options: JoinOptions): Promise<StoredStatus> {
     const read = () => optionsOf<JoinOptions>(options, 'join', {
-      parts: true, base: true, parents: true, attributes: true, expect: true, mtimeMs: true, signal: true,
+      parts: true, base: true, parents: true, attributes: true, expect: true, keyAttributes: true, mtimeMs: true, signal: true,
     })
     return perform('open', path, read, async ({ parts, signal, ...more }) => {
       const request = { upload: pathOf(upload), parts: partsOf(parts), to: pathOf(path), ...publishing(more) }

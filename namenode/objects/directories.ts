@@ -13,9 +13,9 @@ import { keepStatus, recallStatus, statusOf, type NameEntry } from '../namespace
 import { child, directoryAt, lowestAt, placeAt } from '../namespace/resolve.ts'
 import { addDirectory, detach, makeDirectories } from '../namespace/tree.ts'
 import { putAttributes, removeAttribute, type GivenAttributes } from '../xattrs/rows.ts'
-import { checkExpected } from './removal.ts'
+import { checkExpected, keyAt } from './removal.ts'
 import { dropEmptyShelf, setAside, versioningAt } from './shelf.ts'
-import { contentName, contentOf, isKey } from './walk.ts'
+import { contentName, contentOf } from './walk.ts'
 
 interface BeginAsked extends UserOperation {
   readonly upload: string
@@ -78,13 +78,6 @@ export const storeDirectory = mutation<DirectoryAsked, FileStatus>({
     return statusOf(path, entry)
   },
 })
-
-/** Object of the key of a directory now: its content, the directory itself, or none. */
-function keyAt(view: View, actor: Actor, path: string, attributes: readonly string[]): NameEntry | undefined {
-  const { entry, path: at } = lowestAt(view, actor, path)
-  if (at !== path) return undefined
-  return contentOf(view, entry.id) ?? (isKey({ view, attributes }, entry.id) ? entry : undefined)
-}
 
 interface ReplacedContent extends Pick<DirectoryAsked, 'path' | 'base' | 'nowMs'> { readonly entry: NameEntry }
 

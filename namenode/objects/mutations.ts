@@ -18,8 +18,9 @@ import { addDirectory, addFile, detach, makeDirectories } from '../namespace/tre
 import { closeLease, writerOf } from '../writing/lease.ts'
 import { bodyOf, checkBlocks, ownLease, putBody, type FileBody } from '../writing/mutations.ts'
 import { putAttribute } from '../xattrs/rows.ts'
-import { checkExpected } from './removal.ts'
+import { checkExpected, keyAt } from './removal.ts'
 import { nameVersion, setAside, versioningAt } from './shelf.ts'
+import { contentName } from './walk.ts'
 
 export interface PublishAsked extends UserOperation {
   readonly to: string
@@ -28,6 +29,8 @@ export interface PublishAsked extends UserOperation {
   /** Values in base64. */
   readonly attributes?: ReadonlyArray<{ readonly name: string; readonly value: string }> | undefined
   readonly expect?: Expected | undefined
+  /** Missing in operations of earlier versions, whose expectations were about the file at the path. */
+  readonly keyAttributes?: readonly string[] | undefined
   readonly mtimeMs?: number | undefined
 }
 
@@ -107,12 +110,15 @@ type NewFile = Pick<NameEntry, 'id' | 'owner' | 'mode' | 'replication' | 'blockB
 
 /** Adds the file at its path. */
 export function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: FileBody): FileStatus {
-  const { to, base, parents, attributes = [], expect, mtimeMs, nowMs, user, root } = asked
+  const { to, base, parents, attributes = [], expect, keyAttributes, mtimeMs, nowMs, user, root } = asked
   const actor = { user, root }
   const mtime = Math.floor(mtimeMs ?? nowMs)
   checkInstant(mtime)
   if (base !== undefined) directoryAt(draft, actor, base)
   const state = versioningAt(draft, base, to)
+  const isOfKey = keyAttributes !== undefined && nameOf(to) === contentName
+  // Before directories are made: an empty one is a key.
+  const key = isOfKey && expect ? keyAt(draft, actor, parentOf(to), keyAttributes) : undefined
   const { adder } = parents ? makeDirectories(draft, actor, parentOf(to), { nowMs, asked: to }) : { adder: actor }
   const { parent, name, entry: there } = placeAt(draft, adder, to)
   checkMay(adder, parent.entry, mayWrite, parent.path)
@@ -120,7 +126,7 @@ export function appear(draft: Draft, asked: PublishAsked, made: NewFile, body: F
   const writer = writerOf(draft, parent.entry.id, name)
   if (writer !== undefined)
     throw new GristmillError('EBUSY', `${to} is being written; try again when its writer is done`, { details: { path: to, lease: writer } })
-  checkExpected(expect, there, to)
+  checkExpected(expect, isOfKey ? key : there, to)
   if (there) {
     checkMay(actor, there, mayWrite, to)
     checkSticky(actor, parent.entry, there, to)

@@ -16,7 +16,7 @@ import type { NameEntry } from '../namespace/entry.ts'
 import { findVersion, nullVersion, olderOf, type Versioning } from '../namespace/keyversions.ts'
 import { directoryIn, directoryMode } from '../namespace/inherit.ts'
 import { removable } from '../namespace/names.ts'
-import { child, entryAt, missingName, placeAt, type Directory } from '../namespace/resolve.ts'
+import { child, entryAt, lowestAt, missingName, placeAt, type Directory } from '../namespace/resolve.ts'
 import { detach, isEmpty, makeDirectories } from '../namespace/tree.ts'
 import { usageAt } from '../quotas/usage.ts'
 import { hasSnapshots } from '../snapshots/history.ts'
@@ -26,7 +26,7 @@ import { writerOf } from '../writing/lease.ts'
 import {
   addMarker, dropEmptyShelf, dropNull, isCovering, isOnly, removeOlder, restoreCovered, restoreNewest, setAside, versioningAt,
 } from './shelf.ts'
-import { contentName } from './walk.ts'
+import { contentName, contentOf, isKey } from './walk.ts'
 
 /** Throws EEXIST, ENOENT, ESTALE unless the path has what the caller has seen. */
 export function checkExpected(expect: Expected | undefined, there: NameEntry | undefined, path: string): void {
@@ -36,6 +36,13 @@ export function checkExpected(expect: Expected | undefined, there: NameEntry | u
   } else if (!there) throw new GristmillError('ENOENT', `there is no ${path} any more; nothing was changed`, { details: { path } })
   else if (there.id !== expect.id)
     throw new GristmillError('ESTALE', `${path} was replaced meanwhile; nothing was changed`, { details: { path } })
+}
+
+/** Object of the key of a directory now: its content, the directory itself, or none. */
+export function keyAt(view: View, actor: Actor, path: string, attributes: readonly string[]): NameEntry | undefined {
+  const { entry, path: at } = lowestAt(view, actor, path)
+  if (at !== path) return undefined
+  return contentOf(view, entry.id) ?? (isKey({ view, attributes }, entry.id) ? entry : undefined)
 }
 
 interface RemoveAsked extends UserOperation {
@@ -48,6 +55,11 @@ interface RemoveAsked extends UserOperation {
   readonly expect?: Expected | undefined
   /** Directories above that have a list go too, if they have inherited it. Missing in operations of earlier versions. */
   readonly forgetsLists?: true | undefined
+  /**
+   * With attributes, the path of the content of a key stands for the key, which may be its directory. Missing in operations of earlier
+   * versions, which removed a file there and nothing else.
+   */
+  readonly removesKey?: true | undefined
 }
 
 /** True if the directory has one of the attributes that make it a key. */
@@ -60,25 +72,33 @@ type Removed = { readonly marker: string } | undefined
 export const remove = mutation<RemoveAsked, Removed>({
   kind: 'object.remove',
   mutate(draft, asked) {
-    const { path, keep, directory, attributes, expect, forgetsLists, nowMs: _, ...actor } = asked
+    const { path, keep, directory, expect, forgetsLists, user, root } = asked
+    const [actor, attributes] = [{ user, root }, asked.attributes ?? []]
     const state = directory ? undefined : versioningAt(draft, keep, path)
     if (state) return { marker: markDeleted(draft, asked, state) }
-    const found = entryAt(draft, actor, path)
-    if (found.directory !== directory) throw missingName(path, path)
-    if (directory && attributes && !isEmpty(draft, found.id)) {
-      checkMay(actor, found, mayWrite, path)
+    const key = isOfKey(asked) ? keyAt(draft, actor, parentOf(path), attributes) : undefined
+    if (isOfKey(asked)) checkExpected(expect, key, path)
+    const [at, isDirectory] = key?.directory ? [parentOf(path), true] : [path, directory]
+    const found = entryAt(draft, actor, at)
+    if (found.directory !== isDirectory) throw missingName(path, path)
+    if (isDirectory && asked.attributes && !isEmpty(draft, found.id)) {
+      checkMay(actor, found, mayWrite, at)
       for (const each of attributes) removeAttribute(draft, found.id, each)
       return undefined
     }
-    const { parent, name, entry } = removable(draft, actor, path, { recursive: false, searched: true })
-    checkExpected(expect, entry, path)
-    drop(draft, { path, directory: parent.entry, name }, entry)
+    const { parent, name, entry } = removable(draft, actor, at, { recursive: false, searched: true })
+    if (!isOfKey(asked)) checkExpected(expect, entry, path)
+    drop(draft, { path: at, directory: parent.entry, name }, entry)
     // Content of a key that was stored as a directory before: none of the two is left.
-    if (name === contentName && !directory) for (const each of attributes ?? []) removeAttribute(draft, parent.entry.id, each)
+    if (name === contentName && !isDirectory) for (const each of attributes) removeAttribute(draft, parent.entry.id, each)
     forgetAbove(draft, actor, parent, { keep, forgetsLists })
     return undefined
   },
 })
+
+/** True if the path stands for a key with a slash at its end, which is content or a directory. */
+const isOfKey = ({ path, keep, directory, attributes, removesKey }: RemoveAsked): boolean =>
+  removesKey === true && !directory && attributes !== undefined && nameOf(path) === contentName && parentOf(path) !== keep
 
 interface NamedPlace { readonly path: string; readonly directory: NameEntry; readonly name: string }
 
@@ -90,17 +110,22 @@ function drop(draft: Draft, { path, ...place }: NamedPlace, entry: NameEntry): v
 }
 
 /** Puts what the key has aside, and a delete marker in its place; also for a key that has nothing, as in S3. Returns the marker's id. */
-function markDeleted(draft: Draft, { path, expect, nowMs, user, root }: RemoveAsked, state: Versioning): string {
+function markDeleted(draft: Draft, asked: RemoveAsked, state: Versioning): string {
+  const { path, expect, attributes = [], nowMs, user, root } = asked
   const actor = { user, root }
   checkNotSystem(path, 'remove')
+  const isKeyAsked = isOfKey(asked)
+  // Before directories are made: an empty one is a key.
+  const key = isKeyAsked && expect ? keyAt(draft, actor, parentOf(path), attributes) : undefined
   const { adder } = makeDirectories(draft, actor, parentOf(path), { nowMs, asked: path })
   const { parent, name, entry } = placeAt(draft, adder, path)
   checkMay(adder, parent.entry, mayWrite, parent.path)
   const file = entry?.directory ? undefined : entry
-  checkExpected(expect, file, path)
+  checkExpected(expect, isKeyAsked ? key : file, path)
   if (file) checkSticky(actor, parent.entry, file, path)
   const place = { directory: parent.entry, name }
   setAside(draft, place, file, { state, nowMs })
+  if (isKeyAsked) for (const each of attributes) removeAttribute(draft, parent.entry.id, each)
   return addMarker(draft, place, { state, nowMs, owner: user })
 }
 

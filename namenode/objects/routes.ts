@@ -126,7 +126,8 @@ function removalRoutes({ journal, clock, actor }: Pick<ObjectOptions, 'journal' 
     route(protocol.remove, async ({ requestId, path, keep, directory, attributes, expect }, { user }) => {
       checkFree(path)
       checkNotOwned(path, attributes ?? [])
-      return await journal.submit(remove, { requestId, path, keep, directory, attributes, expect, forgetsLists: true, ...by(user) }) ?? {}
+      const asked = { requestId, path, keep, directory, attributes, expect, forgetsLists: true, removesKey: true } as const
+      return await journal.submit(remove, { ...asked, ...by(user) }) ?? {}
     }),
     route(protocol.removeVersion, ({ requestId, path, keep, version, only, attributes }, { user }) => {
       checkFree(path)

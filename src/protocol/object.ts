@@ -134,6 +134,11 @@ const publishing = {
   parents: Type.Optional(Type.Boolean()),
   attributes: Type.Optional(attributes),
   expect: Type.Optional(expect),
+  /**
+   * Attributes that make a directory a key. At a path that is the content of such a key, `expect` is about the key: its content, or else
+   * the directory.
+   */
+  keyAttributes: Type.Optional(attributeNames),
   mtimeMs: Type.Optional(instant),
 }
 
@@ -275,8 +280,8 @@ export const remove = message('object.remove', {
     /** Whether the path is expected to be a directory; one of the other kind is ENOENT. */
     directory: Type.Boolean(),
     /**
-     * Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. With a file, the content of the key
-     * that its directory is, that directory loses them.
+     * Attributes that make a directory a key: one that is not empty loses them, in place of ENOTEMPTY. With the path of the content of such
+     * a key the key is removed, whether it is that file or the directory, and `expect` is about the key.
      */
     attributes: Type.Optional(attributeNames),
   }),

@@ -8,7 +8,7 @@ import {
   checksumOf, etagName, etagOf, partsMax, uploadName, versionName, withChecksum, withEtag, withParts, type StoredChecksum,
 } from './attributes.ts'
 import { canCombine, checksumHeader, checksumKinds, combined, composite } from './checksum.ts'
-import { expectedAt } from './conditions.ts'
+import { expectedAt, keyAttributesOf } from './conditions.ts'
 import { S3Error } from './errors.ts'
 import { expirationHeader } from './expiration.ts'
 import type { S3Answer, S3Call } from './operation.ts'
@@ -103,7 +103,7 @@ async function complete(call: S3Call, text: string): Promise<S3Answer> {
   const to = fileOf(base, key)
   const upload = await uploadOf(call)
   const parts = await chosen(call, text, await allParts(call, upload.path))
-  const expect = await expectedAt(call, to, { directory: directoryIn(base, key) })
+  const expect = await expectedAt(call, to, directoryIn(base, key))
   const bytes = parts.reduce((total, part) => total + part.bytes, 0)
   const size = headers['x-amz-mp-object-size']
   if (size !== undefined && Number(size) !== bytes)
@@ -117,7 +117,8 @@ async function complete(call: S3Call, text: string): Promise<S3Answer> {
   }
   try {
     const stored = await mill.objects.join(upload.path, to, {
-      base, parents: true, parts: parts.map(({ number, id }) => ({ name: nameOf(number), id })), attributes, expect, signal,
+      base, parents: true, parts: parts.map(({ number, id }) => ({ name: nameOf(number), id })), attributes, expect,
+      ...keyAttributesOf(key), signal,
     })
     const expiration = expirationHeader(call, { bytes, mtimeMs: stored.mtimeMs, attributes })
     return { ...completed(bucket, key, etag, sum), headers: { ...storedVersion(call, stored), ...expiration } }

@@ -1,5 +1,5 @@
 // Conditions of requests: on reads by entity tag and time (RFC 9110), and on writes and deletions by entity tag. A condition of a write is
-// handed to the namenode as the file that was seen, and holds in the same transaction as the write.
+// handed to the namenode as the file or the directory that was seen, and holds in the same transaction as the write.
 
 import { hasCode } from '../../../src/base/errors.ts'
 import type { Expected } from '../../../src/protocol/object.ts'
@@ -7,6 +7,7 @@ import type { FoundObject } from '../../files/objects.ts'
 import { etagOf, objectNames } from './attributes.ts'
 import { S3Error } from './errors.ts'
 import type { S3Call } from './operation.ts'
+import { isDirectoryKey } from './paths.ts'
 import type { Headers } from './payload.ts'
 
 const failed = (condition: string): S3Error =>
@@ -38,31 +39,29 @@ export function isUnchanged(headers: Headers, { etag, mtimeMs }: { etag: string;
   return modified !== undefined && seconds <= modified
 }
 
-interface ExpectedOptions {
-  /** Directory that is the object of the key while the path has no file: that of a key with a slash at its end. */
-  readonly directory?: string | undefined
-  /** The write makes, or keeps, that directory and no file; default: false. */
-  readonly makesDirectory?: boolean | undefined
-}
+/** Attributes that make the directory of a key with a slash at its end the object: a condition is about it, too. */
+export const keyAttributesOf = (key: string): { readonly keyAttributes?: readonly string[] } =>
+  (isDirectoryKey(key) ? { keyAttributes: objectNames } : {})
 
-/** Condition of a write or a deletion at a path. Throws PreconditionFailed, and NoSuchKey for `If-Match` on a missing object. */
-export async function expectedAt(call: S3Call, path: string, options: ExpectedOptions = {}): Promise<Expected | undefined> {
+/**
+ * Condition of a write or a deletion at a path; `directory`: may be the object, while the path has no file. Throws PreconditionFailed, and
+ * NoSuchKey for `If-Match` on a missing object.
+ */
+export async function expectedAt(call: S3Call, path: string, directory: string | undefined): Promise<Expected | undefined> {
   const { mill, headers } = call
   const [match, noneMatch] = [headers['if-match'], headers['if-none-match']]
   if (match === undefined && noneMatch === undefined) return undefined
   if (noneMatch !== undefined && noneMatch !== '*')
     throw new S3Error('NotImplemented', 'A header you provided implies functionality that is not implemented: If-None-Match with an entity tag')
-  const found = await objectAt(call, path, options.directory)
+  const found = await objectAt(call, path, directory)
   if (noneMatch !== undefined) {
     if (found) throw failed('If-None-Match')
     return { absent: true }
   }
   if (!found) throw new S3Error('NoSuchKey', 'The specified key does not exist.')
   const { status: { id, type, length }, attributes } = found
-  const isDirectory = type === 'directory'
-  if (!matches(String(match), etagOf({ id, length: isDirectory ? 0 : length }, attributes, mill.cluster))) throw failed('If-Match')
-  // The file of a key that is a directory is still to be made.
-  return isDirectory && !options.makesDirectory ? { absent: true } : { id }
+  if (!matches(String(match), etagOf({ id, length: type === 'directory' ? 0 : length }, attributes, mill.cluster))) throw failed('If-Match')
+  return { id }
 }
 
 /** The file at a path, or the directory that is the key. */

@@ -13,7 +13,7 @@ import { expectedAt, isUnchanged } from './conditions.ts'
 import { S3Error, s3ErrorOf } from './errors.ts'
 import { findObject } from './found.ts'
 import type { S3Answer, S3Call, S3Operation } from './operation.ts'
-import { bucketOf, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
+import { bucketOf, directoryIn, directoryOf, fileOf, isDirectoryKey } from './paths.ts'
 import { Pace } from './pace.ts'
 import { noVersion, nullVersion, versionAsked, versionHeader } from './versioning.ts'
 import { documentInPieces, type XmlContent } from './xml.ts'
@@ -49,22 +49,20 @@ type Removing = Pick<S3Call, 'mill' | 'signal'>
 async function remove(call: Removing, removal: Removal): Promise<Removed> {
   const { mill, signal } = call
   const { bucket, key, expect, version } = removal
-  if (version !== undefined && !(version === nullVersion && isDirectoryKey(key))) {
-    const options = { keep: bucket, signal, ...isDirectoryKey(key) && { attributes: objectNames } }
-    const found = await ifThere(() => mill.objects.rmVersion(fileOf(bucket, key), version, options))
-    return { was: found !== undefined, marker: found?.marker ? version : undefined }
+  const isDirectory = isDirectoryKey(key)
+  const [path, options] = [fileOf(bucket, key), { keep: bucket, signal, ...isDirectory && { attributes: objectNames } }]
+  if (version === undefined) {
+    const removed = await ifThere(() => mill.objects.rm(path, { ...options, expect }))
+    // The same answer as a moment later: of several deletions with one condition one succeeds.
+    if (!removed && expect) throw new S3Error('NoSuchKey', 'The specified key does not exist.')
+    return { was: removed !== undefined, marker: removed?.marker }
   }
-  const file = await ifThere<{ readonly marker?: string | boolean | undefined }>(() => (version === undefined
-    ? mill.objects.rm(fileOf(bucket, key), { keep: bucket, expect, ...isDirectoryKey(key) && { attributes: objectNames }, signal })
-    : mill.objects.rmVersion(fileOf(bucket, key), version, { keep: bucket, attributes: objectNames, signal })))
-  // The same answer as a moment later: of several deletions with one condition one succeeds.
-  if (!file && expect) throw new S3Error('NoSuchKey', 'The specified key does not exist.')
-  const marker = typeof file?.marker === 'string' ? file.marker : undefined
-  if (!isDirectoryKey(key) || (file && marker === undefined)) return { was: file !== undefined, marker }
+  const found = await ifThere(() => mill.objects.rmVersion(path, version, options))
+  if (found || version !== nullVersion || !isDirectory)
+    return { was: found !== undefined, marker: found?.marker ? version : undefined }
   // A directory with keys below it stays, and is no key itself any more. Nothing that was stored with it may stay, or it would not go with
   // the last of them.
-  const options = { keep: bucket, directory: true, attributes: objectNames, signal }
-  return { was: await ifThere(() => mill.objects.rm(directoryOf(bucket, key), options)) !== undefined, marker }
+  return { was: await ifThere(() => mill.objects.rm(directoryOf(bucket, key), { ...options, directory: true })) !== undefined }
 }
 
 /** Throws NotImplemented for a condition that is not here: without it more would be deleted than was meant. */
@@ -79,7 +77,8 @@ async function deleteObject(call: S3Call): Promise<S3Answer> {
   checkConditions(call)
   const { key } = call
   const bucket = bucketOf(call)
-  const expect = version === undefined ? await expectedAt(call, fileOf(bucket, key)) : await checkVersion(call, { bucket, key, version })
+  const expect = version === undefined ? await expectedAt(call, fileOf(bucket, key), directoryIn(bucket, key))
+    : await checkVersion(call, { bucket, key, version })
   const { was, marker } = await remove(call, { bucket, key, expect, version })
   if (!was) await checkBucket(call)
   const named = version ?? marker
@@ -150,7 +149,7 @@ async function removeOne(call: S3Call, bucket: string, object: Element): Promise
     if (unknown !== undefined) throw new S3Error('NotImplemented', `A condition you provided is not implemented: ${unknown}`)
     if (version !== undefined && !isObjectVersion(version)) throw noVersion()
     const asked = { ...call, headers: etag === undefined ? {} : { 'if-match': etag } }
-    const expect = version === undefined ? await expectedAt(asked, fileOf(bucket, key))
+    const expect = version === undefined ? await expectedAt(asked, fileOf(bucket, key), directoryIn(bucket, key))
       : await checkVersion(asked, { bucket, key, version })
     const removal = { bucket, key, expect, version }
     const action = version === undefined ? 's3:DeleteObject' : 's3:DeleteObjectVersion'

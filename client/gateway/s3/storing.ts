@@ -11,7 +11,7 @@ import {
 } from './attributes.ts'
 import { checkBucket, timeOf } from './buckets.ts'
 import { kindOf, type ChecksumKind } from './checksum.ts'
-import { expectedAt, isUnchanged } from './conditions.ts'
+import { expectedAt, isUnchanged, keyAttributesOf } from './conditions.ts'
 import { S3Error } from './errors.ts'
 import { expirationHeader } from './expiration.ts'
 import { openObject, type S3Object } from './found.ts'
@@ -111,10 +111,10 @@ async function putObject(call: S3Call): Promise<S3Answer> {
   const payload = call.payload({ kind: asked })
   if (isDirectoryKey(key) && payload.length === 0) return putDirectory(call, bucket, payload, described)
   const path = fileOf(bucket, key)
-  const expect = await expectedAt(call, path, { directory: directoryIn(bucket, key) })
+  const expect = await expectedAt(call, path, directoryIn(bucket, key))
   const reuse = payload.length > call.mill.objects.smallBytes
   const stored = await storeAt(call, path, { pieces: payload.bytes({ reuse }), bytes: payload.length, base: bucket }, () => ({
-    base: bucket, parents: true, expect,
+    base: bucket, parents: true, expect, ...keyAttributesOf(key),
     attributes: { ...described, ...withEtag(payload.md5, payload.length), ...withChecksum(sumOf(payload, payload.kind ?? asked)) },
   }))
   const sum = sumOf(payload, payload.kind ?? asked)
@@ -138,7 +138,7 @@ async function storeDirectory(
 ): Promise<{ readonly etag: string; readonly mtimeMs: number }> {
   const { mill, key, signal } = call
   const bucket = bucketOf(call)
-  const expect = await expectedAt(call, fileOf(bucket, key), { directory: path, makesDirectory: true })
+  const expect = await expectedAt(call, fileOf(bucket, key), path)
   const etag = createHash('md5').digest('hex')
   const attributes = { ...described, ...withEtag(etag, 0) }
   const { mtimeMs } = await mill.objects.mkdir(path, { attributes, replaces: objectNames, base: bucket, expect, signal })
@@ -218,10 +218,10 @@ async function copyFrom(call: S3Call, source: Source, isItself: boolean): Promis
   }
   const path = fileOf(bucket, key)
   const kind = kindAsked(headers, 'x-amz-checksum-algorithm') ?? checksumOf(source.attributes, source.length)?.kind
-  const expect = await expectedAt(call, path, { directory: directoryIn(bucket, key) }) ?? (isItself ? { id: source.status.id } : undefined)
+  const expect = await expectedAt(call, path, directoryIn(bucket, key)) ?? (isItself ? { id: source.status.id } : undefined)
   const copy = new Summed(source.read(0, source.length), kind)
   const stored = await storeAt(call, path, { pieces: copy.bytes(), bytes: source.length, csv: csvOf(source.status), base: bucket }, () =>
-    ({ base: bucket, parents: true, attributes: { ...described, ...copy.attributes }, expect }))
+    ({ base: bucket, parents: true, attributes: { ...described, ...copy.attributes }, expect, ...keyAttributesOf(key) }))
   return {
     headers: {
       ...storedVersion(call, stored), ...sourceVersion(source),

@@ -137,6 +137,35 @@ test('conditions hold on keys with a slash at their end, whether they are direct
   for (const key of ['d/', 'e/x', 'e/', 'f/', 'from/']) await ok('DELETE', `/grain/${key}`)
 })
 
+test('of writers and deletions of a key with a slash at its end that come at once one succeeds, with content and without', async () => {
+  const absent = { 'if-none-match': '*' }
+  const large = 'x'.repeat(10_000)
+  for (const state of ['', 'Enabled', 'Suspended']) {
+    const bucket = `/slashed${state.toLowerCase()}`
+    await ok('PUT', bucket)
+    if (state) await ok('PUT', bucket,
+      { query: { versioning: '' }, body: `<VersioningConfiguration><Status>${state}</Status></VersioningConfiguration>` })
+    for (let i = 0; i < 10; i++) {
+      const [key, body] = [`${bucket}/${i}/`, i % 2 ? 'small' : large]
+      const made = await Promise.all([ada.ask('PUT', key, { headers: absent }), other.ask('PUT', key, { headers: absent, body })])
+      expect(made.map(({ status }) => status).toSorted(), key).toEqual([200, 412])
+      expect((await ok('GET', key)).text).toBe(made[0]!.status === 200 ? '' : body)
+      const { headers: { etag } } = await ok('PUT', key)
+      const match = { 'if-match': String(etag) }
+      const [put, gone] = await Promise.all([other.ask('PUT', key, { headers: match, body }), ada.ask('DELETE', key)])
+      expect([put.status, put.code, gone.status], key).toEqual(put.status === 200 ? [200, undefined, 204] : [404, 'NoSuchKey', 204])
+      // A write that saw the directory came before the deletion, which took its content.
+      expect((await ada.ask('HEAD', key)).status, key).toBe(404)
+      await ok('PUT', key)
+      const both = await Promise.all([other.ask('PUT', key, { headers: match, body }), ada.ask('DELETE', key, { headers: match })])
+      expect(both.filter(({ status }) => status < 300), key).toHaveLength(1)
+      expect((await ada.ask('HEAD', key)).status, key).toBe(both[0].status === 200 ? 200 : 404)
+      await ok('DELETE', key)
+    }
+  }
+  await mill.rm('/slashed', { recursive: true, skipTrash: true })
+})
+
 test('a copy of an object onto itself takes nothing back that was stored meanwhile', async () => {
   const old = randomBytes(20_000_000)
   await ok('PUT', '/grain/self', { body: old })

@@ -6,13 +6,15 @@ import { begin, expire, storeDirectory } from '../../../../namenode/objects/dire
 import { expiring } from '../../../../namenode/objects/expiry.ts'
 import { publish } from '../../../../namenode/objects/mutations.ts'
 import { remove } from '../../../../namenode/objects/removal.ts'
+import { setVersioning } from '../../../../namenode/objects/versioning.ts'
 import { mkdir, setAttributes, touch } from '../../../../namenode/namespace/names.ts'
 import { list, stat } from '../../../../namenode/namespace/read.ts'
 import { attributesOf } from '../../../../namenode/xattrs/rows.ts'
+import { inodeId } from '../../../../src/base/ids.ts'
 import { limits } from '../../../../src/base/limits.ts'
-import { uploadsDirectory } from '../../../../src/protocol/object.ts'
+import { uploadsDirectory, type Expected } from '../../../../src/protocol/object.ts'
 import { as, differencesIn, file, replayed, root, sweepAll, type Bench } from '../kit.ts'
-import { openObjects, put, upload } from './kit.ts'
+import { bucket, openObjects, pathOfKey, put, upload } from './kit.ts'
 
 const attribute = (name: string, text: string) => ({ name, value: Buffer.from(text).toString('base64') })
 const attributesAt = ({ journal }: Bench, path: string): Record<string, string> =>
@@ -27,6 +29,55 @@ async function sound(bench: Bench): Promise<void> {
   expect(differencesIn(bench)).toEqual([])
   await replayed(bench)
 }
+
+test('a condition on a key with a slash at its end is about its content or the directory, in the operation itself', async () => {
+  const bench = await openObjects()
+  await bench.do(mkdir, { path: '/b', mode: 0o777 })
+  const [keyAttributes, path, content] = [['user.s3.etag'], '/b/k', pathOfKey('k/').replace(bucket, '/b')]
+  const absent = { absent: true } as const
+  const directory = (expect: Expected): Promise<string> => codeOf(bench.do(storeDirectory, {
+    path, base: '/b', attributes: [attribute('user.s3.etag', 'x')], replaces: keyAttributes, replacesContent: true, expect,
+  }))
+  const written = (expect: Expected): Promise<string> => codeOf(put(bench, content, { base: '/b', expect, keyAttributes }))
+  const removed = (expect?: Expected): Promise<string> =>
+    codeOf(bench.do(remove, { path: content, keep: '/b', directory: false, attributes: keyAttributes, removesKey: true, expect }))
+  const names = (at: string): string[] => list(bench.journal.view, root, { path: at }).entries.map(({ path: each }) => each)
+  const idOf = (at: string) => ({ id: stat(bench.journal.view, root, at).id })
+  // Of two writers that each wait for an absent key the second is refused, in either order.
+  expect([await directory(absent), await written(absent)]).toEqual(['ok', 'EEXIST'])
+  const first = idOf(path)
+  expect([await removed({ id: inodeId(first.id + 100) }), await removed(first), names('/b')]).toEqual(['ESTALE', 'ok', []])
+  expect([await written(absent), await directory(absent), await written(absent)]).toEqual(['ok', 'EEXIST', 'EEXIST'])
+  expect([await removed(idOf(path)), await removed(idOf(content)), names('/b')]).toEqual(['ESTALE', 'ok', []])
+  // An empty directory is the key, too, and one that is missing is not made for a refused write.
+  await bench.do(mkdir, { path, mode: 0o755 })
+  expect([await written(absent), await written(first)]).toEqual(['EEXIST', 'ESTALE'])
+  const second = idOf(path)
+  expect([await removed(), await written(second), names('/b')]).toEqual(['ok', 'ENOENT', []])
+  // The directory that was seen is replaced by content; then it is not the key any more.
+  expect(await directory(absent)).toBe('ok')
+  const third = idOf(path)
+  expect([await written(third), await written(third), await removed(third)]).toEqual(['ok', 'ESTALE', 'ESTALE'])
+  expect(await removed()).toBe('ok')
+  // A directory with other keys in it stays, and is none.
+  expect(await directory(absent)).toBe('ok')
+  await put(bench, '/b/k/other')
+  expect([await removed(idOf(path)), attributesAt(bench, path), await removed(), names('/b/k')])
+    .toEqual(['ok', {}, 'ENOENT', ['/b/k/other']])
+  // In a bucket with versioning the key gets a delete marker in the same operation.
+  await bench.do(setVersioning, { path: '/b', state: 'Enabled' })
+  expect(await directory(absent)).toBe('ok')
+  expect([await removed({ id: inodeId(1) }), await written(absent), await removed(idOf(path)), attributesAt(bench, path)])
+    .toEqual(['ESTALE', 'EEXIST', 'ok', {}])
+  expect([await removed(third), await written(absent)]).toEqual(['ENOENT', 'ok'])
+  // Operations in a journal of an earlier version have their old result.
+  await bench.do(mkdir, { path: '/c', mode: 0o777 })
+  await bench.do(mkdir, { path: '/c/k', mode: 0o777 })
+  const early = content.replace('/b', '/c')
+  expect(await codeOf(bench.do(remove, { path: early, keep: '/c', directory: false, attributes: keyAttributes }))).toBe('ENOENT')
+  await put(bench, early, { base: '/c', expect: absent })
+  await sound(bench)
+})
 
 test('an upload is begun, with its attributes, by a user who could publish at its target now', async () => {
   const bench = await openObjects()
