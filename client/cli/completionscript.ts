@@ -103,21 +103,30 @@ const selection = `  for ((i = 1; i < COMP_CWORD; i++)); do
       next=$((i + 1)); [ "\${COMP_WORDS[next]}" = = ] && next=$((next + 1))
       word=\${COMP_WORDS[next]}
       while [ "\${COMP_WORDS[next+1]}" = : ]; do word=$word:\${COMP_WORDS[next+2]} next=$((next + 2)); done
-      # The value of a variable is not known here, and names of another cluster are worse than none.
-      case $word in *['$\`']*) unknown=1 ;; esac
-      word=\${word//\\\\/} word=\${word#[\\"\\']} word=\${word%[\\"\\']} word=\${word/#'~/'/$HOME/}
+      # The value of a variable is not known here, and names of another cluster are worse than none. Single quotes have no variables.
+      if [[ $word =~ $literal ]]; then word=\${word#\\'} word=\${word%\\'}
+      else
+        case $word in *['$\`']*) unknown=1 ;; esac
+        word=\${word//\\\\/} word=\${word#\\"} word=\${word%\\"} word=\${word/#'~/'/$HOME/}
+      fi
       [ "$next" -lt "$COMP_CWORD" ] && selected+=("\${COMP_WORDS[i]}" "$word") ;;
     esac
   done
 `
 
+/** Puts the opening quote of the current word into `quote`, and into `open` if the word has no closing one. */
+const opening = `  # A word in quotes: bash replaces the text behind the opening quote, and keeps that one.
+  case $current in [\\"\\']*) quote=\${current:0:1} current=\${current:1} ;; esac
+  if [[ -n $quote && $current == *"$quote" ]]; then current=\${current%"$quote"}; else open=$quote; fi
+`
+
 const bashScript = ({ verbs, cases, valued, taking, first }: BashParts): string => `_gristmill() {
   local current=\${COMP_WORDS[COMP_CWORD]} flags="" command="" verbs="" verb="" word i kinds="" words="" option="" kind colon="" helped=""
-  local selected=() next unknown=""
+  local selected=() next unknown="" quote="" open="" typed literal="^'[^']*'$"
   local run=("\${_gristmill_run[@]:-gristmill}")
-  # bash divides words at colons, as in gristmill:sort and in addresses.
+${opening}  # bash divides words without quotes at colons, as in gristmill:sort and in addresses.
   word=\${COMP_LINE:0:COMP_POINT}; word=\${word##*[[:space:]]}
-  if [[ $word == *:* && $COMP_WORDBREAKS == *:* ]]; then current=$word colon=\${word%"\${word##*:}"}; fi
+  if [[ -z $quote && $word == *:* && $COMP_WORDBREAKS == *:* ]]; then current=$word colon=\${word%"\${word##*:}"}; fi
   for ((i = 1; i < COMP_CWORD; i++)); do
     word=\${COMP_WORDS[i]}
     if [ -z "$command" ]; then
@@ -149,6 +158,8 @@ ${valued.join('\n')}
     elif [ -z "$option" ] && [ -n "$verbs" ] && [ -z "$verb" ]; then words="$verbs $words"
     fi
   fi
+  # A backslash in single quotes is part of the name.
+  typed=$current; [ "$quote" = "'" ] || typed=\${typed//\\\\/}
   local IFS=$'\\n' globs=""
   # Names are not patterns of local files.
   [[ $- == *f* ]] || globs=1; set -f
@@ -156,11 +167,13 @@ ${valued.join('\n')}
   for kind in \${kinds// /$IFS}; do
     case $kind in
       files) COMPREPLY+=($(compgen -f -- "$current")) ;;
-      *) [ -n "$unknown" ] || COMPREPLY+=($("\${run[@]}" "\${selected[@]}" completion --list "$kind" -- "\${current//\\\\/}" 2>/dev/null)) ;;
+      *) [ -n "$unknown" ] || COMPREPLY+=($("\${run[@]}" "\${selected[@]}" completion --list "$kind" -- "$typed" 2>/dev/null)) ;;
     esac
   done
   [ -n "$globs" ] && set +f
   [[ \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
+  # Behind the only match bash closes the quote, except behind a local directory; behind the common part of two it does not.
+  [[ -n $open && -z \${ZSH_VERSION:-} && \${#COMPREPLY[@]} -eq 1 && \${COMPREPLY[0]} == */ ]] && COMPREPLY+=("\${COMPREPLY[0]}...")
   [ -n "$colon" ] && COMPREPLY=("\${COMPREPLY[@]#"$colon"}")
   return 0
 }

@@ -2,6 +2,9 @@
 // and files, and asks the command for names of the cluster, which prints them without starting anything.
 
 import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { expect, test } from 'vitest'
 import { globals, loadAll } from '../../../../client/cli/catalog.ts'
 import { completionScript } from '../../../../client/cli/completionscript.ts'
@@ -20,12 +23,29 @@ function offered(...line: string[]): string[] {
 function reply(line: readonly string[], call: string): string[] {
   const script = `${completionScript('bash', words)}
 gristmill() { local IFS=' '; echo "asked $*"; }; npx() { local IFS=' '; echo "npx $*"; }
-COMP_LINE='${line.join(' ')}'; COMP_POINT=\${#COMP_LINE}; COMP_WORDBREAKS=$' \\t\\n:'
-COMP_WORDS=(${line.flatMap(word => word.split(/(:)/)).map(word => `'${word}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
+COMP_LINE='${line.join(' ').replaceAll(`'`, `'\\''`)}'; COMP_POINT=\${#COMP_LINE}; COMP_WORDBREAKS=$' \\t\\n:'
+COMP_WORDS=(${line.flatMap(word => word.split(/(:)/)).map(word => `'${word.replaceAll(`'`, `'\\''`)}'`).join(' ')}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1))
 ${call}; printf '%s\\n' "\${COMPREPLY[@]}"`
   const { stdout, stderr } = spawnSync('bash', ['-c', script], { encoding: 'utf8', cwd: import.meta.dirname })
   expect(stderr).toBe('')
   return stdout.trim().split('\n').filter(Boolean)
+}
+
+/** The line that an interactive bash makes of a typed line and Tab; the cluster has /logs/a.log. */
+function offeredTyped(line: string): string {
+  const start = path.join(mkdtempSync(path.join(tmpdir(), 'gristmill-completion-')), 'bashrc')
+  writeFileSync(start, `${completionScript('bash', words)}
+gristmill() { for name in /logs/ /logs/a.log; do [[ $name == "\${@: -1}"* ]] && echo "$name" && return; done; }
+npx() { gristmill "$@"; }
+bind -x '"\\C-g": echo "line<$READLINE_LINE>"'`)
+  try {
+    const { stdout } = spawnSync('bash', ['--noprofile', '--rcfile', start, '-i'], {
+      input: `${line}\t\u0007\u0015exit\n`, encoding: 'utf8', env: { ...process.env, INPUTRC: '/dev/null', HISTFILE: '', TERM: 'dumb' },
+    })
+    return /line<(.*)>/.exec(stdout)?.[1] ?? stdout
+  } finally {
+    rmSync(path.dirname(start), { recursive: true })
+  }
 }
 
 test('bash completes commands, then the options of that command, else files', () => {
@@ -83,6 +103,8 @@ test('bash asks for the names of the cluster that the line selects, and for none
   expect(offered('--home', '/a b', '--secret-file', 's', 'rm', '/no')).toEqual(paths('--home /a b', '--secret-file s'))
   expect(offered('--home', '~/other', 'rm', '/no')).toEqual(paths(`--home ${process.env['HOME']}/other`))
   expect(offered('--home', '$OTHER', 'rm', '/no')).toEqual([])
+  expect(offered('--home', '"$OTHER"', 'rm', '/no')).toEqual([])
+  expect(offered('--home', `'/a$b\`'`, 'rm', '/no')).toEqual(paths('--home /a$b`'))
   expect(offered('--json', 'ls', '/no')).toEqual(paths())
 })
 
@@ -102,6 +124,22 @@ test('bash asks the command for names of the cluster', () => {
   expect(offered('decommission', '10.0.0.7:8')).toEqual(['asked completion --list nodes -- 10.0.0.7:8'])
   expect(offered('put', 'completion.t')).toEqual(['completion.test.ts', 'asked completion --list paths -- completion.t'])
   expect(offered('status', '/lo')).toEqual([])
+})
+
+test('bash completes a word that begins with a quote, and stays inside it', () => {
+  const paths = (name: string): string[] => [`asked completion --list paths -- ${name}`]
+  expect(offered('cat', `'/lo`)).toEqual(paths('/lo'))
+  expect(offered('cat', '"/lo')).toEqual(paths('/lo'))
+  expect(offered('cat', `'/lo'`)).toEqual(paths('/lo'))
+  expect(offered('cat', `'/a b`)).toEqual(paths('/a b'))
+  expect(offered('cat', '"/a\\$b')).toEqual(paths('/a$b'))
+  expect(offered('cat', `'/a\\b`)).toEqual(paths('/a\\b'))
+  expect(offered('init', `'completion.t`)).toEqual(['completion.test.ts'])
+  // Bash does not divide a word in quotes at its colons.
+  expect(offeredTyped(`gristmill run 'gristmill:wo`)).toBe(`gristmill run 'gristmill:wordcount' `)
+  expect(offeredTyped(`gristmill cat '/lo`)).toBe(`gristmill cat '/logs/`)
+  expect(offeredTyped(`npx gristmill cat "/lo`)).toBe(`npx gristmill cat "/logs/`)
+  expect(offeredTyped(`gristmill cat '/logs/a`)).toBe(`gristmill cat '/logs/a.log' `)
 })
 
 test('npx gristmill is completed as gristmill is, and other commands of npx are not', () => {
