@@ -2,6 +2,7 @@
 // few words of other tools that are accepted as commands (`aliasOf`).
 
 import { editDistance } from '../../src/base/nearest.ts'
+import { quoteName } from '../../src/base/quote.ts'
 
 /** Words of HDFS, Hadoop and other tools, in lower case, and the commands that do the same. */
 const commandsOfOthers: Readonly<Record<string, string>> = {
@@ -25,6 +26,9 @@ const commandsOfOthers: Readonly<Record<string, string>> = {
   jps: 'status', restart: 'up', 'spark-submit': 'run',
   application: 'jobs', app: 'jobs', applicationattempt: 'job', container: 'job', resourcemanager: 'namenode', nodemanager: 'datanode',
   historyserver: 'jobs', timelineserver: 'jobs', streaming: 'stream', node: 'report', queue: 'queues', rmadmin: 'report',
+  // Programs of a shell.
+  grep: 'run gristmill:grep', egrep: 'run gristmill:grep', sort: 'run gristmill:sort', uniq: 'run gristmill:distinct', wc: 'count',
+  join: 'run gristmill:join', wordcount: 'run gristmill:wordcount',
   // S3.
   presign: 'help s3', signurl: 'help s3', website: 'help s3', rsync: 'put -r', configure: 'config',
   'create-bucket': 'mkdir', 'delete-bucket': 'rm -r', 'list-buckets': 'ls', 'head-bucket': 'test -d', 'head-object': 'stat',
@@ -56,6 +60,30 @@ export const wordsOfOthers: readonly string[] = [commandsOfOthers, pairsOfOthers
 /** Programs whose name comes before the command: `hdfs dfs -ls`, `aws s3 ls`. */
 const programsOfOthers = new Set(['hdfs', 'hadoop', 'dfs', 'fs', 'mapred', 'yarn', 'gristmill', 'aws', 's3', 's3api', 's3cmd', 'gsutil'])
 
+const toolsOfS3 = new Set(['aws', 's3', 's3cmd', 'gsutil'])
+
+/**
+ * A copy of a tool for S3, by its operands: an address stands for a path of the cluster, other operands for local files. undefined for
+ * other commands, and for copies without an address.
+ */
+function copyOfS3(words: readonly string[]): string | undefined {
+  const at = words.findIndex(word => !toolsOfS3.has(word.toLowerCase()))
+  const command = words[at]?.toLowerCase()
+  if (at < 1 || (command !== 'cp' && command !== 'mv' && command !== 'sync')) return undefined
+  const operands = words.slice(at + 1).filter(word => word === '-' || !word.startsWith('-'))
+  const isAddress = (word: string): boolean => /^(?:s3|s3a|gs):\/\//i.test(word)
+  const addresses = operands.filter(isAddress)
+  if (addresses.length === 0) return undefined
+  const within = command === 'mv' ? 'mv' : 'cp'
+  const name = addresses.length > 1 ? within : isAddress(operands[0]!) ? operands.at(-1) === '-' ? 'cat' : 'get' : 'put'
+  if (command === 'sync') return `${name} -r`
+  // The value of an option may be among more of them.
+  if (operands.length !== 2) return name
+  const recursive = name !== 'mv' && words.some(word => /^(?:--recursive|-r|-R)$/.test(word)) ? ' -r' : ''
+  const paths = operands.map(word => quoteName(isAddress(word) ? word.replace(/^[^:]*:\/\/[/]*/, '/') : word))
+  return `${name}${recursive} ${(name === 'cat' ? paths.slice(0, 1) : paths).join(' ')}`
+}
+
 /** Verbs of other tools, and those of ours that may do the same; never one that does more, as `trash empty` for `trash rm`. */
 const verbsOfOthers: Readonly<Record<string, readonly string[]>> = {
   list: ['ls'], show: ['get', 'ls'], status: ['get'], delete: ['rm', 'clear', 'drop'], remove: ['rm', 'clear', 'drop'],
@@ -74,10 +102,11 @@ const verbsElsewhere: Readonly<Record<string, string>> = {
 }
 
 /**
- * ` (did you mean ls?)` for the words of a command line that names no command; empty if there is no suggestion. A name is near at distance
- * 1, or 2 for a word of more than four letters.
+ * ` (did you mean ls?)` for the words of a command line that names no command; empty if there is no suggestion.
  */
 export function commandSuggestion(words: readonly string[], names: readonly string[]): string {
+  const copy = copyOfS3(words)
+  if (copy !== undefined) return asked(copy)
   const plain = words.map(word => word.replace(/^-{1,2}/, '').toLowerCase())
   const first = plain.findIndex(word => !programsOfOthers.has(word))
   const word = plain[first]
@@ -116,10 +145,18 @@ const isSwapped = (word: string, name: string): boolean =>
   word.length === name.length && word !== name
   && Array.from(word).some((_, i) => name === `${word.slice(0, i)}${word[i + 1] ?? ''}${word[i]!}${word.slice(i + 2)}`)
 
-/** Stricter than `nearest` of src/base, for the short names of commands; two swapped letters are near. */
+/**
+ * Stricter than `nearest` of src/base, for the short names of commands. Two swapped letters are near; else the distance is 1, or 2 for a
+ * word of more than four letters, at least three letters stay, and the first one is the same or was left out or added: `ln` is not `ls`,
+ * `mount` not `count`, and `nosuch` not `touch`.
+ */
 function nearestCommand(word: string, names: readonly string[]): string | undefined {
   const swapped = names.find(name => isSwapped(word, name))
   if (swapped !== undefined) return swapped
-  const close = names.map(name => ({ name, distance: editDistance(word, name) })).sort((a, b) => a.distance - b.distance)[0]
-  return close && close.distance <= (word.length > 4 ? 2 : 1) ? close.name : undefined
+  const isLike = (name: string): boolean => word[0] === name[0] || word.slice(1) === name || word === name.slice(1)
+  const distanceMax = word.length > 4 ? 2 : 1
+  const close = names.filter(isLike).map(name => ({ name, distance: editDistance(word, name) }))
+    .filter(({ name, distance }) => distance <= distanceMax && Math.max(word.length, name.length) - distance >= 3)
+    .sort((a, b) => a.distance - b.distance)[0]
+  return close?.name
 }

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { commandNames, loadAll } from '../../../../client/cli/catalog.ts'
 import { topicOf } from '../../../../client/cli/help/topics.ts'
+import { builtins } from '../../../../client/jobs/builtins.ts'
 import { commandSuggestion, verbSuggestion, wordsOfOthers } from '../../../../client/cli/suggestion.ts'
 import { MemoryDisk } from '../../../kit/memory-disk.ts'
 import { FakeMill, runFake } from './fake.ts'
@@ -33,6 +34,17 @@ test.each([
   ['expunge', '(did you mean trash empty --older-than 1d?)'], ['list /d', '(did you mean ls?)'], ['delete /d', '(did you mean rm?)'],
   ['version', '(did you mean --version?)'], ['LS /d', '(did you mean ls?)'], ['quux', 'no such command: quux; gristmill --help lists them'],
   ['constructor', 'no such command: constructor;'],
+  ['ln /a /b', 'no such command: ln;'], ['mount /a', 'no such command: mount;'], ['nosuch', 'no such command: nosuch;'],
+  ['cut -f1', 'no such command: cut;'], ['sed s/a/b/', 'no such command: sed;'], ['gett /a', '(did you mean get?)'],
+  ['hed /a', '(did you mean head?)'],
+  ['sck /', '(did you mean fsck?)'], ['napshot ls', '(did you mean snapshot?)'], ['statsu', '(did you mean status?)'],
+  ['decomission n', '(did you mean decommission?)'],
+  ['grep rye /d', '(did you mean run gristmill:grep?)'], ['wc /d', '(did you mean count?)'],
+  ['aws s3 cp a.log s3://logs/', '(did you mean put a.log /logs/?)'], ['aws s3 cp s3://logs/a.log .', '(did you mean get /logs/a.log .?)'],
+  ['aws s3 cp --recursive s3://logs/old s3://logs/new', '(did you mean cp -r /logs/old /logs/new?)'],
+  ['s3cmd sync x s3://b/', '(did you mean put -r?)'],
+  ['aws s3 cp s3://logs/a.log -', '(did you mean cat /logs/a.log?)'], ['aws s3 cp - s3://logs/a.log', '(did you mean put - /logs/a.log?)'],
+  ['aws s3 mv s3://a/x s3://a/y', '(did you mean mv /a/x /a/y?)'], ['aws s3 cp --region x a s3://b', '(did you mean put?)'],
   ['trash list', '(did you mean ls?)'], ['trash rm /a', 'no such verb: rm; the verbs are'], ['snapshot delete /d a', '(did you mean rm?)'],
   ['safemode on', '(did you mean enter?)'], ['job kill last', 'no such verb: kill (did you mean gristmill kill?)'],
   ['job logs last', '(did you mean gristmill logs?)'], ['namenode start', '(did you mean gristmill namenode?)'],
@@ -90,6 +102,7 @@ test('every suggested command exists', async () => {
     const [name, verb] = suggested.split(' ')
     const spec = commands.find(each => each.spec.name === name)?.spec
     if (!spec) return name === '--version' || name === 'help' && (verb === undefined || topicOf(verb) !== undefined)
+    if (name === 'run' && verb !== undefined) return builtins.some(each => verb === `gristmill:${each.name}`)
     return verb === undefined || verb.startsWith('-') || spec.verbs?.some(one => one.name === verb) === true
   }
   const suggestedIn = (text: string): string[] => [...text.matchAll(/did you mean ([^?]+)\?/g)].map(match => match[1]!)
