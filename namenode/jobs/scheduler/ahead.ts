@@ -1,9 +1,10 @@
 // Orders tasks ahead: a node whose slots are all taken by short tasks of a stage gets further ones, which wait there. The next one then
 // starts when the one before it ends, and not two messages later, and an answer to the node's poll carries several.
 // Only while no other job has tasks to start, so that shares and priorities mean what they say; only as many as take some 100 ms; and not
-// near the end of a stage, where nodes would have different amounts left. Those that wait behind a task which takes longer are taken back
-// (loss.ts).
-// INVARIANT: an attempt that waits on a node takes none of its slots and memory; it takes those that an earlier one has freed.
+// near the end of a stage, where nodes would have different amounts left. Those that wait behind a task which takes longer, or on a node
+// that takes no more tasks, are taken back (loss.ts).
+// INVARIANT: an attempt that waits on a node takes none of its slots and memory, and does not count as running; it takes those that an
+// earlier one has freed.
 
 import { attemptParts } from '../../../src/base/ids.ts'
 import { isDrive } from '../../../src/protocol/task.ts'

@@ -1,8 +1,9 @@
-// Start and end of attempts, with the sums that depend on them (running, fraction, speculative, active). A running attempt holds a slot of
-// its node, or waits there for one (ahead.ts); a killed one holds it until the node reports its end, or limits.killSilentMs have passed.
+// Start and end of attempts, with the sums that depend on them (running, ahead, fraction, speculative, active). A running attempt holds a
+// slot of its node, or waits there for one (ahead.ts) and is not counted as running; a killed one holds it until the node reports its end,
+// or limits.killSilentMs have passed.
 // INVARIANT: attempts begin and end in this file only.
 
-import { attemptId, attemptParts, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
+import { attemptId, type AttemptId, type NodeId } from '../../../src/base/ids.ts'
 import { limits } from '../../../src/base/limits.ts'
 import type { Failure } from '../../../src/protocol/fields.ts'
 import { isDrive } from '../../../src/protocol/task.ts'
@@ -10,7 +11,10 @@ import type { Locality } from '../store/record.ts'
 import type { TaskRecord } from '../store/record.ts'
 import type { Moment } from './event.ts'
 import { fits, needOf, roomOf } from './fit.ts'
-import type { Attempt, Need, RunningJob, SchedulerState, StageState, TaskRef, TaskState, WorkerNode } from './state.ts'
+import {
+  changed, taskRefOf, type Attempt, type Need, type RunningJob, type SchedulerState, type StageState, type TaskRef, type TaskState,
+  type WorkerNode,
+} from './state.ts'
 
 export function newAttempt(
   state: SchedulerState, { job, stage, task }: TaskRef,
@@ -22,19 +26,26 @@ export function newAttempt(
   const attempt: Attempt = {
     id: facts.id ?? attemptId({ job: job.id, stage: stage.index, task: task.index, attempt: task.nextAttempt++ }),
     node: node.id, host: node.host, locality: facts.locality, speculative: facts.speculative, startedMs: state.at.nowMs,
-    startedMonoMs: state.at.monoMs, seenMonoMs: state.at.monoMs, finishedMs: undefined, state: 'running', fraction: 0, counters: {},
-    failure: undefined, alone, memoryBytes: alone ? need.memoryBytes : stage.spec.memoryBytes ?? job.spec.memoryBytes,
+    startedMonoMs: state.at.monoMs, seenMonoMs: state.at.monoMs, finishedMs: undefined, state: 'running', ahead: facts.ahead ?? false,
+    fraction: 0, counters: {}, failure: undefined, alone,
+    memoryBytes: alone ? need.memoryBytes : stage.spec.memoryBytes ?? job.spec.memoryBytes,
   }
   task.attempts.push(attempt)
-  hold(state, node, attempt.id, facts.ahead ? nothing : need)
-  if (facts.ahead) node.ahead.set(attempt.id, need)
+  hold(state, node, attempt.id, attempt.ahead ? nothing : need)
   job.used.add(node.id)
-  job.running++
-  stage.running++
+  if (attempt.ahead) {
+    node.ahead.set(attempt.id, need)
+    stage.ahead++
+  } else countRunning(job, stage, 1)
   stage.active.add(task)
   if (facts.speculative) stage.speculative++
   stage.startedMs ??= state.at.nowMs
   return attempt
+}
+
+function countRunning(job: RunningJob, stage: StageState, sign: 1 | -1): void {
+  job.running += sign
+  stage.running += sign
 }
 
 /** Need of no attempts. */
@@ -62,15 +73,19 @@ export function release(state: SchedulerState, node: WorkerNode, id: AttemptId):
 }
 
 /** An attempt that has waited on its node runs now. */
-function begin({ jobs, at }: SchedulerState, node: WorkerNode, id: AttemptId, need: Need): void {
+function begin(state: SchedulerState, node: WorkerNode, id: AttemptId, need: Need): void {
   node.ahead.delete(id)
   node.holding.get(id)!.need = need
   node.used = sum(node.used, need, 1)
-  const { job, stage, task } = attemptParts(id)
-  const attempt = jobs.get(job)?.stages[stage]?.tasks[task]?.attempts.find(each => each.id === id)
-  if (attempt?.state !== 'running') return
-  attempt.startedMs = at.nowMs
-  attempt.startedMonoMs = attempt.seenMonoMs = at.monoMs
+  const place = taskRefOf(state, id)
+  const attempt = place?.task.attempts.find(each => each.id === id)
+  if (!place || attempt?.state !== 'running') return
+  attempt.ahead = false
+  place.stage.ahead--
+  countRunning(place.job, place.stage, 1)
+  attempt.startedMs = state.at.nowMs
+  attempt.startedMonoMs = attempt.seenMonoMs = state.at.monoMs
+  changed(state, place.job, false)
 }
 
 /** Ends an attempt. Its slot is freed separately: a killed attempt holds it until its node reports the end. */
@@ -82,9 +97,11 @@ export function endAttempt(
   if (!ran) return
   attempt.finishedMs = state.at.nowMs
   attempt.failure = failure
-  job.running--
-  stage.running--
-  stage.fraction = stage.running === 0 ? 0 : stage.fraction - attempt.fraction
+  if (attempt.ahead) {
+    attempt.ahead = false
+    stage.ahead--
+  } else countRunning(job, stage, -1)
+  stage.fraction = stage.running + stage.ahead === 0 ? 0 : stage.fraction - attempt.fraction
   if (attempt.speculative) stage.speculative--
   // Drives may run for months: processes that have worked for long do not add up to a drive that cannot run.
   if (isDrive(job.spec) && state.at.monoMs - attempt.startedMonoMs >= limits.driveSteadyMs) task.failures = task.losses = 0
@@ -103,7 +120,7 @@ export function overturn(attempt: Attempt, end: 'failed' | 'lost', failure?: Fai
 
 /** Attempts of an earlier process, from the journal. Those that still run are adopted when their nodes report them (adopt.ts). */
 export function restoreAttempts({ job, stage, task }: TaskRef, at: Moment, { others, won, failures = 0, dueMs }: TaskRecord): void {
-  const past = { startedMonoMs: 0, seenMonoMs: 0, speculative: false, memoryBytes: 0, alone: false }
+  const past = { startedMonoMs: 0, seenMonoMs: 0, speculative: false, ahead: false, memoryBytes: 0, alone: false }
   task.failures = failures
   task.dueMs = dueMs
   task.waitsSince = dueMs === undefined ? undefined : at

@@ -33,6 +33,7 @@ export function checkState(state: SchedulerState): void {
         killedMs !== undefined || attempt !== undefined || place === undefined,
         `${id}, which holds a slot of ${node.id}, is an attempt of its task`,
       )
+      assert((attempt?.ahead ?? false) === node.ahead.has(id), `${id} waits on ${node.id} while it is not counted as running`)
       assert(attempt?.state !== 'running' || attempt.node === node.id, `${id} holds a slot of the node that it runs on`)
     }
   }
@@ -51,7 +52,9 @@ function checkStage(state: SchedulerState, job: RunningJob, stage: StageState): 
   const where = `stage ${stage.index} of job ${job.id}`
   const attempts = stage.tasks.flatMap(runningOf)
   const count = (is: StageState['tasks'][number]['state']): number => stage.tasks.filter(task => task.state === is).length
-  assertKept('running attempts', stage.running, attempts.length, where)
+  const ahead = attempts.filter(each => each.ahead).length
+  assertKept('running attempts', stage.running, attempts.length - ahead, where)
+  assertKept('attempts that wait on their nodes', stage.ahead, ahead, where)
   assertKept('speculative attempts', stage.speculative, attempts.filter(each => each.speculative).length, where)
   assertKept('done tasks', stage.done, count('done'), where)
   if (stage.state === 'running') {

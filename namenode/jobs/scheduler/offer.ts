@@ -72,7 +72,7 @@ const hasSlot = ({ state, slots, used }: WorkerNode): boolean => state === 'live
 
 /** True if the job has a task that could start. */
 const wantsSlots = (job: RunningJob): boolean =>
-  job.stages.some(stage => stage.state === 'running' && (stage.waiting > 0 || stage.running > 0) && ready(job, stage))
+  job.stages.some(stage => stage.state === 'running' && (stage.waiting > 0 || stage.active.size > 0) && ready(job, stage))
 
 /** True if a task waits that a free slot could take, now or after further offers: `tick` events are then needed. */
 export function hasRunnable(state: SchedulerState): boolean {

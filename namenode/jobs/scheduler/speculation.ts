@@ -23,7 +23,7 @@ export function noteDuration(stage: StageState, ms: number): void {
 
 /** The task that would gain most from a second attempt on this node; undefined if there is none. */
 export function slowest(state: SchedulerState, stage: StageState, node: WorkerNode): TaskState | undefined {
-  return stage.running === 0 ? undefined : orphan(state, stage, node) ?? straggler(state, stage, node)
+  return stage.active.size === 0 ? undefined : orphan(state, stage, node) ?? straggler(state, stage, node)
 }
 
 /** A task whose only attempt is on a stale node and may never end: no comparison needed. */

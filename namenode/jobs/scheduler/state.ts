@@ -58,7 +58,10 @@ export interface Attempt {
   /** Of one that waits on its node: when it was ordered. */
   startedMs: number
   startedMonoMs: number
+  /** `running`: it runs, or waits on its node. */
   state: 'running' | 'done' | 'failed' | 'killed' | 'lost'
+  /** It waits on its node for a slot (ahead.ts). */
+  ahead: boolean
   seenMonoMs: number
   finishedMs: number | undefined
   fraction: number
@@ -107,6 +110,8 @@ export interface StageState {
   places: Places | undefined
   waiting: number
   running: number
+  /** Attempts that wait on their nodes for a slot; `running` leaves them out. */
+  ahead: number
   done: number
   failedAttempts: number
   /** The loss that was reported last, with its task. */
@@ -119,7 +124,7 @@ export interface StageState {
   finishedMs: number | undefined
   /** Offers that each node skipped since it last ran a task of this stage near its data. */
   readonly skips: Map<NodeId, number>
-  /** Tasks with a running attempt, oldest first. */
+  /** Tasks with an attempt that runs, or waits on its node; oldest first. */
   readonly active: Set<TaskState>
   /** Durations of the last few hundred committed attempts, for speculation. */
   durations: number[]
@@ -150,7 +155,7 @@ export interface RunningJob {
   /** `ending`: failed or killed; not journalled yet. */
   state: 'running' | 'publishing' | 'ending'
   version: number
-  /** Running attempts over all stages; the measure of fair sharing. */
+  /** Running attempts over all stages, without those that wait on their nodes; the measure of fair sharing. */
   running: number
   /** Sequence number of its last slot or of its submission, unique over all jobs. */
   turn: number
@@ -229,7 +234,7 @@ export function newJob(facts: JobFacts, firstAttempt: number): RunningJob {
   const { stages: specs } = facts.spec
   const stages = facts.spec.stages.map((spec, index): StageState => ({
     index, spec, tasks: [], sources: sourcesOf(spec), readers: [], state: 'waiting', pending: new Pending(), places: facts.places[index],
-    waiting: 0, running: 0, done: 0, failedAttempts: 0, loss: undefined, speculative: 0, fraction: 0, counters: new CounterSums(),
+    waiting: 0, running: 0, ahead: 0, done: 0, failedAttempts: 0, loss: undefined, speculative: 0, fraction: 0, counters: new CounterSums(),
     startedMs: undefined, finishedMs: undefined, skips: new Map(), active: new Set(), durations: [], outputBytes: new Map(),
     absent: new Set(), sums: sumsOf(specs, index), layout: { state: spec.adapt ? 'open' : 'fixed' },
   }))

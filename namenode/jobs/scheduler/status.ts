@@ -84,16 +84,19 @@ function attemptStatus(attempt: Attempt): AttemptStatus {
   }
 }
 
+/** An attempt that waits on its node has not begun: it is not shown, nor is its task as running. */
 export function taskStatus(stage: StageState, task: TaskState): TaskStatus {
+  const begun = task.attempts.filter(({ ahead }) => !ahead)
+  const waits = task.state === 'waiting' || (task.state === 'running' && !begun.some(attempt => attempt.state === 'running'))
   const state =
     task.state === 'done'
       ? 'done'
       : stage.state === 'failed' && task.failures > 0
         ? 'failed'
-        : task.state === 'waiting'
+        : waits
           ? 'waiting'
           : 'running'
-  return { stage: stage.index, task: task.index, state, attempts: task.attempts.map(attemptStatus) }
+  return { stage: stage.index, task: task.index, state, attempts: begun.map(attemptStatus) }
 }
 
 /**

@@ -77,7 +77,8 @@ export function queueStatus(state: SchedulerState): { queues: QueueStatus[]; slo
     const row = rows.get(shares.queueOf(job).name)!
     row.jobs++
     row.running += slotsTaken(job)
-    for (const stage of job.stages) if (job.state === 'running' && isWaiting(stage) && ready(job, stage)) row.waiting += stage.waiting
+    for (const stage of job.stages)
+      if (job.state === 'running' && stage.state === 'running' && ready(job, stage)) row.waiting += stage.waiting + stage.ahead
   }
   const slots = [...state.nodes.values()].reduce((sum, node) => sum + (node.state === 'live' ? node.slots : 0), 0)
   return { queues: [...rows.values()], slots }

@@ -2,6 +2,8 @@
 
 import { expect, test } from 'vitest'
 import { attemptParts, type AttemptId } from '../../../../../src/base/ids.ts'
+import { taskStatus, jobStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
+import { parseQueues } from '../../../../../src/base/jobqueues.ts'
 import { Bench } from './kit.ts'
 import { a, b, Play } from './play.ts'
 
@@ -128,4 +130,32 @@ test('a job that is killed, and a node that dies, end attempts that wait as well
   died.join(b)
   expect(onNode(died, b)).toHaveLength(1)
   expect(died).toBeInstanceOf(Bench)
+})
+
+test('what is shown as running runs: an attempt that waits on its node is not counted, and its task waits', () => {
+  const play = begun()
+  const [job] = [...play.scheduler.jobs.values()]
+  const [stage] = job!.stages
+  for (let i = 0; i < 3; i++) {
+    expect([job!.running, jobStatus(job!).stages[0]!.running]).toEqual([1, 1])
+    expect(play.scheduler.queueStatus).toMatchObject({ slots: 1, queues: [{ jobs: 1, running: 1, waiting: 60 - stage!.done - 1 }] })
+    const tasks = stage!.tasks.map(task => taskStatus(stage!, task))
+    expect(tasks.filter(({ state }) => state === 'running').map(({ attempts }) => attempts.map(({ attempt }) => attempt)))
+      .toEqual([[onNode(play)[0]]])
+    expect(tasks.filter(({ state }) => state === 'waiting').flatMap(({ attempts }) => attempts)).toEqual([])
+    expect(waitingOn(play).length).toBeGreaterThan(5)
+    runOne(play, 10)
+  }
+})
+
+test('queues share slots by what runs in them, not by what waits on nodes', () => {
+  const play = new Play([a, b], 2, parseQueues(['etl:3', 'adhoc']))
+  const etl = play.start(200, { queue: 'etl' })
+  for (let i = 0; i < 9; i++) for (const node of [a, b]) runOne(play, 4, node)
+  expect(Math.min(waitingOn(play, a).length, waitingOn(play, b).length)).toBeGreaterThan(2)
+  const adhoc = play.start(20, { queue: 'adhoc' })
+  while (adhoc.running === 0) runOne(play, 4, b)
+  runOne(play, 4, b)
+  expect(waitingOn(play, a).length).toBeGreaterThan(2)
+  expect([etl.running, adhoc.running]).toEqual([3, 1])
 })
