@@ -35,6 +35,7 @@ export function joined(state: SchedulerState, event: Event & { kind: 'joined' })
     const place = taskRefOf(state, attempt)
     if (!place || !join(state, place, node, attempt)) orderKill(state, id, attempt)
   }
+  if (event.closed) takeBack(state, node)
   for (const job of node.pendingForget) state.effects.push({ kind: 'forget', node: id, job })
   node.pendingForget.clear()
   for (const job of state.jobs.values()) {
@@ -65,9 +66,10 @@ export function gone(state: SchedulerState, node: WorkerNode): void {
   if (node.state === 'dead') state.nodes.delete(node.id)
 }
 
-/** The node takes no more tasks; its data can still be read. */
+/** The node takes no more tasks, also none that waits there; its data can still be read. */
 export function closed(state: SchedulerState, node: WorkerNode): void {
   if (node.state === 'live' || node.state === 'stale') node.state = 'closed'
+  takeBack(state, node)
   clearAllAvoided(state)
 }
 
@@ -148,8 +150,8 @@ export function loseOutput(state: SchedulerState, place: TaskRef): void {
 /** Time has passed: silent attempts are lost, killed ones free their slots, absent outputs are given up. */
 export function tick(state: SchedulerState): void {
   const { monoMs } = state.at
-  takeBack(state)
   for (const node of state.nodes.values()) {
+    takeBack(state, node, aheadWaitMs)
     for (const [id, { killedMonoMs }] of [...node.holding]) {
       if (killedMonoMs !== undefined) {
         if (monoMs - killedMonoMs >= limits.killSilentMs) release(state, node, id)
@@ -168,16 +170,14 @@ export function tick(state: SchedulerState): void {
   }
 }
 
-/** Tasks that were ordered ahead and wait behind one that takes long wait for any node again. */
-function takeBack(state: SchedulerState): void {
-  for (const node of state.nodes.values()) {
-    for (const id of [...node.ahead.keys()]) {
-      const place = taskRefOf(state, id)
-      const attempt = place?.task.attempts.find(each => each.id === id)
-      if (!place || attempt?.state !== 'running' || state.at.monoMs - attempt.startedMonoMs < aheadWaitMs) continue
-      endAttempt(state, place, attempt, 'killed')
-      orderKill(state, node.id, id)
-      requeue(state, place)
-    }
+/** Tasks that were ordered ahead and have waited on the node for so long wait for any node again. */
+function takeBack(state: SchedulerState, node: WorkerNode, waitedMs = 0): void {
+  for (const id of [...node.ahead.keys()]) {
+    const place = taskRefOf(state, id)
+    const attempt = place?.task.attempts.find(each => each.id === id)
+    if (!place || attempt?.state !== 'running' || state.at.monoMs - attempt.startedMonoMs < waitedMs) continue
+    endAttempt(state, place, attempt, 'killed')
+    orderKill(state, node.id, id)
+    requeue(state, place)
   }
 }

@@ -159,3 +159,28 @@ test('queues share slots by what runs in them, not by what waits on nodes', () =
   expect(waitingOn(play, a).length).toBeGreaterThan(2)
   expect([etl.running, adhoc.running]).toEqual([3, 1])
 })
+
+test('tasks that wait on a node which takes no more are taken back at once, and run elsewhere', () => {
+  for (const how of ['closed', 'registers again', 'stale before']) {
+    const play = begun()
+    const all = onNode(play)
+    const [first, ...behind] = all
+    if (how === 'registers again') play.apply({ kind: 'joined', node: a, rack: 'r', host: 'a', slots: 1, attempts: all, closed: true })
+    else {
+      if (how === 'stale before') play.apply({ kind: 'stale', node: a })
+      play.apply({ kind: 'closed', node: a })
+    }
+    expect([onNode(play), waitingOn(play), play.kills], how).toEqual([[first], [], behind])
+    for (const id of behind) play.fail(a, id, { cause: 'killed' })
+    // It is still full with what it runs, and asks.
+    play.pass(0)
+    expect([onNode(play), waitingOn(play)], how).toEqual([[first], []])
+    play.join(b, behind.length)
+    const taskOf = (id: AttemptId): number => attemptParts(id).task
+    expect(onNode(play, b).map(taskOf).sort(), how).toEqual(behind.map(taskOf).sort())
+    expect([...play.scheduler.jobs.values()][0]!.stages[0]!.tasks.every(({ losses, failures }) => losses + failures === 0)).toBe(true)
+    play.done(a, first!)
+    play.settle()
+    expect(onNode(play), how).toEqual([])
+  }
+})

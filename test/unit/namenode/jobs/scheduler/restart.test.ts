@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import type { Effect } from '../../../../../namenode/jobs/scheduler/event.ts'
 import { jobStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
 import { attemptParts, type NodeId } from '../../../../../src/base/ids.ts'
+import { parseQueues } from '../../../../../src/base/jobqueues.ts'
 import { limits } from '../../../../../src/base/limits.ts'
 import { a, b, c, idOf, Play } from './play.ts'
 import { scenario } from './scenario.ts'
@@ -72,6 +73,21 @@ test('attempts that wait on a node are adopted as such', () => {
   play.join(a, 1, [0, 1, 2].map(task => idOf(job, 0, task, 0)))
   const { used, holding, ahead } = play.scheduler.nodes.get(a)!
   expect([used.cpu, holding.size, [...ahead.keys()]]).toEqual([1, 3, [idOf(job, 0, 1, 0), idOf(job, 0, 2, 0)]])
+})
+
+test('none is adopted that waits on a node which takes no more tasks, or for a queue that has a bound now', () => {
+  for (const reason of ['bound', 'closed']) {
+    const play = new Play([a], 1, parseQueues(['small:1:1']))
+    const job = play.start(5, { ...reason === 'bound' && { queue: 'small' } })
+    play.restart()
+    play.apply({ kind: 'opened' })
+    const attempts = [0, 1, 2].map(task => idOf(job, 0, task, 0))
+    play.apply({ kind: 'joined', node: a, rack: 'r', host: 'a', slots: 1, attempts, closed: reason === 'closed' })
+    expect([[...play.scheduler.nodes.get(a)!.holding.keys()], play.kills], reason).toEqual([attempts.slice(0, 1), attempts.slice(1)])
+    play.apply({ kind: 'progressed', node: a, attempts: [{ attempt: attempts[2]!, counters: {}, fraction: 0 }] })
+    expect(play.kills.slice(2), reason).toEqual(attempts.slice(2))
+    expect(play.scheduler.nodes.get(a)!.ahead.size).toBe(0)
+  }
 })
 
 test('a report of an attempt from before the restart counts even if its node registers later', () => {
