@@ -4,8 +4,9 @@ import { expect, test } from 'vitest'
 import { attemptParts, type AttemptId } from '../../../../../src/base/ids.ts'
 import { taskStatus, jobStatus } from '../../../../../namenode/jobs/scheduler/status.ts'
 import { parseQueues } from '../../../../../src/base/jobqueues.ts'
+import { detachedRun, driveMethod } from '../../../../../src/protocol/task.ts'
 import { Bench } from './kit.ts'
-import { a, b, Play } from './play.ts'
+import { a, b, c, Play } from './play.ts'
 
 /** Attempts of the node that are ordered, have not ended and are not killed, in order. */
 const onNode = (play: Play, node = a): AttemptId[] =>
@@ -183,4 +184,125 @@ test('tasks that wait on a node which takes no more are taken back at once, and 
     play.settle()
     expect(onNode(play), how).toEqual([])
   }
+})
+
+test('no task of a queue with a bound is ordered ahead', () => {
+  const play = new Play([a], 1, parseQueues(['small:1:4']))
+  play.start(60, { queue: 'small' })
+  for (let i = 0; i < 12; i++) runOne(play, 10)
+  play.pass(0)
+  expect([onNode(play).length, waitingOn(play)]).toEqual([1, []])
+})
+
+test('no task is ordered ahead on a node that its job avoids', () => {
+  const play = new Play([a, b, c])
+  const job = play.start(200)
+  for (let i = 0; i < 9; i++) for (const node of [a, b, c]) runOne(play, 2, node)
+  for (let i = 0; i < 4; i++) play.fail(a, onNode(play)[0]!)
+  expect(job.avoid).toContain(a)
+  const left = waitingOn(play).length
+  expect(left).toBeGreaterThan(0)
+  for (let i = 0; i <= left; i++) runOne(play, 2)
+  expect([onNode(play), waitingOn(play, b).length > 0]).toEqual([[], true])
+})
+
+test('no task is ordered ahead behind one that has run for more than 100 ms', () => {
+  for (const [ms, count] of [[100, 10], [101, 0]] as const) {
+    const play = new Play()
+    play.start(60)
+    for (let i = 0; i < 8; i++) runOne(play, 10)
+    play.pass(ms)
+    expect(waitingOn(play)).toHaveLength(count)
+  }
+})
+
+test('no task is ordered ahead behind one that was killed and has not ended', () => {
+  const play = new Play([a, b])
+  play.join(c, 16)
+  const job = play.start(30)
+  for (let i = 0; i < 6; i++) for (const node of [a, b]) runOne(play, 5, node)
+  expect([job.stages[0]!.waiting, job.running]).toEqual([0, 18])
+  runOne(play, 5)
+  play.apply({ kind: 'stale', node: b })
+  const [copy] = onNode(play)
+  play.apply({ kind: 'returned', node: b })
+  runOne(play, 5, b)
+  expect(play.kills).toEqual([copy])
+  play.apply({ kind: 'dead', node: c })
+  play.pass(5)
+  expect([waitingOn(play, a), waitingOn(play, b).length > 0]).toEqual([[], true])
+})
+
+test('no task is ordered ahead behind one of another stage', () => {
+  const play = new Play([a])
+  play.join(b, 16)
+  const job = play.start(20, { reduces: 90 })
+  const [maps, reduces] = job.stages
+  while (maps!.done < 20) for (const node of [a, b]) if (onNode(play, node).length > 0) runOne(play, 1, node)
+  while (attemptParts(onNode(play)[0]!).task < 40) for (const node of [a, b]) runOne(play, 40, node)
+  play.apply({ kind: 'dead', node: b })
+  play.pass(5)
+  expect([maps!.waiting > 10, reduces!.running, waitingOn(play)]).toEqual([true, 1, []])
+  runOne(play, 5)
+  play.pass(0)
+  expect([maps!.running, waitingOn(play).length > 2]).toEqual([1, true])
+})
+
+test('no task is ordered ahead behind one that takes more memory', () => {
+  const play = new Play([])
+  play.join(a, 1, [], 'r', undefined, { all: 1000, task: 100 })
+  play.start(60)
+  for (let i = 0; i < 8; i++) runOne(play, 10)
+  play.fail(a, onNode(play)[0]!, { outOfMemory: true })
+  play.pass(0)
+  expect([play.scheduler.nodes.get(a)!.used.memoryBytes, waitingOn(play)]).toEqual([200, []])
+  runOne(play, 10)
+  play.pass(0)
+  expect([play.scheduler.nodes.get(a)!.used.memoryBytes, waitingOn(play).length]).toEqual([100, 10])
+})
+
+test('no task is ordered ahead on a node that cannot run it, or that is kept free for a larger one', () => {
+  const play = begun()
+  play.join(b, 0)
+  play.pass(0)
+  expect(onNode(play, b)).toEqual([])
+
+  const kept = new Play([])
+  kept.join(a, 2, [], 'r', undefined, { all: 1000, task: 100 })
+  kept.start(60)
+  for (let i = 0; i < 8; i++) runOne(kept, 10)
+  expect(onNode(kept)).toHaveLength(2)
+  kept.fail(a, onNode(kept).at(-1)!, { outOfMemory: true })
+  kept.pass(0)
+  expect([onNode(kept).length, waitingOn(kept)]).toEqual([1, []])
+  runOne(kept, 10)
+  expect(kept.scheduler.nodes.get(a)!.used.cpu, 'the larger one').toBe(2)
+})
+
+test('no task is ordered ahead whose input is lost', () => {
+  const play = new Play([a, b])
+  const job = play.start(2, { reduces: 120 })
+  for (let i = 0; i < 10; i++) for (const node of [a, b]) runOne(play, 3, node)
+  play.apply({ kind: 'dead', node: b })
+  const { length } = waitingOn(play)
+  expect(length).toBeGreaterThan(5)
+  play.join(c)
+  expect([job.stages[0]!.running, attemptParts(onNode(play, c)[0]!).stage]).toEqual([1, 0])
+  for (let i = 0; i <= length; i++) runOne(play, 3)
+  expect(onNode(play)).toEqual([])
+  runOne(play, 3, c)
+  play.settleAll()
+  runOne(play, 3)
+  play.pass(0)
+  expect(waitingOn(play).length, 'the input is there').toBeGreaterThan(5)
+})
+
+test('the steps of a program that is driven have their tasks ordered ahead', () => {
+  const play = new Play([])
+  play.joinDriving(a, 1)
+  play.start(1, { driver: { id: detachedRun('r'), step: 0, method: driveMethod } })
+  play.join(b)
+  play.start(60, { driver: { id: detachedRun('r'), step: 1, method: 'save' } })
+  for (let i = 0; i < 9; i++) runOne(play, 10, b)
+  expect(waitingOn(play, b).length).toBeGreaterThan(5)
 })
