@@ -73,6 +73,7 @@ export function objectRoutes(options: ObjectOptions): Route[] {
     route(protocol.begin, async ({ requestId, upload, ...asked }, { user }) => {
       checkAttributes(upload, asked.attributes)
       const { to, base } = asked
+      if (to !== undefined) checkTarget({ to })
       const target = to === undefined ? undefined : { to, ...base !== undefined && { base } }
       if (target) unlessRepeated(journal, requestId, () => checkPublishing(view, actor(user), { ...target, bytes: 1 }, 1))
       const attributes = [...asked.attributes, ...target ? [targetOf(target)] : []]

@@ -52,6 +52,11 @@ test('lists below .snapshot have the keys of the snapshot, by pages, prefix and 
   expect(await all('/older', {})).toEqual(['a', 'a-dir/x', 'a-dir/y', 'a.b', 'empty/', 'empty/now', 'new'])
   // What is listed is there.
   for (const key of then) await ok('GET', `/older/${key}`)
+  // Nothing is written there, in parts neither.
+  for (const key of ['.snapshot/one/a', '.snapshot/one/b/c', '.snapshot/x']) {
+    await bad('PUT', `/older/${key}`, 403, 'AccessDenied', { body: 'x' })
+    await bad('POST', `/older/${key}`, 403, 'AccessDenied', { query: { uploads: '' } })
+  }
   await mill.chmod('/older', 0o700)
   await bad('GET', '/older', 403, 'AccessDenied', { query: { 'list-type': '2', prefix: '.snapshot/one/' } }, grete)
   await mill.chmod('/older', 0o755)

@@ -86,6 +86,18 @@ test('a small object replaces what the caller has seen and may replace, keeps it
   await sound(bench)
 })
 
+test('an upload is not begun where nothing could be published: in a snapshot and in the trash', async () => {
+  const { bench, call } = await open()
+  await bench.do(mkdir, { path: '/b', mode: 0o755 })
+  let uploads = 0
+  const begun = (to: string): Promise<string> => call(protocol.begin, {
+    requestId: requestId(`c:${++uploads}`), upload: `${protocol.uploadsDirectory}/of-${uploads}`, attributes: [], to, base: '/b',
+  }).then(() => 'ok', (error: { code: string }) => error.code)
+  const targets = ['/b/.snapshot/s/k', '/b/.snapshot/k', '/b/x/.snapshot/y', '/.gristmill/trash/k', '/b/.snapshots']
+  expect(await Promise.all(targets.map(begun))).toEqual(['EROFS', 'EROFS', 'EROFS', 'EACCES', 'ok'])
+  await sound(bench)
+})
+
 test('objects are read with their attributes, and their bytes if these are asked for; the reply ends early', async () => {
   const { bench, call } = await open()
   const written = small('/b/k', 'rye', 0, { attributes: [attribute('user.a', 'one')] })
