@@ -99,6 +99,19 @@ export function wrapText(text: string, width: number, breakWords = false): strin
   return [...lines, line]
 }
 
+/** The text, or its beginning and `…`, in at most `width` columns of the terminal. */
+export function cut(text: string, width: number): string {
+  if (widthOf(text) <= width) return text
+  let shown = ''
+  let room = width - 1
+  for (const { segment } of segmentsOf(text)) {
+    room -= widthOf(segment)
+    if (room < 0) break
+    shown += segment
+  }
+  return `${shown}…`
+}
+
 /** Names in as many columns as fit into `width`, filled downwards. */
 export function layOut(names: readonly string[], width: number): string[] {
   const widths = names.map(widthOf)
