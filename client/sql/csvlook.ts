@@ -23,6 +23,13 @@ interface CsvLook {
  * ragged.
  */
 export async function lookAtSample(db: Database, csv: CsvSample, local: string, told: CsvReading = {}): Promise<CsvLook> {
+  const order = csv.bytes.length < 2 ? 0 : csv.bytes.readUInt16BE(0)
+  if (order === 0xfeff || order === 0xfffe) {
+    throw new GristmillError(
+      'EINVAL', `${csv.path} is UTF-16; convert the file: iconv -f utf-16 -t utf-8 old.csv > new.csv`,
+      { details: { path: csv.path } },
+    )
+  }
   const found = layoutOf(csv)
   if (told.quote !== undefined && told.quote !== '"') {
     // The parser of jobs knows no such quotes: the engine counts the fields of all rows.

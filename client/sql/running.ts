@@ -111,7 +111,7 @@ export const namingIn = <T>(space: Workspace, work: () => Promise<T>): Promise<T
 export async function explainedIn(error: unknown, space: Workspace): Promise<unknown> {
   if (!(error instanceof GristmillError)) return error
   const message = await space.explained(error.message)
-  const advised = message.replace(missingTable, space.isRemote ? remoteAdvice : tableAdvice)
+  const advised = message.replace(missingTable, space.isRemote ? remoteAdvice : tableAdvice).replace(otherEncoding, encodingAdvice)
   return new GristmillError(error.code, advised, { cause: error.cause, details: error.details })
 }
 
@@ -119,6 +119,12 @@ const missingTable = /^Catalog Error: Table with name (\S+) does not exist![^]*?
 const remoteAdvice = 'there is no table $1; name files of the cluster in quotes: FROM \'/path/of/file.csv\''
 const tableAdvice =
   'there is no table $1; name files in quotes: FROM \'/path/of/file.csv\' in the cluster, FROM \'./file.csv\' on this machine'
+
+/** The engine advises options of `read_csv` that are refused here, and names as settings of the user those that are found for it. */
+const otherEncoding =
+  /(?:Invalid Input Error: )?CSV Error on Line: (\d+)\n[^]*?This file is not utf-8 encoded\.[^]*?\n {2}file = ([^\n]*)(?:\n {2}\w+ ?=[^\n]*)*/
+const encodingAdvice =
+  '$2 is not UTF-8 (line $1); convert the file, for instance from ISO 8859-1: iconv -f latin1 -t utf-8 old.csv > new.csv'
 
 /** Names of columns, each once. */
 export function uniqueNames(columns: readonly SqlColumn[]): string[] {

@@ -15,6 +15,7 @@ import type { Database } from '../../../../src/ports/database.ts'
 import type { FileStatus } from '../../../../src/protocol/namespace.ts'
 import { localDisk } from '../../../../src/world/disk.ts'
 import { openDuckDB } from '../../../../src/world/duckdb.ts'
+import { Local } from './kit.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'gristmill-shape-'))
 let next = 0
@@ -292,6 +293,21 @@ test('CSV: files of other layouts or columns are refused, and not read by places
   await expect(rowsOf('csv', behind('a,b\n1,100\n', '5,6\n7,8\n'))).rejects.toThrow(/26\.csv has the columns 5, 6/)
   await expect(rowsOf('csv', behind('report\na,b\n1,100\n', 'a,b\n5,6\n7,8\n'))).rejects.toThrow(/26\.csv has the columns 5, 6/)
   expect((await rowsOf('csv', behind('a,b\n1,100\n', '"a","b"\r\n2,200\r\n'))).rows.at(-1)).toEqual([2n, 200n])
+})
+
+test('CSV: a file that is not UTF-8 is an error that names its line and a way to convert it, and no option that is refused', async () => {
+  using on = new Local()
+  const latin = (text: string): Buffer => Buffer.from(text, 'latin1')
+  on.write('near.csv', latin('name;city\nJos\xe9;K\xf6ln\n'))
+  on.write('far.csv', Buffer.concat([Buffer.from(`name,city\n${'Ada,Ulm\n'.repeat(200_000)}`), latin('Jos\xe9,K\xf6ln\n')]))
+  on.write('wide.csv', Buffer.from('\ufeffname,city\nAda,Ulm\n', 'utf16le'))
+  const said = (text: string): Promise<string> => on.rows(text).then(() => 'rows', (error: Error) => error.message)
+  const advice = (name: string, line: number): RegExp =>
+    new RegExp(`^\\S*${name} is not UTF-8 \\(line ${line}\\); convert .* iconv -f latin1 -t utf-8 old\\.csv > new\\.csv$`)
+  expect(await said(`FROM './near.csv'`)).toMatch(advice('near.csv', 2))
+  expect(await said(`FROM read_csv('./near.csv', delim = ';', header = false)`)).toMatch(advice('near.csv', 2))
+  expect(await said(`SELECT max(name) FROM './far.csv'`)).toMatch(advice('far.csv', 200_002))
+  expect(await said(`FROM './wide.csv'`)).toMatch(/wide\.csv is UTF-16; convert .*: iconv -f utf-16 -t utf-8/)
 })
 
 test('CSV: files and columns without values do not change types', async () => {
