@@ -1,6 +1,7 @@
 // Maps stacks of a program's errors to the author's source files and leaves out all other frames. Source maps are parsed only when an
 // error is thrown.
 
+import { isAbsolute } from 'node:path'
 import { originalPositionFor, TraceMap } from '@jridgewell/trace-mapping'
 import { showValue } from '../base/show.ts'
 import { upName } from './assets.ts'
@@ -19,6 +20,10 @@ const framesMax = 30
 /** Bounds, because an error of a program may hold anything. */
 const messageCharsMax = 8_000
 const causesMax = 3
+/** System calls of Node's errors, of functions that read files and directories. */
+const readingCalls: ReadonlySet<string> = new Set([
+  'open', 'stat', 'lstat', 'statx', 'access', 'scandir', 'opendir', 'copyfile', 'readlink', 'realpath',
+])
 
 export class StackMapper {
   readonly #url: string
@@ -32,7 +37,7 @@ export class StackMapper {
   }
 
   describe(thrown: unknown): Described {
-    const message = `${messageOf(thrown).slice(0, messageCharsMax)}${this.#adviceOn(thrown)}`
+    const message = `${shownMessage(thrown)}${this.#adviceOn(thrown)}`
     const lines: string[] = []
     let cause: unknown = thrown
     for (let depth = 0; depth <= causesMax && cause instanceof Error; depth++, cause = cause.cause) {
@@ -54,9 +59,15 @@ export class StackMapper {
     return source === null || source.startsWith('gristmill:') ? undefined : `${source}:${line}:${column + 1}`
   }
 
-  /** Advice for an error about a file beside the program that is not among its assets; else ''. */
+  /** Advice for an error about a write that a task may not do, or about a file beside the program that is not among its assets; else ''. */
   #adviceOn(thrown: unknown): string {
+    if (isRefusedWrite(thrown)) return '; a task may write only below TMPDIR (its scratch); give results to emit'
     const path = missingPath(thrown)
+    if (path !== undefined && !isAbsolute(path)) {
+      const name = JSON.stringify(path.slice(0, 1_000))
+      return '; the working directory of a task is its scratch (TMPDIR), which has no files of the program: name a file beside the program in ' +
+        `its assets (assets: [${name}]) and read it at context.asset(${name})`
+    }
     const beside = `${decodeURI(this.#url.replace(/\.mjs$/, '.assets'))}/`
     if (!path?.startsWith(beside)) return ''
     const name = path.slice(beside.length, beside.length + 1_000).replaceAll(upName, '..')
@@ -116,11 +127,30 @@ function messageOf(thrown: unknown): string {
   }
 }
 
-/** Path of Node's error about a missing file. */
+/** Node's advice in its error about a refused write names an option of Node that gristmill does not have. */
+const nodesAdvice = /\.? Use --allow-fs-write to manage permissions\.?$/
+
+function shownMessage(thrown: unknown): string {
+  const message = messageOf(thrown).slice(0, messageCharsMax)
+  return isRefusedWrite(thrown) ? message.replace(nodesAdvice, '') : message
+}
+
+/** True for Node's error about a write outside of the directories that a task may write to. */
+function isRefusedWrite(thrown: unknown): boolean {
+  try {
+    const { code, permission } = thrown as { readonly code?: unknown; readonly permission?: unknown }
+    return code === 'ERR_ACCESS_DENIED' && permission === 'FileSystemWrite'
+  } catch {
+    return false
+  }
+}
+
+/** Path of Node's error about a missing file, of a call that reads; not of a missing command (`spawn`). */
 function missingPath(thrown: unknown): string | undefined {
   try {
-    const { code, path } = thrown as { readonly code?: unknown; readonly path?: unknown }
-    return (code === 'ENOENT' || code === 'ENOTDIR') && typeof path === 'string' ? path : undefined
+    const { code, path, syscall } = thrown as { readonly code?: unknown; readonly path?: unknown; readonly syscall?: unknown }
+    if ((code !== 'ENOENT' && code !== 'ENOTDIR') || typeof path !== 'string' || typeof syscall !== 'string') return undefined
+    return readingCalls.has(syscall) ? path : undefined
   } catch {
     return undefined
   }

@@ -257,8 +257,10 @@ test('a program cannot write over the blocks of its node by mistake, and may use
     `import { writeFileSync } from 'node:fs'\n`
     + program(`params: { path: '' }, map(_line: string, _emit, { params }) { writeFileSync(params.path, 'oops') }`)
   expect((await bench.fails(writing, '/in', { params: { path: `${blocks}/oops` } })).failure.message).toMatch(
-    /ERR_ACCESS_DENIED|restricted|denied/i,
+    /^Error: Access to this API has been restricted; a task may write only below TMPDIR \(its scratch\); give results to emit$/,
   )
   expect(await readdir(blocks)).not.toContain('oops')
   await bench.done(writing, '/in', { params: { path: 'mine' } })
+  const reading = `import { readFileSync } from 'node:fs'\n` + program(`map() { readFileSync('no-stop.txt') }`)
+  expect((await bench.fails(reading, '/in')).failure.message).toContain('read it at context.asset("no-stop.txt")')
 })

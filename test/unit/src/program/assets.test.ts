@@ -102,6 +102,22 @@ test('a file beside a program that is no asset of it is not found by a task, and
   expect(other.program.stacks.describe(await mapped(other.program).catch((error: unknown) => error)).message).not.toContain('assets')
 })
 
+test('a file that is read by a relative path is looked for in the scratch of a task, and the error says where a file beside the program is', async () => {
+  const messageOf = async (body: string): Promise<string> => {
+    const top = `import { readFileSync, readdirSync, renameSync } from 'node:fs'\nimport { spawnSync } from 'node:child_process'`
+    const { program } = await load(await source('reads.ts', job(`map() { ${body} }`, top)))
+    const thrown: unknown = await mapped(program).catch((error: unknown) => error)
+    return program.stacks.describe(thrown).message
+  }
+  expect(await messageOf(`readFileSync('no-stop.txt')`)).toBe(
+    `Error: ENOENT: no such file or directory, open 'no-stop.txt'; the working directory of a task is its scratch (TMPDIR), which has no files `
+    + 'of the program: name a file beside the program in its assets (assets: ["no-stop.txt"]) and read it at context.asset("no-stop.txt")',
+  )
+  expect(await messageOf(`readdirSync('../no-words')`)).toContain('read it at context.asset("../no-words")')
+  for (const body of [`readFileSync('/no/such/file')`, `renameSync('no-a', 'no-b')`, `throw spawnSync('no-such-command').error`])
+    expect(await messageOf(body), body).toMatch(/ENOENT(?!.*assets)/)
+})
+
 test('assets beside and above the program stay in its own directory on other machines', async () => {
   await source('shared/list.txt', 'one')
   const file = await source(

@@ -100,3 +100,18 @@ test('an endless message is cut', async () => {
   )
   expect(program.stacks.describe(thrown).message.length).toBeLessThan(10_000)
 })
+
+test('a refused write says where a task may write, and not which option Node would need', async () => {
+  const code = (permission: string): string => `import { mapReduce } from 'gristmill'
+    export default mapReduce({ map() {
+      const message = 'Access to this API has been restricted. Use --allow-fs-write to manage permissions.'
+      throw Object.assign(new Error(message), { code: 'ERR_ACCESS_DENIED', permission: '${permission}', resource: '/out.txt' })
+    } })`
+  const write = await thrownBy(code('FileSystemWrite'))
+  const { message, stack } = write.program.stacks.describe(write.thrown)
+  expect(message).toBe(
+    'Error: Access to this API has been restricted; a task may write only below TMPDIR (its scratch); give results to emit')
+  expect(stack).toContain(`${message}\n    at map (mill.ts:`)
+  const other = await thrownBy(code('Inspector'))
+  expect(other.program.stacks.describe(other.thrown).message).toContain('Use --allow-fs-write')
+})
