@@ -4,6 +4,7 @@
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { nearest } from '../../src/base/nearest.ts'
+import { showValue } from '../../src/base/show.ts'
 import { isKept } from '../../src/record/integers.ts'
 import { poisonedKey } from '../../src/rpc/body.ts'
 
@@ -44,6 +45,36 @@ export function typedParams(declared: Values | undefined, { values, texts }: Giv
   for (const [name, value] of Object.entries(values)) if (value !== undefined) accept(name, model => ofValue(name, value, model))
   for (const [name, text] of Object.entries(texts)) accept(name, model => ofText(name, text, model))
   return params
+}
+
+const shownMax = 60
+/** Fields of a declaration of an option, as other tools have them, and the types that it may name, with a default of each. */
+const declaringKeys: ReadonlySet<string> = new Set(['type', 'default', 'description', 'required', 'optional'])
+const declaredTypes: ReadonlyMap<unknown, string> = new Map<unknown, string>([
+  ['string', "''"], ['text', "''"], [String, "''"], ['number', '0'], ['integer', '0'], [Number, '0'],
+  ['boolean', 'false'], [Boolean, 'false'],
+  ['array', '[]'], ['list', '[]'], [Array, '[]'], ['object', '{}'], [Object, '{}'],
+])
+
+/**
+ * Throws PROGRAM_INVALID for a parameter that is declared as `{ type: 'number', default: 3 }`: that object would be its default. An object
+ * with any other field, or whose type is no name of a type, is a default.
+ */
+export function checkDefaults(declared: Values | undefined, program: string): void {
+  for (const [name, value] of Object.entries(declared ?? {})) {
+    if (kindOf(value) !== 'object') continue
+    const fields = value as Values
+    const keys = Object.keys(fields)
+    const hasType = Object.hasOwn(fields, 'type')
+    const hasDefault = Object.hasOwn(fields, 'default')
+    if (!(hasType || hasDefault) || !keys.every(key => declaringKeys.has(key)) || (hasType && !declaredTypes.has(fields['type']))) continue
+    const shown = hasDefault ? showValue(fields['default'], shownMax) : declaredTypes.get(fields['type'])
+    throw new GristmillError(
+      'PROGRAM_INVALID',
+      `${program} declares its parameter ${name} as an object with ${keys.join(' and ')}; params are the defaults themselves, whose type `
+      + `is that of the parameter: params: { ${name}: ${shown} }`,
+    )
+  }
 }
 
 export function unknownParam(name: string, names: readonly string[], program: string): GristmillError {

@@ -13,7 +13,7 @@ import { loadProgram, loadWorkflow, type LoadOptions, type LoadWorld, type Progr
 import type { WorkflowDefinition } from '../../src/program/workflow.ts'
 import { checkJson, Unwritable } from '../../src/record/jsontext.ts'
 import { poisonedKey } from '../../src/rpc/body.ts'
-import { typedParams, untypedParams, type GivenParams } from './params.ts'
+import { checkDefaults, typedParams, untypedParams, type GivenParams } from './params.ts'
 
 export interface PlanRequest {
   readonly id: ProgramId
@@ -81,6 +81,7 @@ export async function loadTyped(world: LoadWorld, request: PlanRequest): Promise
     return load(asTexts).catch(() => { throw error })
   })
   const declared = program.declared && await defaultsOf(program.declared, built, load)
+  checkDefaults(declared, name)
   const typed = typedParams(program.job.kind === 'dataflow' && declared ? { ...declared, ...unset, ...paths } : declared, params, name)
   // A program that is built from its parameters is planned with those that its tasks will get.
   if (!isDeepStrictEqual(typed, untyped)) program = await load(typed)

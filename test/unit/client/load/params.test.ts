@@ -77,6 +77,22 @@ test('a name that the program does not declare is refused, with the nearest one'
   expect(await submitting('{}', { dept: 4 })).toMatchObject({ code: 'EINVAL', message: 'job has no parameter "dept"; it has none' })
 })
 
+test('a declaration in place of a default is refused when the program is loaded, also in a run that does not give the parameter', async () => {
+  const refused = async (defaults: string, params = {}): Promise<string> => {
+    const error = await submitting(defaults, params)
+    expect(error).toMatchObject({ code: 'PROGRAM_INVALID' })
+    return (error as Error).message
+  }
+  expect(await refused(`{ n: { type: 'number', default: 3 } }`, { n: 5 })).toBe(
+    'job declares its parameter n as an object with type and default; params are the defaults themselves, whose type is that of the parameter: params: { n: 3 }',
+  )
+  expect(await refused(`{ ok: 1, n: { default: 'x' } }`)).toMatch(/n as an object with default; .*: params: \{ n: "x" \}$/)
+  expect(await refused(`{ n: { type: 'string', description: 'd' } }`)).toMatch(/: params: \{ n: '' \}$/)
+  expect(await refused(`{ n: { type: Number, default: 3n } }`)).toMatch(/: params: \{ n: 3 \}$/)
+  for (const fine of ['{}', `{ type: 'csv' }`, `{ type: 'csv', default: 1 }`, '{ default: 1, other: 2 }', `{ description: 'd' }`])
+    expect(await submitting(`{ n: ${fine} }`, {}), fine).toMatchObject({ message: 'the cluster was asked' })
+})
+
 describe('types of parameters', () => {
   const typed = (declared: unknown, value: unknown): unknown =>
     typedParams({ p: declared }, { values: { p: value }, texts: {} }, 'job')['p']
