@@ -12,7 +12,7 @@ import type { CommandContext } from '../context.ts'
 import { formatCount, plural } from '../display.ts'
 import { endedDatanodes } from './ended.ts'
 import { option, type CommandSpec } from '../spec.ts'
-import { pad } from '../table.ts'
+import { pad, widthOf, wrapText } from '../table.ts'
 import { remotePaths } from '../tree.ts'
 import { openProgressReport, waitFor } from '../waiting.ts'
 
@@ -121,7 +121,7 @@ async function recountOf(mill: Mill, signal: AbortSignal): Promise<RecountResult
 }
 
 function totalsOf(recounted: RecountResult | 'not allowed' | undefined): string {
-  if (recounted === undefined) return 'not compared: they are those of the whole namespace (gristmill fsck /)'
+  if (recounted === undefined) return 'not compared: only for the root (gristmill fsck /)'
   if (recounted === 'not allowed') return 'not compared: only the superuser may'
   const { differences, more } = recounted
   return differences.length === 0 ? 'right' : plural(differences.length + more, 'difference')
@@ -162,10 +162,14 @@ async function printFile({ printer }: CommandContext, file: CheckedFile, options
     await printer.line(`${printer.cell(file.path)}: ${plural(file.length, 'byte')}, ${where}${damage}`)
   }
   for (const block of options.blocks || options.locations ? file.found : bad) {
-    await printer.line(
-      `  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${healthText[block.health]} ` +
-      `(${countOf(block)})${block.nodes ? `  ${placesOf(block)}` : ''}`,
-    )
+    const state = `  ${blockName(block.block)}  ${plural(block.length, 'byte')}  ${healthText[block.health]} (${countOf(block)})`
+    const places = block.nodes ? placesOf(block) : ''
+    const line = places === '' ? state : `${state}  ${places}`
+    // On a terminal that is too narrow the places have lines of their own.
+    const width = printer.tableWidth ?? Infinity
+    if (widthOf(line) <= width) await printer.line(line)
+    else for (const each of [...wrapText(state.trim(), width - 2).map(text => `  ${text}`),
+      ...places === '' ? [] : wrapText(places, width - 6).map(text => `      ${text}`)]) await printer.line(each)
   }
 }
 
