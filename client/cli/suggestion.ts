@@ -146,12 +146,13 @@ const isSwapped = (word: string, name: string): boolean =>
   && Array.from(word).some((_, i) => name === `${word.slice(0, i)}${word[i + 1] ?? ''}${word[i]!}${word.slice(i + 2)}`)
 
 /**
- * Stricter than `nearest` of src/base, for the short names of commands. Two swapped letters are near; else the distance is 1, or 2 for a
- * word of more than four letters, at least three letters stay, and the first one is the same or was left out or added: `ln` is not `ls`,
- * `mount` not `count`, and `nosuch` not `touch`.
+ * Stricter than `nearest` of src/base, for the short names of commands. Two swapped letters are near, and a doubled one (`lss`); else the
+ * distance is 1, or 2 for a word of more than four letters, at least three letters stay, and the first one is the same or was left out or
+ * added: `ln` is not `ls`, `mount` not `count`, and `nosuch` not `touch`.
  */
 function nearestCommand(word: string, names: readonly string[]): string | undefined {
-  const swapped = names.find(name => isSwapped(word, name))
+  const single = word.replace(/(.)\1/, '$1')
+  const swapped = names.find(name => isSwapped(word, name) || single === name)
   if (swapped !== undefined) return swapped
   const isLike = (name: string): boolean => word[0] === name[0] || word.slice(1) === name || word === name.slice(1)
   const distanceMax = word.length > 4 ? 2 : 1

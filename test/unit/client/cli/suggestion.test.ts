@@ -34,6 +34,7 @@ test.each([
   ['expunge', '(did you mean trash empty --older-than 1d?)'], ['list /d', '(did you mean ls?)'], ['delete /d', '(did you mean rm?)'],
   ['version', '(did you mean --version?)'], ['LS /d', '(did you mean ls?)'], ['quux', 'no such command: quux; gristmill --help lists them'],
   ['constructor', 'no such command: constructor;'],
+  ['lss /', '(did you mean ls?)'], ['rmm /a', '(did you mean rm?)'],
   ['ln /a /b', 'no such command: ln;'], ['mount /a', 'no such command: mount;'], ['nosuch', 'no such command: nosuch;'],
   ['cut -f1', 'no such command: cut;'], ['sed s/a/b/', 'no such command: sed;'], ['gett /a', '(did you mean get?)'],
   ['hed /a', '(did you mean head?)'],
