@@ -1,5 +1,5 @@
-// Handlers of `quota.*`: check the caller's permissions, submit the mutations (quotas/mutations.ts), wait until a new quota is counted, and
-// page the list. Listed in room.ts.
+// Handlers of `quota.*`: check the caller's permissions, submit the mutations (quotas/mutations.ts), and page the list. A new quota is
+// counted by a chore. Listed in room.ts.
 
 import { GristmillError } from '../../src/base/errors.ts'
 import { inodeId, type InodeId } from '../../src/base/ids.ts'

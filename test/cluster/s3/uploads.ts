@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 import { expect, test } from 'vitest'
+import { until } from '../../kit/cluster.ts'
 import type { S3Reply, S3Request } from '../s3client.ts'
 import { ada, answerTo, bad, begin, cluster, completion, elements, grete, headOf, left, md5, mill, ok, other, partBytes } from './bench.ts'
 
@@ -143,6 +144,8 @@ test('unfinished uploads are shown with their age and what they hold, and remove
 test('what does not fit into a quota is refused before its bytes are read, and a part when it passes the quota', async () => {
   await ok('PUT', '/narrow')
   await mill.quotas.set('/narrow', { bytes: 2 * partBytes, names: 2 })
+  // A quota holds once its directory is counted.
+  await until('the quota is counted', async () => (await mill.quotas.get('/narrow'))?.counting === false)
   const refused = async (reply: S3Reply): Promise<void> => {
     expect([reply.status, reply.code, elements(reply.text, 'Message')[0]]).toEqual(
       [403, 'QuotaExceeded', expect.stringMatching(/^\/narrow may have .* in it/)])
