@@ -289,7 +289,7 @@ export const canaries = {
     about: 'the condition of a write is looked at before the bytes are sent, and not when the object appears',
     workload: 'objects',
     changes: [
-      { file: 'namenode/objects/mutations.ts', from: 'checkExpected(expect, there, to)', to: '' },
+      { file: 'namenode/objects/mutations.ts', from: 'checkExpected(expect, isOfKey ? key : there, to)', to: '' },
     ],
   },
   'copied-back': {
