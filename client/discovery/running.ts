@@ -42,6 +42,9 @@ const clusterFile = (home: string): string => `${home}/cluster.json`
 const stoppingFile = (home: string): string => `${home}/cluster-stopping.json`
 const ownerFile = (dir: string): string => `${dir}/embedded.json`
 
+/** `namenode`, `datanode1`: the name of its directory. */
+export const nameOf = ({ dir }: Pick<RunningProcess, 'dir'>): string => dir.slice(dir.lastIndexOf('/') + 1)
+
 /** The processes of `up`. undefined: none is recorded. Throws CONFIG_INVALID if the file cannot be read: processes may run. */
 export async function readCluster(disk: Disk, home: string): Promise<Running | undefined> {
   const running = await readProcesses(disk, clusterFile(home))

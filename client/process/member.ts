@@ -4,7 +4,7 @@ import { waitUntil } from '../../src/base/retry.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Machine } from '../../src/ports/machine.ts'
 import { logDirectory } from '../discovery/remembered.ts'
-import { isAlive, type RunningProcess } from '../discovery/running.ts'
+import { isAlive, nameOf, type RunningProcess } from '../discovery/running.ts'
 
 export interface ClusterMember {
   /** `namenode`, `datanode2`. */
@@ -14,8 +14,6 @@ export interface ClusterMember {
   /** Resolves at the end of the process with a description of its end. */
   readonly ended: Promise<string>
 }
-
-export const nameOf = ({ dir }: Pick<RunningProcess, 'dir'>): string => dir.slice(dir.lastIndexOf('/') + 1)
 
 const lookMs = 500
 

@@ -2,10 +2,8 @@
 // long as they mean the cluster of this home.
 
 import { readRemembered, remember } from '../../discovery/remembered.ts'
-import { isAlive, readCluster, writeCluster, type Running, type RunningProcess } from '../../discovery/running.ts'
+import { isAlive, nameOf, readCluster, writeCluster, type Running } from '../../discovery/running.ts'
 import type { CommandContext } from '../context.ts'
-
-const nameOf = ({ dir }: RunningProcess): string => dir.slice(dir.lastIndexOf('/') + 1)
 
 /** The cluster of `up` in this home, if that is the one which commands use. */
 async function runningHere(context: CommandContext): Promise<Running | undefined> {
